@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the fast path decides about one packet. Every parse and check in libhellogate returns one of
+ * these, and whoever runs them keeps one counter for each: this list yields the counters' names and
+ * their help texts as well.
+ */
+#pragma once
+
+/* X(NAME, name, help): reasons to drop a packet in silence, in the order of the checks. */
+#define HG_DROPS(X)                                                                                \
+	X(FRAME_SHORT, frame_short, "frame too short for the headers it announces")                \
+	X(FRAME_CHAINED, frame_chained, "frame in more than one buffer")                           \
+	X(FRAME_NOT_OURS, frame_not_ours, "destination MAC address is not ours")                   \
+	X(VLAN_DEPTH, vlan_depth, "more than two VLAN tags")                                       \
+	X(ETHER_TYPE, ether_type, "neither IPv4, IPv6 nor ARP")                                    \
+	X(ARP, arp, "ARP other than a request for one of our addresses")                           \
+	X(IPV4_HEADER, ipv4_header, "IPv4 version, header length or total length is wrong")        \
+	X(IPV4_OPTIONS, ipv4_options, "IPv4 options")                                              \
+	X(IPV4_FRAGMENT, ipv4_fragment, "IPv4 fragment")                                           \
+	X(IPV4_CHECKSUM, ipv4_checksum, "IPv4 header checksum is wrong")                           \
+	X(IPV6_HEADER, ipv6_header, "IPv6 version or payload length is wrong")                     \
+	X(IPV6_EXTENSION, ipv6_extension, "IPv6 extension header or fragment")                     \
+	X(DESTINATION, destination, "destination address is not ours")                             \
+	X(SOURCE, source,                                                                          \
+		"source address cannot be of a client: martian, multicast, broadcast or ours")     \
+	X(IP_PROTOCOL, ip_protocol, "neither UDP nor ICMP")                                        \
+	X(ICMP, icmp, "ICMP other than an echo request or neighbour solicitation for us")          \
+	X(ICMP_CHECKSUM, icmp_checksum, "ICMP checksum is wrong")                                  \
+	X(UDP_LENGTH, udp_length, "UDP length differs from that of the IP payload, or is below 8") \
+	X(UDP_CHECKSUM, udp_checksum, "UDP checksum is wrong, or absent on IPv6")                  \
+	X(SOURCE_PORT, source_port, "source port 0 or of a reflecting service")                    \
+	X(NO_LISTENER, no_listener, "no listener on the destination address and port")             \
+	X(RECORD_SHORT, record_short, "datagram shorter than a DTLS record header")                \
+	X(RECORD_DTLS13, record_dtls13,                                                            \
+		"DTLS 1.3 record: unified header, or content type 25 or 26")                       \
+	X(RECORD_TYPE, record_type, "first byte is no DTLS content type")                          \
+	X(RECORD_VERSION, record_version,                                                          \
+		"record version is not DTLS: its major number is not 254")                         \
+	X(RECORD_LENGTH, record_length, "record length is 0 or beyond the datagram")               \
+	X(HANDSHAKE_SHORT, handshake_short, "record too short for a handshake header")             \
+	X(HELLO_SEQ, hello_seq, "ClientHello with message_seq above 1")                            \
+	X(HELLO_FRAGMENT, hello_fragment, "ClientHello whose fragment length does not fit")        \
+	X(HELLO_BODY, hello_body, "ClientHello whose fields reach past its fragment")              \
+	X(HELLO_DTLS13, hello_dtls13, "ClientHello that offers DTLS 1.3 alone")                    \
+	X(HELLO_COOKIE_SEQ, hello_cookie_seq,                                                      \
+		"valid cookie, but message_seq 0: cannot be continued")                            \
+	X(HELLO_RECORD_SEQ, hello_record_seq, "valid cookie, but record sequence of 2^47 or more") \
+	X(HELLO_TOO_LONG, hello_too_long, "valid cookie, but declares more than 16384 bytes")      \
+	X(NO_SESSION, no_session,                                                                  \
+		"DTLS record that is no ClientHello, from a peer without a session")               \
+	X(RING_FULL, ring_full, "ring to the handshake core is full")                              \
+	X(TX_FULL, tx_full, "transmit queue is full")
+
+enum hg_verdict {
+	/* Nothing speaks against the packet so far: the next stage decides. */
+	HG_PASS,
+	/* Turned round in place: transmit it. */
+	HG_ANSWER,
+#define HG_DROP_ENUM(NAME, name, help) HG_DROP_##NAME,
+	HG_DROPS(HG_DROP_ENUM)
+#undef HG_DROP_ENUM
+		HG_VERDICT_COUNT,
+};

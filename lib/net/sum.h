@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The Internet checksum (RFC 1071). Internal to lib/net. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/packet.h"
+
+/* One's complement sum of len bytes in memory order, not yet folded, added to sum. */
+uint64_t hg_net_sum(const uint8_t *p, size_t len, uint64_t sum);
+
+/* Folds to 16 bits and complements; the result is stored in memory order with memcpy(). */
+static inline uint16_t
+hg_net_sum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Sum of the pseudo header (RFC 768, RFC 8200 8.1) of the addresses in the IP header at l3. */
+uint64_t hg_net_sum_pseudo(const uint8_t *l3, uint8_t family, uint8_t next_header, uint16_t l4_len);
+
+/* Writes the IPv4 header checksum and the UDP checksum of a packet whose other bytes are final. */
+void hg_net_sum_write(uint8_t *l3, uint8_t *udp, uint8_t family, uint16_t l4_len);
+
+/*
+ * The same for a device that fills in both (RTE_MBUF_F_TX_IP_CKSUM, RTE_MBUF_F_TX_UDP_CKSUM): zero
+ * and the pseudo header's sum.
+ */
+void hg_net_sum_prepare(uint8_t *l3, uint8_t *udp, uint8_t family, uint16_t l4_len);
