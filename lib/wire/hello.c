@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "wire/hello.h"
+
+#include "base/bytes.h"
+
+#define CLIENT_MIN_LEN 35u /* client_version, random, session_id length */
+
+#define EXTENSION_SUPPORTED_VERSIONS 43
+#define SUITE_MAJOR_TLS13 0x13
+
+_Static_assert(HG_RECORD_LEN + HG_HANDSHAKE_LEN + CLIENT_MIN_LEN + 1 == HG_HELLO_MIN_LEN,
+	"the smallest hello has an empty session_id and an empty cookie");
+
+/*
+ * Does a supported_versions list (RFC 8446 4.2.1) offer DTLS 1.3, and no version that OpenSSL 3.0
+ * speaks?
+ */
+static bool
+versions_offer_dtls13_alone(const uint8_t *list, size_t len)
+{
+	bool dtls13 = false;
+
+	if (len < 1 || list[0] != len - 1)
+		return false;
+	for (size_t i = 1; i + 2 <= len; i += 2) {
+		uint16_t version = hg_load_be16(list + i);
+
+		if (version == HG_VERSION_DTLS12 || version == HG_VERSION_DTLS10)
+			return false;
+		dtls13 |= version == HG_VERSION_DTLS13;
+	}
+	return dtls13;
+}
+
+/*
+ * RFC 9147 5.3: a client that would not continue with DTLS 1.2. Malformed extensions are not judged
+ * here.
+ */
+static bool
+is_dtls13_only(const uint8_t *extensions, const uint8_t *end)
+{
+	const uint8_t *p = extensions;
+
+	if (end - p < 2)
+		return false;
+	if (hg_load_be16(p) < end - p - 2)
+		end = p + 2 + hg_load_be16(p);
+	for (p += 2; end - p >= 4;) {
+		uint16_t type = hg_load_be16(p), len = hg_load_be16(p + 2);
+
+		p += 4;
+		if (len > end - p)
+			return false;
+		if (type == EXTENSION_SUPPORTED_VERSIONS)
+			return versions_offer_dtls13_alone(p, len);
+		p += len;
+	}
+	return false;
+}
+
+/*
+ * A DTLS 1.3 suite first, or second behind a GREASE value (RFC 8701): worth a look at the
+ * extensions.
+ */
+static bool
+prefers_dtls13(const uint8_t *suites, size_t len)
+{
+	return (len >= 2 && suites[0] == SUITE_MAJOR_TLS13) ||
+	       (len >= 4 && suites[2] == SUITE_MAJOR_TLS13);
+}
+
+static enum hg_verdict
+parse_body(const uint8_t *body, size_t len, struct hg_hello *hello)
+{
+	const uint8_t *end = body + len, *p, *suites;
+	size_t session_id_len, suites_len;
+
+	if (len < CLIENT_MIN_LEN + 1)
+		return HG_DROP_HELLO_BODY;
+	session_id_len = body[CLIENT_MIN_LEN - 1];
+	if (session_id_len > HG_HELLO_SESSION_ID_MAX || CLIENT_MIN_LEN + session_id_len + 1 > len)
+		return HG_DROP_HELLO_BODY;
+	hello->client = body;
+	hello->client_len = (uint16_t)(CLIENT_MIN_LEN + session_id_len);
+
+	p = body + hello->client_len;
+	hello->cookie_len = *p++;
+	hello->cookie = p;
+	if (hello->cookie_len > end - p)
+		return HG_DROP_HELLO_BODY;
+	p += hello->cookie_len;
+	hello->offer = p;
+	hello->offer_len = 0;
+	if (p == end && hello->cookie_len == 0)
+		return HG_PASS;
+
+	if (end - p < 2)
+		return HG_DROP_HELLO_BODY;
+	suites_len = hg_load_be16(p);
+	suites = p + 2;
+	p = suites;
+	if ((ptrdiff_t)suites_len + 1 > end - p)
+		return HG_DROP_HELLO_BODY;
+	p += suites_len;
+	if (*p + 1 > end - p)
+		return HG_DROP_HELLO_BODY;
+	p += *p + 1;
+	hello->offer_len = (uint16_t)(p - hello->offer);
+
+	if (prefers_dtls13(suites, suites_len) && is_dtls13_only(p, end))
+		return HG_DROP_HELLO_DTLS13;
+	return HG_PASS;
+}
+
+static enum hg_verdict
+check_record(const uint8_t *datagram, size_t len)
+{
+	uint16_t record_len;
+	uint8_t type;
+
+	if (len < HG_RECORD_LEN)
+		return HG_DROP_RECORD_SHORT;
+	type = datagram[0];
+	if (type < HG_CONTENT_CHANGE_CIPHER_SPEC || type > HG_CONTENT_APPLICATION_DATA) {
+		/* RFC 9147 4: the unified header begins with the bits 001. */
+		if (type >> 5 == 1 || type == HG_CONTENT_TLS12_CID || type == HG_CONTENT_ACK)
+			return HG_DROP_RECORD_DTLS13;
+		return HG_DROP_RECORD_TYPE;
+	}
+	if (datagram[HG_RECORD_VERSION] != HG_VERSION_MAJOR)
+		return HG_DROP_RECORD_VERSION;
+	record_len = hg_load_be16(datagram + HG_RECORD_LENGTH);
+	if (record_len == 0 || record_len > len - HG_RECORD_LEN)
+		return HG_DROP_RECORD_LENGTH;
+	return HG_PASS;
+}
+
+enum hg_verdict
+hg_hello_parse(const uint8_t *datagram, size_t len, bool *ret_is_hello, struct hg_hello *hello)
+{
+	const uint8_t *handshake = datagram + HG_RECORD_LEN;
+	enum hg_verdict verdict = check_record(datagram, len);
+	uint32_t fragment_len;
+	uint16_t record_len, message_seq;
+
+	if (verdict != HG_PASS)
+		return verdict;
+	*ret_is_hello = false;
+	record_len = hg_load_be16(datagram + HG_RECORD_LENGTH);
+	if (datagram[0] != HG_CONTENT_HANDSHAKE || hg_load_be16(datagram + HG_RECORD_EPOCH) != 0)
+		return HG_PASS;
+	if (record_len < HG_HANDSHAKE_LEN)
+		return HG_DROP_HANDSHAKE_SHORT;
+	if (handshake[0] != HG_HANDSHAKE_CLIENT_HELLO ||
+		hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) != 0)
+		return HG_PASS;
+
+	*ret_is_hello = true;
+	message_seq = hg_load_be16(handshake + HG_HANDSHAKE_SEQ);
+	if (message_seq > 1)
+		return HG_DROP_HELLO_SEQ;
+	fragment_len = hg_load_be24(handshake + HG_HANDSHAKE_FRAG_LENGTH);
+	hello->message_len = hg_load_be24(handshake + HG_HANDSHAKE_LENGTH);
+	if (fragment_len != record_len - HG_HANDSHAKE_LEN || fragment_len > hello->message_len)
+		return HG_DROP_HELLO_FRAGMENT;
+	hello->message_seq = (uint8_t)message_seq;
+	hello->record_len = (uint16_t)(HG_RECORD_LEN + record_len);
+	hello->record_seq = hg_load_be48(datagram + HG_RECORD_SEQ);
+	return parse_body(handshake + HG_HANDSHAKE_LEN, fragment_len, hello);
+}
+
+bool
+hg_hello_is_fragment(const uint8_t *datagram, size_t len)
+{
+	const uint8_t *handshake = datagram + HG_RECORD_LEN;
+
+	return len >= HG_RECORD_LEN + HG_HANDSHAKE_LEN && datagram[0] == HG_CONTENT_HANDSHAKE &&
+	       hg_load_be16(datagram + HG_RECORD_EPOCH) == 0 &&
+	       handshake[0] == HG_HANDSHAKE_CLIENT_HELLO &&
+	       hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) != 0;
+}
