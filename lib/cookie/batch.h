@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Minting and checking cookies for a whole burst of ClientHellos with one run of an HMAC kernel.
+ *
+ * A cookie is 20 bytes:
+ *   0      format (3 bits, = 1), key epoch modulo 32 (5 bits)
+ *   1-3    time of issue: seconds since 1970, low 24 bits, big endian
+ *   4-19   HMAC-SHA256 truncated to 128 bits (RFC 2104 5) over, each variable part preceded by its
+ *          length: bytes 0-3, address family (4 or 6), source and destination address, source and
+ *          destination port, and unless the binding is to addresses alone, client_version, random,
+ *          session_id, cipher suites and compression methods. Not the extensions: clients may
+ * change them between their two hellos.
+ *
+ * Use: begin, add each hello, run, then read verdict and fresh cookie of each. Time is a parameter.
+ * For every hello a fresh cookie is made and, if it brought one worth a look, that one is checked:
+ * a wrong cookie takes as long as a right one.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cookie/keys.h"
+#include "hmac/hmac.h"
+
+#define HG_COOKIE_LEN 20u
+#define HG_COOKIE_BATCH_MAX 64u   /* hellos */
+#define HG_COOKIE_BOUND_MAX 2048u /* bytes of client and offer together */
+#define HG_COOKIE_CLOCK_SKEW 5u   /* seconds that another node's clock may be ahead */
+
+enum hg_cookie_verdict {
+	HG_COOKIE_NONE, /* the hello brought none */
+	HG_COOKIE_VALID,
+	HG_COOKIE_MALFORMED,     /* wrong length or format */
+	HG_COOKIE_UNKNOWN_EPOCH, /* its key is gone, or not yet known */
+	HG_COOKIE_EXPIRED,       /* too old, or from the future */
+	HG_COOKIE_WRONG_TAG,     /* made for another address or hello, or not by us */
+	HG_COOKIE_VERDICTS,
+};
+
+/*
+ * What one cookie is asked for and bound to; the pointers need only live until
+ * hg_cookie_batch_add() returns.
+ */
+struct hg_cookie_hello {
+	/*
+	 * Source address, destination address, source port, destination port; network byte order.
+	 */
+	const uint8_t *tuple;
+	const uint8_t *client; /* client_version, random, session_id with its length */
+	const uint8_t *offer;  /* cipher suites and compression methods with their lengths */
+	const uint8_t *cookie;
+	uint16_t client_len;
+	uint16_t offer_len;
+	uint8_t cookie_len; /* 0: none */
+	uint8_t family;     /* 4: tuple has 12 bytes; 6: 36 */
+};
+
+#define HG_COOKIE_MESSAGE_MAX (4u + 1u + 36u + HG_COOKIE_BOUND_MAX)
+
+/* Work space of one thread, about 300 KB of which a burst touches what it needs. Holds no key. */
+struct hg_cookie_batch {
+	const struct hg_cookie_keys *keys;
+	uint32_t now;
+	unsigned int n_hellos;
+	unsigned int n_jobs;
+	uint32_t used;     /* bytes of arena */
+	uint8_t header[4]; /* of fresh cookies */
+	struct {
+		uint8_t verdict; /* enum hg_cookie_verdict */
+		uint8_t mint;    /* job numbers */
+		uint8_t check;
+		uint8_t tag[HG_COOKIE_LEN - 4]; /* that the hello brought */
+	} hello[HG_COOKIE_BATCH_MAX];
+	struct hg_hmac_job job[2 * HG_COOKIE_BATCH_MAX];
+	_Alignas(64)
+		uint8_t arena[2 * HG_COOKIE_BATCH_MAX * (HG_COOKIE_MESSAGE_MAX + HG_HMAC_PAD_ROOM)];
+};
+
+_Static_assert(2 * HG_COOKIE_BATCH_MAX <= UINT8_MAX + 1, "job numbers fit in a byte");
+
+/* Empties the batch. keys must stay until the batch has run; now in seconds since 1970. */
+void hg_cookie_batch_begin(
+	struct hg_cookie_batch *batch, const struct hg_cookie_keys *keys, uint64_t now);
+
+/*
+ * Adds a hello and returns its number, counted from 0. Returns -ENOSPC after HG_COOKIE_BATCH_MAX
+ * hellos, and -EMSGSIZE if client and offer exceed HG_COOKIE_BOUND_MAX; the batch is unchanged
+ * then.
+ */
+int hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello *hello);
+
+/* Computes every tag and settles every verdict. */
+void hg_cookie_batch_run(struct hg_cookie_batch *batch, const struct hg_hmac_kernel *kernel);
+
+/* After the run, for the hello of that number: what its cookie was worth. */
+static inline enum hg_cookie_verdict
+hg_cookie_batch_verdict(const struct hg_cookie_batch *batch, unsigned int number)
+{
+	return (enum hg_cookie_verdict)batch->hello[number].verdict;
+}
+
+/* After the run: writes a fresh cookie for it. */
+void hg_cookie_batch_mint(const struct hg_cookie_batch *batch, unsigned int number,
+	uint8_t ret_cookie[HG_COOKIE_LEN]);
