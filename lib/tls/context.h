@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the DTLS sessions of one listener have in common: certificates, pre-shared keys, ciphers.
+ * OpenSSL stays behind this header. A context is shared by all threads and immutable once made.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct hg_tls_context;
+
+/* PEM files: the certificate with its chain behind it, and its private key. */
+struct hg_tls_pair {
+	const char *certificate;
+	const char *private_key;
+};
+
+/* The strings need only live until hg_tls_context_new() returns; NULL means not set. */
+struct hg_tls_settings {
+	/*
+	 * The first pair serves clients that name no server, or an unknown one (RFC 6066 3). Pairs
+	 * for the same names but of different key types are offered together.
+	 */
+	const struct hg_tls_pair *pairs;
+	size_t n_pairs;        /* 0: pre-shared keys alone */
+	const char *client_ca; /* PEM file; set: a client must show a certificate of it */
+	const char *psk_file;  /* one identity:hex per line */
+	const char *psk_hint;
+	const char *ciphers; /* OpenSSL cipher list for DTLS 1.2 */
+	const char *groups;  /* OpenSSL group list */
+	bool tickets;        /* RFC 5077 session tickets */
+};
+
+/* Why a context could not be made, for the one who wrote the configuration. */
+struct hg_tls_error {
+	const char
+		*setting; /* name of the field of struct hg_tls_settings, as in the configuration */
+	size_t pair;      /* which pair, for "certificate" and "private-key" */
+	char text[512];   /* one sentence, without a full stop */
+};
+
+/* Reads every file. Returns 0, or -EINVAL with *ret_error filled and *ret_context untouched. */
+int hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_settings *settings,
+	struct hg_tls_error *ret_error);
+
+/* After the last session of it. NULL is fine. */
+void hg_tls_context_free(struct hg_tls_context *context);

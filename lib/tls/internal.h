@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of lib/tls share. */
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include "tls/context.h"
+#include "tls/session.h"
+
+#define HG_TLS_COOKIE_MAX 32u
+
+struct hg_tls_psk {
+	char *identity;
+	uint8_t *key;
+	size_t key_len;
+};
+
+struct hg_tls_psks {
+	struct hg_tls_psk *entry; /* sorted by identity */
+	size_t n;
+};
+
+struct hg_tls_context {
+	BIO_METHOD *bio;
+	SSL_CTX **ssl; /* one for each set of server names; the first is the default */
+	size_t n_ssl;
+	struct hg_tls_psks psks;
+};
+
+struct hg_tls_session {
+	const struct hg_tls_context *context;
+	SSL *ssl;
+	hg_tls_send_fn *send;
+	void *send_arg;
+	const uint8_t *in; /* the datagram being read; NULL once OpenSSL has taken it */
+	size_t in_len;
+	size_t datagram_max;
+	enum hg_tls_state state;
+	uint8_t cookie_len;
+	uint8_t cookie[HG_TLS_COOKIE_MAX];
+};
+
+/* A datagram BIO over struct hg_tls_session: one write is one datagram. NULL without memory. */
+BIO_METHOD *hg_tls_bio_method(void);
+
+/* Reads a file of identity:hex lines. Returns 0, or -EINVAL with *ret_error filled. */
+int hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error *ret_error);
+void hg_tls_psks_wipe(struct hg_tls_psks *psks);
+const struct hg_tls_psk *hg_tls_psks_find(const struct hg_tls_psks *psks, const char *identity);

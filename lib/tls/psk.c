@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "tls/internal.h"
+
+#define KEY_MAX 64u       /* bytes; OpenSSL takes more, no client that we know does */
+#define IDENTITY_MAX 128u /* bytes: what RFC 4279 5.3 obliges everyone to take */
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct hg_tls_psk *x = a, *y = b;
+
+	return strcmp(x->identity, y->identity);
+}
+
+const struct hg_tls_psk *
+hg_tls_psks_find(const struct hg_tls_psks *psks, const char *identity)
+{
+	size_t low = 0, high = psks->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(identity, psks->entry[middle].identity);
+
+		if (order == 0)
+			return &psks->entry[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Returns the number of bytes, or 0 if text is not 1 to KEY_MAX bytes in hexadecimal. */
+static size_t
+parse_hex(const char *text, uint8_t key[KEY_MAX])
+{
+	size_t n = strlen(text);
+
+	if (n == 0 || n % 2 != 0 || n / 2 > KEY_MAX)
+		return 0;
+	for (size_t i = 0; i < n; i += 2) {
+		int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+
+		if (high < 0 || low < 0)
+			return 0;
+		key[i / 2] = (uint8_t)(high << 4 | low);
+	}
+	return n / 2;
+}
+
+static int
+append(struct hg_tls_psks *psks, const char *identity, const uint8_t *key, size_t key_len)
+{
+	struct hg_tls_psk *grown = realloc(psks->entry, (psks->n + 1) * sizeof(*grown));
+	struct hg_tls_psk *psk;
+
+	if (grown == NULL)
+		return -ENOMEM;
+	psks->entry = grown;
+	psk = &grown[psks->n];
+	psk->identity = strdup(identity);
+	psk->key = malloc(key_len);
+	psk->key_len = key_len;
+	if (psk->identity == NULL || psk->key == NULL) {
+		free(psk->identity);
+		free(psk->key);
+		return -ENOMEM;
+	}
+	memcpy(psk->key, key, key_len);
+	psks->n++;
+	return 0;
+}
+
+/*
+ * Returns NULL, or what is wrong with the line. An empty line and one that begins with # are fine.
+ */
+static const char *
+take_line(struct hg_tls_psks *psks, char *line)
+{
+	const char *problem = NULL;
+	uint8_t key[KEY_MAX];
+	size_t key_len;
+	char *colon;
+
+	line[strcspn(line, "\r\n")] = '\0';
+	if (line[0] == '\0' || line[0] == '#')
+		return NULL;
+	/* The last colon: an identity may have some of its own. */
+	colon = strrchr(line, ':');
+	if (colon == NULL || colon == line)
+		return "is not identity:hex";
+	*colon = '\0';
+	if (strlen(line) > IDENTITY_MAX)
+		return "has an identity of more than 128 bytes";
+	key_len = parse_hex(colon + 1, key);
+	if (key_len == 0)
+		return "has a key that is not 2 to 128 hex digits";
+	if (append(psks, line, key, key_len) != 0)
+		problem = "does not fit in memory";
+	hg_secret_wipe(key, sizeof(key));
+	return problem;
+}
+
+static int
+refuse(struct hg_tls_error *error, const char *path, size_t line, const char *problem)
+{
+	error->setting = "psk-file";
+	if (line == 0)
+		snprintf(error->text, sizeof(error->text), "%s %s", path, problem);
+	else
+		snprintf(error->text, sizeof(error->text), "%s:%zu %s", path, line, problem);
+	return -EINVAL;
+}
+
+int
+hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error *error)
+{
+	const char *problem = NULL;
+	char *line = NULL;
+	size_t size = 0, number = 0;
+	ssize_t len;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL) {
+		snprintf(error->text, sizeof(error->text), "cannot read %s: %m", path);
+		error->setting = "psk-file";
+		return -EINVAL;
+	}
+	while (problem == NULL && (len = getline(&line, &size, file)) >= 0) {
+		number++;
+		problem = strlen(line) != (size_t)len ? "holds a zero byte" : take_line(psks, line);
+	}
+	if (problem == NULL && ferror(file) != 0) {
+		problem = "cannot be read";
+		number = 0;
+	}
+	fclose(file);
+	if (line != NULL)
+		hg_secret_wipe(line, size);
+	free(line);
+	if (problem == NULL && psks->n == 0) {
+		problem = "has no identity:hex line";
+		number = 0;
+	}
+	if (problem != NULL) {
+		hg_tls_psks_wipe(psks);
+		return refuse(error, path, number, problem);
+	}
+	qsort(psks->entry, psks->n, sizeof(*psks->entry), compare);
+	for (size_t i = 1; i < psks->n; i++) {
+		if (compare(&psks->entry[i - 1], &psks->entry[i]) != 0)
+			continue;
+		error->setting = "psk-file";
+		snprintf(error->text, sizeof(error->text), "%s has identity %s twice", path,
+			psks->entry[i].identity);
+		hg_tls_psks_wipe(psks);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+void
+hg_tls_psks_wipe(struct hg_tls_psks *psks)
+{
+	for (size_t i = 0; i < psks->n; i++) {
+		hg_secret_wipe(psks->entry[i].key, psks->entry[i].key_len);
+		free(psks->entry[i].key);
+		free(psks->entry[i].identity);
+	}
+	free(psks->entry);
+	*psks = (struct hg_tls_psks){ 0 };
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One DTLS association, server side, entered with a ClientHello whose cookie has been proved
+ * already. Datagrams go in and come out by function call: no socket, no thread, no clock but
+ * OpenSSL's timer. A session belongs to one thread at a time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tls/context.h"
+
+struct hg_tls_session;
+
+enum hg_tls_state {
+	HG_TLS_HANDSHAKE,   /* waits for the peer */
+	HG_TLS_ESTABLISHED, /* Finished verified: application data may flow */
+	HG_TLS_CLOSED,      /* the peer said close_notify */
+	HG_TLS_FAILED,      /* fatal alert, ours or the peer's; nothing more can be done with it */
+};
+
+/*
+ * Called for each datagram to the peer, in the middle of any call below that is given the session.
+ */
+typedef void hg_tls_send_fn(void *arg, const uint8_t *datagram, size_t len);
+
+/*
+ * datagram_max is the largest UDP payload that a handshake flight may use, 256 at least. Returns
+ * NULL without memory. The session is to be freed with hg_tls_session_free() whatever its state.
+ */
+struct hg_tls_session *hg_tls_session_new(
+	const struct hg_tls_context *context, size_t datagram_max, hg_tls_send_fn *send, void *arg);
+void hg_tls_session_free(struct hg_tls_session *session);
+
+/*
+ * Begins the handshake. hello is the datagram with the verified ClientHello, message_seq 1, its
+ * first record of record_len bytes; cookie is the one that was proved, at most 32 bytes. What
+ * follows the first record is handled as if it had come in a datagram of its own.
+ */
+enum hg_tls_state hg_tls_session_enter(struct hg_tls_session *session, const uint8_t *hello,
+	size_t len, size_t record_len, const uint8_t *cookie, size_t cookie_len);
+
+/*
+ * Takes one datagram of the peer. It must stay until hg_tls_session_read() has returned 0 or the
+ * state is another than HG_TLS_ESTABLISHED. What cannot be authenticated is ignored (RFC
+ * 6347 4.1.2.7).
+ */
+enum hg_tls_state hg_tls_session_feed(
+	struct hg_tls_session *session, const uint8_t *datagram, size_t len);
+
+/*
+ * Application data out of the last datagram, one record a call: bytes written to buffer, or 0 when
+ * there is no more. The state may have become HG_TLS_CLOSED or HG_TLS_FAILED then.
+ */
+size_t hg_tls_session_read(struct hg_tls_session *session, uint8_t *buffer, size_t size);
+
+enum hg_tls_state hg_tls_session_state(const struct hg_tls_session *session);
+
+/* Did the client resume an earlier session? Known once established. */
+bool hg_tls_session_resumed(const struct hg_tls_session *session);
+
+/*
+ * Sends one record of at most 16384 bytes. Returns 0, or -EMSGSIZE, or -EPIPE unless established.
+ */
+int hg_tls_session_write(struct hg_tls_session *session, const uint8_t *data, size_t len);
+
+/* Microseconds until hg_tls_session_expire() is due (RFC 6347 4.2.4), or -1 for never. */
+int64_t hg_tls_session_timeout(struct hg_tls_session *session);
+
+/* Sends the last flight again. */
+enum hg_tls_state hg_tls_session_expire(struct hg_tls_session *session);
+
+/* Sends close_notify, if established. */
+void hg_tls_session_close(struct hg_tls_session *session);
