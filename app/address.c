@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+parse_number(uint32_t *ret, const char *text, uint32_t max)
+{
+	unsigned long number;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	number = strtoul(text, &end, 10);
+	if (*end != '\0' || number > max)
+		return -EINVAL;
+	*ret = (uint32_t)number;
+	return 0;
+}
+
+static int
+parse_ip(struct address *ret, const char *text)
+{
+	if (inet_pton(AF_INET, text, ret->bytes) == 1)
+		ret->family = 4;
+	else if (inet_pton(AF_INET6, text, ret->bytes) == 1)
+		ret->family = 6;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int
+address_parse_prefix(struct address *ret, const char *text)
+{
+	struct address address = { 0 };
+	char buffer[INET6_ADDRSTRLEN + 4];
+	uint32_t prefix;
+	char *slash;
+
+	if (snprintf(buffer, sizeof(buffer), "%s", text) >= (int)sizeof(buffer))
+		return -EINVAL;
+	slash = strchr(buffer, '/');
+	if (slash == NULL)
+		return -EINVAL;
+	*slash = '\0';
+	if (parse_ip(&address, buffer) != 0 ||
+		parse_number(&prefix, slash + 1, address.family == 4 ? 32 : 128) != 0)
+		return -EINVAL;
+	address.prefix = (uint8_t)prefix;
+	*ret = address;
+	return 0;
+}
+
+int
+address_parse_port(struct address *ret, const char *text)
+{
+	struct address address = { 0 };
+	char buffer[INET6_ADDRSTRLEN + 16];
+	char *colon, *host = buffer;
+	uint32_t port;
+
+	if (snprintf(buffer, sizeof(buffer), "%s", text) >= (int)sizeof(buffer))
+		return -EINVAL;
+	colon = strrchr(buffer, ':');
+	if (colon == NULL || parse_number(&port, colon + 1, 65535) != 0 || port == 0)
+		return -EINVAL;
+	*colon = '\0';
+	if (host[0] == '[') {
+		if (colon[-1] != ']')
+			return -EINVAL;
+		colon[-1] = '\0';
+		host++;
+	}
+	/* An IPv6 address needs its brackets, or the port could be part of it. */
+	if (parse_ip(&address, host) != 0 || (address.family == 6) != (host != buffer))
+		return -EINVAL;
+	address.port = (uint16_t)port;
+	*ret = address;
+	return 0;
+}
+
+int
+address_parse_mac(uint8_t ret_mac[6], const char *text)
+{
+	uint8_t mac[6], any = 0;
+
+	if (strlen(text) != 17)
+		return -EINVAL;
+	for (int i = 0; i < 6; i++) {
+		const char *p = text + 3 * i;
+
+		if (!isxdigit((unsigned char)p[0]) || !isxdigit((unsigned char)p[1]) ||
+			(i < 5 && p[2] != ':'))
+			return -EINVAL;
+		mac[i] = (uint8_t)strtoul(p, NULL, 16);
+		any |= mac[i];
+	}
+	if (any == 0 || (mac[0] & 1) != 0)
+		return -EINVAL;
+	memcpy(ret_mac, mac, sizeof(mac));
+	return 0;
+}
+
+socklen_t
+address_to_sockaddr(const struct address *address, struct sockaddr_storage *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (address->family == 4) {
+		struct sockaddr_in *in = (struct sockaddr_in *)ret;
+
+		in->sin_family = AF_INET;
+		in->sin_port = htons(address->port);
+		memcpy(&in->sin_addr, address->bytes, 4);
+		return sizeof(*in);
+	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(address->port);
+	memcpy(&in6->sin6_addr, address->bytes, 16);
+	return sizeof(*in6);
+}

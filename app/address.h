@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Addresses as a configuration writes them. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+/* An IP address and, where it belongs to it, a port or a prefix length. */
+struct address {
+	uint8_t family;    /* 4 or 6 */
+	uint8_t prefix;    /* bits */
+	uint16_t port;     /* host byte order */
+	uint8_t bytes[16]; /* network byte order; the first 4 for IPv4 */
+};
+
+/* "198.18.0.1/24" or "2001:2::1/48". All of these return 0, or -EINVAL with *ret untouched. */
+int address_parse_prefix(struct address *ret, const char *text);
+
+/* "198.18.0.1:5684" or "[2001:2::1]:5684"; port 1 to 65535. */
+int address_parse_port(struct address *ret, const char *text);
+
+/* "02:00:00:00:00:0a", not a group address. */
+int address_parse_mac(uint8_t ret_mac[6], const char *text);
+
+/* Returns the length of the socket address. */
+socklen_t address_to_sockaddr(const struct address *address, struct sockaddr_storage *ret);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Keeping what DPDK writes to stdout and stderr while something is tried: if it fails, the operator
+ * gets one sentence with DPDK's reason in it, and not a page.
+ */
+#pragma once
+
+struct capture {
+	int memory; /* file that the output goes to, or -1: nothing is captured */
+	int saved[2];
+	char text[4096]; /* its beginning, once ended */
+};
+
+void capture_begin(struct capture *capture);
+
+/* The output goes its own way again. */
+void capture_end(struct capture *capture);
+
+/* DPDK's first words after capture_end(), or "" if it said nothing; valid as long as capture. */
+const char *capture_reason(struct capture *capture);
+
+/* Passes on to stderr what was captured: it succeeded, but there may be warnings in it. */
+void capture_replay(const struct capture *capture);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "classify.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+static bool
+is_denied(const struct classify_table *table, const uint8_t *source_port)
+{
+	uint16_t port = hg_load_be16(source_port), wire;
+
+	if (port < 64)
+		return (table->denied_low >> port & 1) != 0;
+	memcpy(&wire, source_port, sizeof(wire));
+	for (unsigned int i = 0; i < table->n_denied; i++)
+		if (table->denied[i] == wire)
+			return true;
+	return false;
+}
+
+/* Index of the listener on the packet's destination, or -1. */
+static int
+find_listener(const struct classify_table *table, const struct hg_net_packet *packet)
+{
+	const uint8_t *tuple = hg_net_tuple(packet);
+	uint32_t address, key_address;
+	uint16_t port, key_port;
+
+	if (packet->family == 6) {
+		for (unsigned int i = 0; i < table->n_ipv6; i++)
+			if (memcmp(table->ipv6[i].key, tuple + 16, 16) == 0 &&
+				memcmp(table->ipv6[i].key + 16, tuple + 34, 2) == 0)
+				return table->ipv6[i].listener;
+		return -1;
+	}
+	memcpy(&address, tuple + 4, sizeof(address));
+	memcpy(&port, tuple + 10, sizeof(port));
+	for (unsigned int i = 0; i < table->n_ipv4; i++) {
+		memcpy(&key_address, table->ipv4[i].key, sizeof(key_address));
+		memcpy(&key_port, table->ipv4[i].key + 4, sizeof(key_port));
+		if (key_address == address && key_port == port)
+			return table->ipv4[i].listener;
+	}
+	return -1;
+}
+
+enum hg_verdict
+classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigned int checked,
+	struct classified *ret)
+{
+	enum hg_verdict verdict = hg_net_parse(frame, len, &table->host, checked, &ret->packet);
+	bool is_hello = false;
+	int listener;
+
+	if (verdict != HG_PASS)
+		return verdict;
+	if (ret->packet.protocol != HG_NET_UDP) {
+		ret->kind = ret->packet.protocol == HG_NET_ARP ? CLASSIFY_ARP : CLASSIFY_ICMP;
+		return HG_PASS;
+	}
+	if (is_denied(table, ret->packet.l4))
+		return HG_DROP_SOURCE_PORT;
+	listener = find_listener(table, &ret->packet);
+	if (listener < 0)
+		return HG_DROP_NO_LISTENER;
+	ret->listener = (uint16_t)listener;
+	verdict = hg_hello_parse(hg_net_payload(&ret->packet), hg_net_payload_len(&ret->packet),
+		&is_hello, &ret->hello);
+	ret->kind = is_hello ? CLASSIFY_HELLO : CLASSIFY_RECORD;
+	return verdict;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/secret.h"
+#include "config_listener.h"
+#include "config_port.h"
+#include "hmac/hmac.h"
+#include "path.h"
+#include "setting.h"
+
+#define GATEWAY(key, type, min, max, choices, by_default, field, help)               \
+	{                                                                            \
+		"gateway", key, SETTING_##type, min, max, choices, by_default, help, \
+			offsetof(struct config_gateway, field)                       \
+	}
+
+static const char hmac_kernels[] = "auto|scalar|shani|avx2|avx512|avx512-shani";
+
+static const struct setting gateway_table[] = {
+	GATEWAY("cookie-secret", CUSTOM, 0, 0, NULL, NULL, cookie_secret,
+		"file with 64 hex digits; without it a random secret, for this process alone"),
+	GATEWAY("cookie-lifetime", INTEGER, 1, 86400, NULL, "60", cookie_lifetime,
+		"seconds for which a cookie is good"),
+	GATEWAY("key-rotation", INTEGER, 1, 2592000, NULL, "3600", key_rotation,
+		"seconds after which the key changes; at least cookie-lifetime"),
+	GATEWAY("cookie-binding", CHOICE, 0, 0, "hello|address", "hello", cookie_binding,
+		"what a cookie is bound to: address, ports and hello, or address and ports only"),
+	GATEWAY("workers", CUSTOM, 1, 128, NULL, "auto", workers_text,
+		"lcores that poll the ports; auto: every CPU that no handshake core needs"),
+	GATEWAY("handshake-cores", INTEGER, 1, 128, NULL, "1", handshake_cores,
+		"lcores that run OpenSSL"),
+	GATEWAY("poll", CHOICE, 0, 0, "adaptive|busy", "adaptive", poll_busy,
+		"adaptive: idle workers sleep in steps; busy: they never do"),
+	GATEWAY("hmac-kernel", CHOICE, 0, 0, hmac_kernels, "auto", hmac_kernel,
+		"auto: the fastest, measured at start"),
+	GATEWAY("metrics", CHOICE, 0, 0, "off", "off", metrics,
+		"OpenMetrics exporter; this version has none but telemetry"),
+	GATEWAY("max-sessions", INTEGER, 64, 8388608, NULL, "65536", max_sessions,
+		"sessions of all handshake cores together"),
+	GATEWAY("half-open", INTEGER, 1, 1048576, NULL, "1024", half_open,
+		"handshakes in progress per handshake core"),
+	GATEWAY("handshake-timeout", INTEGER, 1, 60, NULL, "15", handshake_timeout,
+		"seconds after which a handshake that is not complete is given up"),
+	GATEWAY("deny-source-ports", CUSTOM, 0, 0, NULL, "7, 13, 17, 19, 37", denied_text,
+		"UDP source ports of reflecting services, never answered; port 0 never is"),
+};
+
+#define GATEWAY_LEN (sizeof(gateway_table) / sizeof(gateway_table[0]))
+
+/* Where a key of the gateway section stands, or the section, or the file. */
+static int
+blame(const struct config *config, const char *key, struct error *error, const char *text)
+{
+	const struct ini_section *section = ini_section(config->ini, "gateway");
+	const struct ini_entry *entry = section != NULL ? ini_entry(section, key) : NULL;
+
+	if (entry != NULL)
+		return error_set(error, "%s:%u: %s", config->ini->path, entry->line, text);
+	return error_set(error, "%s: %s", config->ini->path, text);
+}
+
+/* The 64 hex digits of a file, and line ends behind them. Returns false for anything else. */
+static bool
+parse_secret(char *text, size_t len, uint8_t secret[HG_COOKIE_SECRET_LEN])
+{
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	text[len] = '\0';
+	if (len != 2 * HG_COOKIE_SECRET_LEN || strspn(text, "0123456789abcdefABCDEF") != len)
+		return false;
+	for (size_t i = 0; i < HG_COOKIE_SECRET_LEN; i++)
+		sscanf(text + 2 * i, "%2hhx", &secret[i]);
+	return true;
+}
+
+static int
+read_secret(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+	char path[PATH_MAX], text[2 * HG_COOKIE_SECRET_LEN + 16];
+	struct error reason;
+	size_t len;
+	FILE *file;
+	bool good;
+
+	if (gateway->cookie_secret == NULL) {
+		if (getrandom(gateway->secret, sizeof(gateway->secret), 0) !=
+			sizeof(gateway->secret))
+			return error_set(error, "the kernel gives no random cookie secret");
+		return 0;
+	}
+	path_resolve(path, config->directory, gateway->cookie_secret);
+	file = fopen(path, "re");
+	if (file == NULL) {
+		error_set(&reason, "cannot read cookie-secret %s: %m", path);
+		return blame(config, "cookie-secret", error, reason.text);
+	}
+	setvbuf(file, NULL, _IONBF, 0); /* no copy of the secret in a buffer of stdio's */
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	good = len < sizeof(text) - 1 && parse_secret(text, len, gateway->secret);
+	hg_secret_wipe(text, sizeof(text));
+	if (good)
+		return 0;
+	error_set(&reason, "cookie-secret %s must hold 64 hex digits", path);
+	return blame(config, "cookie-secret", error, reason.text);
+}
+
+static int
+read_denied(struct config_gateway *gateway)
+{
+	char text[256], *item[CONFIG_DENIED_MAX];
+	uint32_t port;
+	unsigned int n;
+
+	snprintf(text, sizeof(text), "%s", gateway->denied_text);
+	n = setting_split(text, item, CONFIG_DENIED_MAX);
+	if (n > CONFIG_DENIED_MAX)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++) {
+		if (setting_parse_number(item[i], UINT16_MAX, &port) != 0)
+			return -EINVAL;
+		gateway->denied[gateway->n_denied++] = (uint16_t)port;
+	}
+	return 0;
+}
+
+/* The kernel's name, if it is in this build and this CPU can run it. */
+static int
+read_hmac_kernel(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+	const struct hg_hmac_kernel *kernel;
+	struct error reason;
+	const char *name;
+
+	if (gateway->hmac_kernel == 0)
+		return 0;
+	name = ini_entry(ini_section(config->ini, "gateway"), "hmac-kernel")->value;
+	kernel = hg_hmac_kernel_find(name);
+	if (kernel == NULL || !kernel->usable()) {
+		error_set(&reason, "hmac-kernel %s does not run on this CPU", name);
+		return blame(config, "hmac-kernel", error, reason.text);
+	}
+	gateway->hmac_kernel_name = kernel->name;
+	return 0;
+}
+
+static int
+read_gateway(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+	const struct ini_section *section = ini_section(config->ini, "gateway");
+	bool rotation_given = section != NULL && ini_entry(section, "key-rotation") != NULL;
+	int err;
+
+	err = setting_read(
+		gateway_table, GATEWAY_LEN, "gateway", config->ini, section, gateway, error);
+	if (err != 0)
+		return err;
+	if (gateway->key_rotation < gateway->cookie_lifetime)
+		return blame(config, rotation_given ? "key-rotation" : "cookie-lifetime", error,
+			"key-rotation must be at least cookie-lifetime");
+	if (strcmp(gateway->workers_text, "auto") != 0 &&
+		(setting_parse_number(gateway->workers_text, 128, &gateway->workers) != 0 ||
+			gateway->workers == 0))
+		return blame(
+			config, "workers", error, "workers must be auto or a number from 1 to 128");
+	if (read_denied(gateway) != 0)
+		return blame(config, "deny-source-ports", error,
+			"deny-source-ports must be at most 16 port numbers with commas between");
+	err = read_hmac_kernel(config, error);
+	if (err != 0)
+		return err;
+	return read_secret(config, error);
+}
+
+/*
+ * Splits "port wan" into its kind and name. Returns 0, or -EINVAL for another kind or a bad name.
+ */
+static int
+split_section(const char *section, const char *kind, char ret_name[CONFIG_NAME_MAX])
+{
+	static const char legal[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+	size_t len = strlen(kind);
+	const char *name;
+
+	if (strncmp(section, kind, len) != 0 || section[len] != ' ')
+		return -EINVAL;
+	name = section + len + strspn(section + len, " \t");
+	if (*name == '\0' || strlen(name) >= CONFIG_NAME_MAX || strspn(name, legal) != strlen(name))
+		return -EINVAL;
+	strcpy(ret_name, name);
+	return 0;
+}
+
+/* [port wan] and [port  wan] are two sections to an INI file, but one name to us. */
+static int
+refuse_known(const struct config *config, const struct ini_section *section, const char *kind,
+	const char *name, struct error *error)
+{
+	const char *known = NULL;
+
+	for (unsigned int i = 0; i < config->n_ports && kind[0] == 'p'; i++)
+		if (strcmp(config->port[i].name, name) == 0)
+			known = config->port[i].section->name;
+	for (unsigned int i = 0; i < config->n_listeners && kind[0] == 'l'; i++)
+		if (strcmp(config->listener[i].name, name) == 0)
+			known = config->listener[i].section->name;
+	if (known == NULL)
+		return 0;
+	return error_set(error, "%s:%u: section [%s] is there already", config->ini->path,
+		section->line, known);
+}
+
+static int
+read_section(struct config *config, const struct ini_section *section, struct error *error)
+{
+	const char *path = config->ini->path;
+	char name[CONFIG_NAME_MAX];
+
+	if (strcmp(section->name, "gateway") == 0)
+		return 0;
+	if (split_section(section->name, "port", name) == 0) {
+		if (config->n_ports == CONFIG_PORTS_MAX)
+			return error_set(error, "%s:%u: more than %u ports", path, section->line,
+				CONFIG_PORTS_MAX);
+		if (refuse_known(config, section, "port", name, error) != 0)
+			return -EINVAL;
+		return config_port_read(config, section, name, error);
+	}
+	if (split_section(section->name, "listener", name) == 0) {
+		if (config->n_listeners == CONFIG_LISTENERS_MAX)
+			return error_set(error, "%s:%u: more than %u listeners", path,
+				section->line, CONFIG_LISTENERS_MAX);
+		if (refuse_known(config, section, "listener", name, error) != 0)
+			return -EINVAL;
+		return config_listener_read(config, section, name, error);
+	}
+	return error_set(error,
+		"%s:%u: unknown section [%s]: there are [gateway], [port NAME] and [listener NAME]",
+		path, section->line, section->name);
+}
+
+int
+config_load(struct config **ret_config, const char *path, struct error *error)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	int err;
+
+	if (config == NULL)
+		return error_set(error, "no memory to read %s", path);
+	config->port = calloc(CONFIG_PORTS_MAX, sizeof(*config->port));
+	config->listener = calloc(CONFIG_LISTENERS_MAX, sizeof(*config->listener));
+	if (config->port == NULL || config->listener == NULL) {
+		err = error_set(error, "no memory to read %s", path);
+		goto out;
+	}
+	path_directory(config->directory, path);
+	err = ini_load(&config->ini, path, error);
+	if (err == 0)
+		err = read_gateway(config, error);
+	for (unsigned int i = 0; err == 0 && i < config->ini->n; i++)
+		err = read_section(config, &config->ini->section[i], error);
+	if (err == 0 && config->n_ports == 0)
+		err = error_set(error, "%s: there is no [port NAME] section", path);
+	if (err == 0 && config->n_listeners == 0)
+		err = error_set(error, "%s: there is no [listener NAME] section", path);
+	/* Binds refer to ports, which may come later in the file. */
+	if (err == 0)
+		err = config_listener_check_binds(config, error);
+out:
+	if (err != 0)
+		config_free(config);
+	else
+		*ret_config = config;
+	return err;
+}
+
+void
+config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	for (unsigned int i = 0; config->listener != NULL && i < config->n_listeners; i++)
+		hg_tls_context_free(config->listener[i].tls);
+	for (unsigned int i = 0; config->port != NULL && i < config->n_ports; i++)
+		profile_free(&config->port[i].profile);
+	free(config->listener);
+	free(config->port);
+	ini_free(config->ini);
+	hg_secret_wipe(config, sizeof(*config));
+	free(config);
+}
+
+static void
+each(const struct setting *table, size_t n, const struct ini_section *section, const char *name,
+	config_take_fn *take, void *arg)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *text = setting_text(&table[i], section);
+
+		take(arg, name, table[i].key, text != NULL ? text : "");
+	}
+}
+
+void
+config_each(const struct config *config, config_take_fn *take, void *arg)
+{
+	const struct setting *table;
+	size_t n;
+
+	each(gateway_table, GATEWAY_LEN, ini_section(config->ini, "gateway"), "gateway", take, arg);
+	table = config_port_table(&n);
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		each(table, n, config->port[i].section, config->port[i].section->name, take, arg);
+	table = config_listener_table(&n);
+	for (unsigned int i = 0; i < config->n_listeners; i++)
+		each(table, n, config->listener[i].section, config->listener[i].section->name, take,
+			arg);
+}
+
+struct printer {
+	FILE *to;
+	const char *section;
+};
+
+static void
+print_setting(void *arg, const char *section, const char *key, const char *value)
+{
+	struct printer *printer = arg;
+
+	if (section != printer->section) {
+		fprintf(printer->to, "%s[%s]\n", printer->section != NULL ? "\n" : "", section);
+		printer->section = section;
+	}
+	if (value[0] == '\0') {
+		fprintf(printer->to, "; %s is not set\n", key);
+		return;
+	}
+	fprintf(printer->to, "%s = ", key);
+	for (const char *p = value; *p != '\0'; p++)
+		fprintf(printer->to, *p == ';' ? "\\%c" : "%c", *p);
+	fputc('\n', printer->to);
+}
+
+void
+config_print(const struct config *config, FILE *to)
+{
+	struct printer printer = { .to = to };
+
+	config_each(config, print_setting, &printer);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration file, read and checked as a whole before anything is touched. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "address.h"
+#include "cookie/keys.h"
+#include "error.h"
+#include "ini.h"
+#include "net/host.h"
+#include "profile.h"
+#include "tls/context.h"
+
+#define CONFIG_PORTS_MAX 16u
+#define CONFIG_LISTENERS_MAX 64u
+#define CONFIG_BINDS_MAX 16u /* of one listener */
+#define CONFIG_PAIRS_MAX 16u /* of one listener */
+#define CONFIG_DENIED_MAX 16u
+#define CONFIG_NAME_MAX 32u
+#define CONFIG_AUTO 0u
+
+struct config_gateway {
+	const char *cookie_secret;   /* NULL: random */
+	uint32_t cookie_lifetime;    /* seconds */
+	uint32_t key_rotation;       /* seconds */
+	unsigned int cookie_binding; /* enum hg_cookie_binding */
+	const char *workers_text;
+	uint32_t workers; /* CONFIG_AUTO: as the CPUs allow */
+	uint32_t handshake_cores;
+	unsigned int poll_busy;   /* bool */
+	unsigned int hmac_kernel; /* index into the choices; 0 is auto */
+	unsigned int metrics;     /* off is the only choice yet */
+	uint32_t max_sessions;
+	uint32_t half_open;         /* handshakes in progress per handshake core */
+	uint32_t handshake_timeout; /* seconds */
+	const char *denied_text;
+	uint16_t denied[CONFIG_DENIED_MAX]; /* source ports, host byte order */
+	unsigned int n_denied;
+	uint8_t secret[HG_COOKIE_SECRET_LEN];
+	const char *hmac_kernel_name; /* NULL: auto */
+};
+
+struct config_port {
+	char name[CONFIG_NAME_MAX];
+	const struct ini_section *section;
+	const char *profile_name;
+	const char *device;
+	const char *mac_text;
+	const char *address_text;
+	struct profile profile;
+	bool has_mac;
+	struct hg_net_host host; /* addresses, and the MAC address if has_mac */
+};
+
+struct config_listener {
+	char name[CONFIG_NAME_MAX];
+	const struct ini_section *section;
+	const char *bind_text;
+	const char *certificate_text;
+	const char *private_key_text;
+	const char *upstream_text;
+	const char *client_ca;
+	const char *psk_file;
+	const char *psk_hint;
+	const char *ciphers;
+	const char *groups;
+	unsigned int tickets;  /* bool */
+	uint32_t idle_timeout; /* seconds */
+	struct address bind[CONFIG_BINDS_MAX];
+	unsigned int n_binds;
+	bool echo;
+	struct address upstream;
+	struct hg_tls_context *tls;
+};
+
+struct config {
+	struct ini *ini;
+	char directory[PATH_MAX];
+	struct config_gateway gateway;
+	struct config_port *port; /* CONFIG_PORTS_MAX of them */
+	unsigned int n_ports;
+	struct config_listener *listener; /* CONFIG_LISTENERS_MAX of them */
+	unsigned int n_listeners;
+};
+
+/*
+ * Reads path and every file that it names, and checks all of it. Returns 0 with *ret_config to be
+ * given to config_free(), or -EINVAL with a sentence that begins with file:line where one is to
+ * blame.
+ */
+int config_load(struct config **ret_config, const char *path, struct error *error);
+void config_free(struct config *config);
+
+/*
+ * Calls take(arg, section, key, value) for every setting in effect; value is "" for one that is not
+ * set.
+ */
+typedef void config_take_fn(void *arg, const char *section, const char *key, const char *value);
+void config_each(const struct config *config, config_take_fn *take, void *arg);
+
+/* Prints the effective settings as a configuration file. */
+void config_print(const struct config *config, FILE *to);

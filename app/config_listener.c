@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config_listener.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "path.h"
+
+#define LISTENER(key, type, min, max, choices, by_default, field, help)               \
+	{                                                                             \
+		"listener", key, SETTING_##type, min, max, choices, by_default, help, \
+			offsetof(struct config_listener, field)                       \
+	}
+
+static const struct setting table[] = {
+	LISTENER("bind", CUSTOM, 0, 0, NULL, NULL, bind_text,
+		"addresses and UDP ports to answer on, with commas between; 0.0.0.0 and [::] stand for every address of every port"),
+	LISTENER("certificate", CUSTOM, 0, 0, NULL, NULL, certificate_text,
+		"PEM files, each a certificate with its chain, with commas between; the first is the default, others are chosen by server name and key type"),
+	LISTENER("private-key", CUSTOM, 0, 0, NULL, NULL, private_key_text,
+		"PEM files, one for each certificate, in the same order"),
+	LISTENER("upstream", CUSTOM, 0, 0, NULL, NULL, upstream_text,
+		"address and UDP port of the server behind, or echo"),
+	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
+		"seconds without a datagram from either side after which a session is closed"),
+	LISTENER("client-ca", CUSTOM, 0, 0, NULL, NULL, client_ca,
+		"PEM file of authorities; set: a client must show a certificate of one of them"),
+	LISTENER("psk-file", CUSTOM, 0, 0, NULL, NULL, psk_file,
+		"pre-shared keys, one identity:hex per line"),
+	LISTENER("psk-hint", STRING, 0, 0, NULL, NULL, psk_hint,
+		"identity hint that clients are sent (RFC 4279)"),
+	LISTENER("ciphers", STRING, 0, 0, NULL, NULL, ciphers,
+		"cipher suites in OpenSSL's notation; without it OpenSSL's default"),
+	LISTENER("groups", STRING, 0, 0, NULL, NULL, groups,
+		"key exchange groups in OpenSSL's notation; without it OpenSSL's default"),
+	LISTENER("session-tickets", CHOICE, 0, 0, "off|on", "on", tickets,
+		"whether clients may resume by ticket (RFC 5077), after the cookie exchange"),
+};
+
+#define TABLE_LEN (sizeof(table) / sizeof(table[0]))
+
+const struct setting *
+config_listener_table(size_t *ret_n)
+{
+	*ret_n = TABLE_LEN;
+	return table;
+}
+
+static int __attribute__((format(printf, 5, 6)))
+blame(const struct config *config, const struct config_listener *listener, const char *key,
+	struct error *error, const char *format, ...)
+{
+	const struct ini_entry *entry = ini_entry(listener->section, key);
+	char text[768];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return error_set(error, "%s:%u: %s", config->ini->path,
+		entry != NULL ? entry->line : listener->section->line, text);
+}
+
+static int
+read_binds(struct config *config, struct config_listener *listener, struct error *error)
+{
+	char text[256], *item[CONFIG_BINDS_MAX];
+	unsigned int n;
+
+	snprintf(text, sizeof(text), "%s", listener->bind_text);
+	n = setting_split(text, item, CONFIG_BINDS_MAX);
+	if (n > CONFIG_BINDS_MAX)
+		return blame(config, listener, "bind", error, "bind has more than %u addresses",
+			CONFIG_BINDS_MAX);
+	for (unsigned int i = 0; i < n; i++)
+		if (address_parse_port(&listener->bind[i], item[i]) != 0)
+			return blame(config, listener, "bind", error,
+				"bind must be ADDRESS:PORT or [ADDRESS]:PORT, not %s", item[i]);
+	listener->n_binds = n;
+	return 0;
+}
+
+static int
+read_upstream(struct config *config, struct config_listener *listener, struct error *error)
+{
+	listener->echo = strcmp(listener->upstream_text, "echo") == 0;
+	if (!listener->echo &&
+		address_parse_port(&listener->upstream, listener->upstream_text) != 0)
+		return blame(config, listener, "upstream", error,
+			"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s",
+			listener->upstream_text);
+	return 0;
+}
+
+/* The names of one listener's files, as given and resolved. */
+struct files {
+	char text[2][256];
+	char path[2 * CONFIG_PAIRS_MAX + 2][PATH_MAX];
+	struct hg_tls_pair pair[CONFIG_PAIRS_MAX];
+};
+
+static int
+read_tls(struct config *config, struct config_listener *listener, struct error *error)
+{
+	char *certificate[CONFIG_PAIRS_MAX], *key[CONFIG_PAIRS_MAX];
+	unsigned int n_certificates = 0, n_keys = 0;
+	struct hg_tls_settings settings = {
+		.psk_hint = listener->psk_hint,
+		.ciphers = listener->ciphers,
+		.groups = listener->groups,
+		.tickets = listener->tickets != 0,
+	};
+	struct hg_tls_error reason;
+	struct files files;
+
+	if (listener->certificate_text != NULL) {
+		snprintf(files.text[0], sizeof(files.text[0]), "%s", listener->certificate_text);
+		n_certificates = setting_split(files.text[0], certificate, CONFIG_PAIRS_MAX);
+	}
+	if (listener->private_key_text != NULL) {
+		snprintf(files.text[1], sizeof(files.text[1]), "%s", listener->private_key_text);
+		n_keys = setting_split(files.text[1], key, CONFIG_PAIRS_MAX);
+	}
+	if (n_certificates != n_keys || n_keys > CONFIG_PAIRS_MAX)
+		return blame(config, listener, n_keys == 0 ? "certificate" : "private-key", error,
+			"there must be as many certificates as private keys, at most %u: here are "
+			"%u and %u",
+			CONFIG_PAIRS_MAX, n_certificates, n_keys);
+	for (unsigned int i = 0; i < n_keys; i++) {
+		path_resolve(files.path[2 * i], config->directory, certificate[i]);
+		path_resolve(files.path[2 * i + 1], config->directory, key[i]);
+		files.pair[i].certificate = files.path[2 * i];
+		files.pair[i].private_key = files.path[2 * i + 1];
+	}
+	settings.pairs = files.pair;
+	settings.n_pairs = n_keys;
+	if (listener->client_ca != NULL) {
+		path_resolve(files.path[2 * n_keys], config->directory, listener->client_ca);
+		settings.client_ca = files.path[2 * n_keys];
+	}
+	if (listener->psk_file != NULL) {
+		path_resolve(files.path[2 * n_keys + 1], config->directory, listener->psk_file);
+		settings.psk_file = files.path[2 * n_keys + 1];
+	}
+	if (hg_tls_context_new(&listener->tls, &settings, &reason) != 0)
+		return blame(config, listener, reason.setting, error, "%s", reason.text);
+	return 0;
+}
+
+int
+config_listener_read(struct config *config, const struct ini_section *section, const char *name,
+	struct error *error)
+{
+	struct config_listener *listener = &config->listener[config->n_listeners];
+	int err;
+
+	strcpy(listener->name, name);
+	listener->section = section;
+	err = setting_read(table, TABLE_LEN, "listener", config->ini, section, listener, error);
+	if (err != 0)
+		return err;
+	if (listener->bind_text == NULL || listener->upstream_text == NULL)
+		return error_set(error, "%s:%u: section [%s] needs the key %s", config->ini->path,
+			section->line, section->name,
+			listener->bind_text == NULL ? "bind" : "upstream");
+	err = read_binds(config, listener, error);
+	if (err == 0)
+		err = read_upstream(config, listener, error);
+	if (err == 0)
+		err = read_tls(config, listener, error);
+	if (err == 0)
+		config->n_listeners++;
+	return err;
+}
+
+static bool
+is_any(const struct address *address)
+{
+	static const uint8_t any[16];
+
+	return memcmp(address->bytes, any, address->family == 4 ? 4 : 16) == 0;
+}
+
+static bool
+port_has(const struct hg_net_host *host, const struct address *address)
+{
+	if (address->family == 4) {
+		for (unsigned int i = 0; i < host->n_ipv4; i++)
+			if (is_any(address) ||
+				memcmp(host->ipv4[i].address, address->bytes, 4) == 0)
+				return true;
+		return false;
+	}
+	for (unsigned int i = 0; i < host->n_ipv6; i++)
+		if (is_any(address) || memcmp(host->ipv6[i], address->bytes, 16) == 0)
+			return true;
+	return false;
+}
+
+/* Can one datagram be for both? */
+static bool
+overlap(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	       (is_any(a) || is_any(b) || memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0);
+}
+
+static int
+check_bind(const struct config *config, unsigned int l, unsigned int b, struct error *error)
+{
+	const struct config_listener *listener = &config->listener[l];
+	const struct address *bind = &listener->bind[b];
+	bool found = false;
+
+	for (unsigned int i = 0; i < config->n_ports && !found; i++)
+		found = port_has(&config->port[i].host, bind);
+	if (!found)
+		return blame(config, listener, "bind", error,
+			"bind names an address that no port has (number %u of the list)", b + 1);
+	for (unsigned int i = 0; i <= l; i++)
+		for (unsigned int j = 0; j < (i == l ? b : config->listener[i].n_binds); j++)
+			if (overlap(bind, &config->listener[i].bind[j]))
+				return blame(config, listener, "bind", error,
+					"number %u of bind is taken by listener %s already", b + 1,
+					config->listener[i].name);
+	return 0;
+}
+
+int
+config_listener_check_binds(const struct config *config, struct error *error)
+{
+	for (unsigned int l = 0; l < config->n_listeners; l++)
+		for (unsigned int b = 0; b < config->listener[l].n_binds; b++) {
+			int err = check_bind(config, l, b, error);
+
+			if (err != 0)
+				return err;
+		}
+	return 0;
+}

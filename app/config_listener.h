@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* [listener NAME] sections. */
+#pragma once
+
+#include "config.h"
+#include "setting.h"
+
+int config_listener_read(struct config *config, const struct ini_section *section, const char *name,
+	struct error *error);
+const struct setting *config_listener_table(size_t *ret_n);
+
+/* Every bind must be an address of a port, and belong to one listener alone. */
+int config_listener_check_binds(const struct config *config, struct error *error);

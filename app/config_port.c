@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config_port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PORT(key, by_default, field, help)                                 \
+	{                                                                  \
+		"port", key, SETTING_CUSTOM, 0, 0, NULL, by_default, help, \
+			offsetof(struct config_port, field)                \
+	}
+
+static const struct setting table[] = {
+	PORT("profile", NULL, profile_name,
+		"profile of the driver: a path, or the name of an installed one; without it that of the device's driver"),
+	PORT("device", NULL, device, "DPDK device: a vdev string or a PCI address"),
+	PORT("mac", NULL, mac_text, "MAC address that we answer to; without it the device's own"),
+	PORT("address", NULL, address_text,
+		"addresses that we answer to, with prefix lengths and commas between"),
+};
+
+#define ITEMS_MAX 128u /* of a list of 255 characters */
+#define TABLE_LEN (sizeof(table) / sizeof(table[0]))
+
+const struct setting *
+config_port_table(size_t *ret_n)
+{
+	*ret_n = TABLE_LEN;
+	return table;
+}
+
+static unsigned int
+line_of(const struct ini_section *section, const char *key)
+{
+	const struct ini_entry *entry = ini_entry(section, key);
+
+	return entry != NULL ? entry->line : section->line;
+}
+
+static void
+add_ipv4(struct hg_net_host *host, const struct address *address)
+{
+	uint32_t mask = address->prefix >= 31 ? 0 : htonl(UINT32_MAX >> address->prefix);
+	uint32_t own, broadcast, network;
+
+	memcpy(&own, address->bytes, sizeof(own));
+	broadcast = own | mask;
+	network = own & ~mask;
+	memcpy(host->ipv4[host->n_ipv4].address, &own, sizeof(own));
+	memcpy(host->ipv4[host->n_ipv4].broadcast, &broadcast, sizeof(own));
+	memcpy(host->ipv4[host->n_ipv4].network, &network, sizeof(own));
+	host->n_ipv4++;
+}
+
+/* Can a host have this address at all? */
+static bool
+is_unicast(const struct address *address)
+{
+	static const uint8_t any[16], loopback[16] = { [15] = 1 };
+
+	if (address->family == 4)
+		return address->bytes[0] != 0 && address->bytes[0] != 127 &&
+		       address->bytes[0] < 224;
+	return address->bytes[0] != 0xff && memcmp(address->bytes, any, 16) != 0 &&
+	       memcmp(address->bytes, loopback, 16) != 0;
+}
+
+/* Returns NULL, or what is wrong with the text. */
+static const char *
+read_addresses(struct hg_net_host *host, const char *value)
+{
+	char text[256], *item[ITEMS_MAX];
+	unsigned int n;
+
+	snprintf(text, sizeof(text), "%s", value);
+	n = setting_split(text, item, ITEMS_MAX);
+	for (unsigned int i = 0; i < n && i < ITEMS_MAX; i++) {
+		struct address address;
+
+		if (address_parse_prefix(&address, item[i]) != 0)
+			return "address must be a list of ADDRESS/PREFIX with commas between";
+		if (!is_unicast(&address))
+			return "address must not be a loopback, multicast or unspecified one";
+		if (host->n_ipv4 == HG_NET_ADDRS_MAX || host->n_ipv6 == HG_NET_ADDRS_MAX)
+			return "address has more than 64 addresses of one family";
+		if (address.family == 4)
+			add_ipv4(host, &address);
+		else
+			memcpy(host->ipv6[host->n_ipv6++], address.bytes, 16);
+	}
+	return NULL;
+}
+
+static int
+read_profile(struct config *config, struct config_port *port, struct error *error)
+{
+	struct error reason;
+	int err;
+
+	if (port->profile_name == NULL)
+		return profile_load_default(&port->profile, port->device, error);
+	err = profile_load(&port->profile, port->profile_name, config->directory, &reason);
+	if (err != 0)
+		return error_set(error, "%s:%u: %s", config->ini->path,
+			line_of(port->section, "profile"), reason.text);
+	return 0;
+}
+
+int
+config_port_read(struct config *config, const struct ini_section *section, const char *name,
+	struct error *error)
+{
+	struct config_port *port = &config->port[config->n_ports];
+	const char *path = config->ini->path, *problem;
+	int err;
+
+	strcpy(port->name, name);
+	port->section = section;
+	err = setting_read(table, TABLE_LEN, "port", config->ini, section, port, error);
+	if (err != 0)
+		return err;
+	if (port->device == NULL || port->address_text == NULL)
+		return error_set(error, "%s:%u: section [%s] needs the key %s", path, section->line,
+			section->name, port->device == NULL ? "device" : "address");
+	for (unsigned int i = 0; i < config->n_ports; i++) {
+		size_t len = strcspn(port->device, ",");
+
+		if (len == strcspn(config->port[i].device, ",") &&
+			strncmp(port->device, config->port[i].device, len) == 0)
+			return error_set(error, "%s:%u: device %.*s is that of port %s already",
+				path, line_of(section, "device"), (int)len, port->device,
+				config->port[i].name);
+	}
+	if (port->mac_text != NULL) {
+		if (address_parse_mac(port->host.mac, port->mac_text) != 0)
+			return error_set(error,
+				"%s:%u: mac must be a unicast address like 02:00:00:00:00:0a, not "
+				"%s",
+				path, line_of(section, "mac"), port->mac_text);
+		port->has_mac = true;
+	}
+	problem = read_addresses(&port->host, port->address_text);
+	if (problem != NULL)
+		return error_set(error, "%s:%u: %s", path, line_of(section, "address"), problem);
+	err = read_profile(config, port, error);
+	if (err == 0)
+		config->n_ports++;
+	return err;
+}

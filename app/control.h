@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What main does while the lcores work: clock, key rotation, links, signals, and the way down. */
+#pragma once
+
+#include "error.h"
+#include "gateway.h"
+
+/* Blocks SIGTERM, SIGINT and SIGHUP, for control_run() to wait for. Before any thread is started. */
+void control_block_signals(void);
+
+/* Sets the clock and the first keys. Returns 0 or -EINVAL. */
+int control_init(struct gateway *gateway, struct error *error);
+
+/* Starts the lcores, works until a signal comes, then drains and waits for them. */
+int control_run(struct gateway *gateway, struct error *error);
+
+/* Wipes the keys. */
+void control_fini(struct gateway *gateway);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A handshake core: what one lcore that owns sessions has. Shared by handshake.c, relay.c and
+ * upstream.c.
+ */
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <stdint.h>
+
+#include "gateway.h"
+#include "idle.h"
+#include "session.h"
+#include "stats.h"
+
+#define CORE_BURST 32u
+#define CORE_RECORD_MAX 16384u /* RFC 6347 4.1: bytes of plaintext */
+
+/* Packets for one worker, gathered over one round of the loop. */
+struct core_out {
+	struct rte_mbuf *mbuf[CORE_BURST];
+	unsigned int n;
+};
+
+struct core {
+	/* written by main before the start, read by the core */
+	struct gateway *gateway;
+	unsigned int index;
+	struct rte_mempool *pool; /* buffers of the packets that it sends */
+	uint32_t sessions_max;
+	uint32_t half_open_max;
+	uint64_t handshake_cycles; /* TSC cycles until a handshake is given up */
+
+	/* the core's own */
+	_Alignas(64) struct idle idle;
+	int epoll;
+	bool draining;
+	struct session_list sessions;
+	struct session_list due; /* whose timers have run out */
+	struct core_out *out;    /* one for each worker */
+	uint8_t plaintext[CORE_RECORD_MAX];
+
+	/* written by the core, read by main */
+	_Alignas(64) atomic_bool running; /* set by main before the start */
+	struct stats_handshake stats;
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Starting DPDK's environment: which lcores on which CPUs, which devices. */
+#pragma once
+
+#include "config.h"
+#include "error.h"
+#include "options.h"
+
+/* How many workers a configuration means on this machine. Returns 0 or -EINVAL: too few CPUs. */
+int eal_count_workers(const struct config *config, const struct options *options,
+	unsigned int *ret_workers, struct error *error);
+
+/*
+ * Initialises EAL with main, n_workers and then the handshake cores as lcores, unless the user's
+ * EAL options say otherwise. Returns 0 or -EINVAL.
+ */
+int eal_start(const struct config *config, const struct options *options, unsigned int n_workers,
+	struct error *error);
+
+void eal_stop(void);

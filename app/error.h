@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One clear sentence for the operator, on its way up to main(). */
+#pragma once
+
+struct error {
+	char text[1024];
+};
+
+/* Fills the sentence, without "hellogate: " before and full stop behind it; returns -EINVAL. */
+int error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

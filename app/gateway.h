@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the lcores share, and who may write it. Everything is set up by main before the lcores
+ * start; after that, only what is marked atomic changes.
+ */
+#pragma once
+
+#include <rte_rcu_qsbr.h>
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "cookie/keys.h"
+#include "hmac/hmac.h"
+#include "rings.h"
+
+struct port;
+struct rte_hash;
+
+enum stage {
+	STAGE_RUN,
+	STAGE_STOP_RECEIVING, /* workers: take nothing more from the ports */
+	STAGE_DRAIN,          /* handshake cores: empty the rings, close every session, return */
+	STAGE_STOP,           /* workers: send what the cores left, return */
+};
+
+/* One receive queue and the transmit queue of the same number; both belong to one worker. */
+struct queue {
+	struct port *port;
+	uint16_t number;
+	uint16_t worker;
+};
+
+struct gateway {
+	const struct config *config;
+	unsigned int n_workers;
+	unsigned int n_cores;
+	unsigned int n_ports;
+	unsigned int n_queues;
+	struct port *port;
+	struct queue *queue;
+	struct rings rings;
+	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
+	struct rte_rcu_qsbr *qsbr; /* readers: workers, then cores */
+	const struct hg_hmac_kernel *hmac;
+	struct worker *worker; /* n_workers of them */
+	struct core *core;     /* n_cores of them */
+
+	/* written by main, read by all */
+	_Alignas(64) _Atomic(enum stage) stage;
+	_Atomic uint64_t now; /* seconds since 1970 */
+	_Atomic(const struct hg_cookie_keys *)
+		keys; /* replaced as a whole, reclaimed after a grace period */
+};

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gateway_setup.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf_pool_ops.h>
+#include <rte_timer.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "port.h"
+#include "session.h"
+#include "worker.h"
+
+#define POOL_CACHE 128u
+/* Buffers that wait to be sent, per core: one ring's worth and what drivers keep of them. */
+#define CORE_POOL_SPARE 1024u
+#define WORKER_REST_US 200u
+#define CORE_REST_US 500u
+#define NOTE_ROOM RTE_ALIGN(sizeof(struct note), RTE_MBUF_PRIV_ALIGN)
+#define FILES_SPARE 256u
+
+static const char memory_hint[] =
+	"too little DPDK memory for %s: give more with the EAL options -m or --socket-mem";
+
+static int
+probe_ports(struct gateway *gateway, struct error *error)
+{
+	const struct config *config = gateway->config;
+	int err = 0;
+
+	for (unsigned int i = 0; err == 0 && i < config->n_ports; i++) {
+		gateway->n_ports++;
+		err = port_probe(&gateway->port[i], config, i, gateway->n_workers, error);
+		gateway->n_queues += gateway->port[i].n_queues;
+	}
+	return err;
+}
+
+/* Deals the queues of all ports out to the workers in turn. */
+static int
+deal_queues(struct gateway *gateway, struct error *error)
+{
+	unsigned int n = 0;
+
+	gateway->queue = calloc(gateway->n_queues, sizeof(*gateway->queue));
+	if (gateway->queue == NULL)
+		return error_set(error, memory_hint, "queues");
+	for (unsigned int p = 0; p < gateway->n_ports; p++)
+		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++)
+			gateway->queue[n] = (struct queue){
+				.port = &gateway->port[p],
+				.number = q,
+				.worker = (uint16_t)(n % gateway->n_workers),
+			};
+	return 0;
+}
+
+/*
+ * A pool whose buffers follow each other without a gap. rte_pktmbuf_pool_create() lets none cross a
+ * page, for devices that know physical addresses.
+ */
+static struct rte_mempool *
+create_packed_pool(const char *name, unsigned int n)
+{
+	struct rte_pktmbuf_pool_private sizes = {
+		.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE,
+		.mbuf_priv_size = NOTE_ROOM,
+	};
+	struct rte_mempool *pool = rte_mempool_create_empty(name, n,
+		sizeof(struct rte_mbuf) + NOTE_ROOM + RTE_MBUF_DEFAULT_BUF_SIZE, POOL_CACHE,
+		sizeof(sizes), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+
+	if (pool == NULL)
+		return NULL;
+	if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) != 0)
+		goto fail;
+	rte_pktmbuf_pool_init(pool, &sizes);
+	if (rte_mempool_populate_default(pool) < 0)
+		goto fail;
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+fail:
+	rte_mempool_free(pool);
+	return NULL;
+}
+
+/* Small pools stay in the cache: just what queues, rings and lcores' caches can hold at once. */
+static struct rte_mempool *
+create_pool(const char *kind, unsigned int number, unsigned int buffers, unsigned int n_users,
+	bool packed)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	unsigned int n;
+
+	buffers += n_users * POOL_CACHE * 2 + WORKER_BURST_MAX;
+	n = rte_align32pow2(buffers + 1) - 1;
+	snprintf(name, sizeof(name), "%s-%u", kind, number);
+	if (packed)
+		return create_packed_pool(name, n);
+	return rte_pktmbuf_pool_create(
+		name, n, POOL_CACHE, NOTE_ROOM, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+}
+
+static int
+create_worker(struct gateway *gateway, unsigned int index, struct error *error)
+{
+	struct worker *worker = &gateway->worker[index];
+	unsigned int buffers = gateway->n_cores * RINGS_SIZE;
+	bool packed = false;
+
+	worker->gateway = gateway;
+	worker->index = index;
+	idle_init(&worker->idle, gateway->config->gateway.poll_busy != 0, WORKER_REST_US);
+	worker->queue = calloc(gateway->n_queues, sizeof(*worker->queue));
+	worker->queue_index = calloc(gateway->n_queues, sizeof(*worker->queue_index));
+	worker->n_forward = calloc(gateway->n_cores, sizeof(*worker->n_forward));
+	worker->forward =
+		calloc((size_t)gateway->n_cores * WORKER_BURST_MAX, sizeof(*worker->forward));
+	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
+		worker->forward == NULL)
+		return error_set(error, memory_hint, "workers");
+	for (unsigned int q = 0; q < gateway->n_queues; q++) {
+		const struct queue *queue = &gateway->queue[q];
+
+		if (queue->worker != index)
+			continue;
+		worker->queue_index[worker->n_queues] = q;
+		worker->queue[worker->n_queues++] = queue;
+		buffers += (unsigned int)queue->port->rx_descriptors + queue->port->tx_descriptors;
+		packed |= queue->port->config->profile.packed_buffers != 0;
+	}
+	worker->pool = create_pool("receive", index, buffers, 1 + gateway->n_cores, packed);
+	if (worker->pool == NULL)
+		return error_set(error, memory_hint, "receive buffers");
+	return 0;
+}
+
+static int
+create_core(struct gateway *gateway, unsigned int index, struct error *error)
+{
+	const struct config_gateway *settings = &gateway->config->gateway;
+	struct core *core = &gateway->core[index];
+
+	core->gateway = gateway;
+	core->index = index;
+	core->sessions_max = RTE_MAX(settings->max_sessions / gateway->n_cores, 1u);
+	core->half_open_max = settings->half_open;
+	core->handshake_cycles = settings->handshake_timeout * rte_get_tsc_hz();
+	/* The cores rest in epoll, so that an upstream's datagram wakes them. */
+	idle_init(&core->idle, false, CORE_REST_US);
+	TAILQ_INIT(&core->sessions);
+	TAILQ_INIT(&core->due);
+	core->out = calloc(gateway->n_workers, sizeof(*core->out));
+	core->pool = create_pool("send", index,
+		gateway->n_workers * (RINGS_SIZE + CORE_BURST) + CORE_POOL_SPARE,
+		1 + gateway->n_workers, false);
+	if (core->out == NULL || core->pool == NULL)
+		return error_set(error, memory_hint, "send buffers");
+	core->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (core->epoll < 0)
+		return error_set(error, "cannot wait for upstream sockets: %m");
+	return 0;
+}
+
+/* Every session has a socket of its own. */
+static void
+raise_file_limit(const struct config *config)
+{
+	struct rlimit limit;
+	rlim_t needed = config->gateway.max_sessions + FILES_SPARE;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+		return;
+	if (limit.rlim_max < needed && geteuid() == 0)
+		limit.rlim_max = needed;
+	limit.rlim_cur = RTE_MIN(needed, limit.rlim_max);
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+create_shared(struct gateway *gateway, struct error *error)
+{
+	unsigned int readers = gateway->n_workers + gateway->n_cores;
+
+	if (rte_timer_subsystem_init() != 0)
+		return error_set(error, memory_hint, "timers");
+	gateway->qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(readers), 0);
+	if (gateway->qsbr == NULL || rte_rcu_qsbr_init(gateway->qsbr, readers) != 0)
+		return error_set(error, memory_hint, "grace periods");
+	for (unsigned int i = 0; i < readers; i++)
+		rte_rcu_qsbr_thread_register(gateway->qsbr, i);
+	gateway->sessions =
+		session_table_create(gateway->config->gateway.max_sessions, gateway->qsbr);
+	if (gateway->sessions == NULL)
+		return error_set(error, memory_hint, "the session table");
+	return rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores, error);
+}
+
+static int
+start_port(struct gateway *gateway, struct port *port, struct error *error)
+{
+	struct rte_mempool *pool[RTE_MAX_QUEUES_PER_PORT];
+
+	for (unsigned int i = 0; i < gateway->n_queues; i++)
+		if (gateway->queue[i].port == port)
+			pool[gateway->queue[i].number] =
+				gateway->worker[gateway->queue[i].worker].pool;
+	return port_start(port, pool, error);
+}
+
+int
+gateway_create(struct gateway *gateway, struct error *error)
+{
+	int err;
+
+	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
+	gateway->worker =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_workers * sizeof(*gateway->worker));
+	gateway->core =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_cores * sizeof(*gateway->core));
+	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL)
+		return error_set(error, memory_hint, "lcores");
+	memset(gateway->worker, 0, gateway->n_workers * sizeof(*gateway->worker));
+	memset(gateway->core, 0, gateway->n_cores * sizeof(*gateway->core));
+	for (unsigned int i = 0; i < gateway->n_cores; i++)
+		gateway->core[i].epoll = -1;
+	raise_file_limit(gateway->config);
+
+	err = probe_ports(gateway, error);
+	if (err == 0)
+		err = deal_queues(gateway, error);
+	for (unsigned int i = 0; err == 0 && i < gateway->n_workers; i++)
+		err = create_worker(gateway, i, error);
+	for (unsigned int i = 0; err == 0 && i < gateway->n_cores; i++)
+		err = create_core(gateway, i, error);
+	if (err == 0)
+		err = create_shared(gateway, error);
+	/* All that can fail for want of memory has been made: the ports come last. */
+	for (unsigned int i = 0; err == 0 && i < gateway->n_ports; i++)
+		err = start_port(gateway, &gateway->port[i], error);
+	return err;
+}
+
+/* Buffers of a pool that are not back; 0 for a pool whose driver keeps some for good. */
+static unsigned int
+count_missing(const struct gateway *gateway, const struct worker *worker)
+{
+	for (unsigned int i = 0; i < gateway->n_queues; i++)
+		if (gateway->queue[i].worker == worker->index &&
+			gateway->queue[i].port->config->profile.retains_buffers != 0)
+			return 0;
+	return rte_mempool_in_use_count(worker->pool);
+}
+
+unsigned int
+gateway_close_ports(struct gateway *gateway)
+{
+	unsigned int missing = 0;
+
+	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++)
+		port_close(&gateway->port[i]);
+	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++)
+		if (gateway->worker[i].pool != NULL)
+			missing += count_missing(gateway, &gateway->worker[i]);
+	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++)
+		if (gateway->core[i].pool != NULL)
+			missing += rte_mempool_in_use_count(gateway->core[i].pool);
+	return missing;
+}
+
+void
+gateway_destroy(struct gateway *gateway)
+{
+	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++) {
+		struct worker *worker = &gateway->worker[i];
+
+		rte_mempool_free(worker->pool);
+		free(worker->queue);
+		free(worker->queue_index);
+		free(worker->n_forward);
+		free(worker->forward);
+	}
+	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++) {
+		rte_mempool_free(gateway->core[i].pool);
+		free(gateway->core[i].out);
+		if (gateway->core[i].epoll >= 0)
+			close(gateway->core[i].epoll);
+	}
+	rte_hash_free(gateway->sessions);
+	rte_free(gateway->qsbr);
+	rings_free(&gateway->rings);
+	rte_timer_subsystem_finalize();
+	free(gateway->worker);
+	free(gateway->core);
+	free(gateway->queue);
+	free(gateway->port);
+}

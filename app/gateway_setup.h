@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making all that the lcores share, in an order in which nothing is half done, and undoing it. */
+#pragma once
+
+#include "error.h"
+#include "gateway.h"
+
+/*
+ * config, n_workers, n_cores and hmac are set; EAL runs. Probes the devices, creates pools, rings
+ * and tables, starts the ports. Returns 0, or -EINVAL; gateway_close_ports() and gateway_destroy()
+ * in either case.
+ */
+int gateway_create(struct gateway *gateway, struct error *error);
+
+/*
+ * Stops and closes every port. Returns the number of packet buffers that are not back in their
+ * pools.
+ */
+unsigned int gateway_close_ports(struct gateway *gateway);
+void gateway_destroy(struct gateway *gateway);

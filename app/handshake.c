@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "handshake.h"
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "port.h"
+#include "relay.h"
+#include "upstream.h"
+#include "wire/hello.h"
+
+/*
+ * The largest UDP payload of a handshake flight: what any IPv6 path carries (RFC 8200 5), as ICMP
+ * "too big" messages, which anyone can forge, are not listened to.
+ */
+#define FLIGHT_MAX (1280u - HG_NET_IPV6_LEN - HG_NET_UDP_LEN)
+
+/* Why a session ends: the counter of it. */
+#define ENDED(session, reason) session_end(session, &(session)->core->stats.sessions_##reason)
+
+static void
+gauge_add(_Atomic uint64_t *gauge, int n)
+{
+	stats_add(gauge, (uint64_t)n);
+}
+
+static void
+leave_half_open(struct session *session)
+{
+	if (session->half_open)
+		gauge_add(&session->core->stats.half_open, -1);
+	session->half_open = false;
+}
+
+/* Ends a session for good; the one beside it, if any, takes its place in the table. */
+static void
+session_end(struct session *session, _Atomic uint64_t *reason)
+{
+	struct core *core = session->core;
+	struct rte_hash *table = core->gateway->sessions;
+
+	stats_add(reason, 1);
+	leave_half_open(session);
+	if (session->head != NULL) {
+		session->head->beside = NULL;
+	} else if (session->beside != NULL) {
+		session->beside->head = NULL;
+		session_publish(table, session->beside); /* replaces data only: cannot fail */
+	} else {
+		session_unpublish(table, session);
+	}
+	rte_timer_stop_sync(&session->timer);
+	if (session->is_due)
+		TAILQ_REMOVE(&core->due, session, due);
+	TAILQ_REMOVE(&core->sessions, session, all);
+	upstream_close(session);
+	hg_tls_session_free(session->tls);
+	free(session);
+	gauge_add(&core->stats.sessions, -1);
+}
+
+/* Timer callbacks only take note: ending a session here would pull timers from under their list. */
+static void
+on_timer(struct rte_timer *timer, void *arg)
+{
+	struct session *session = arg;
+
+	(void)timer;
+	if (!session->is_due)
+		TAILQ_INSERT_TAIL(&session->core->due, session, due);
+	session->is_due = true;
+}
+
+static uint64_t
+idle_cycles(const struct session *session)
+{
+	return session->listener->idle_timeout * rte_get_tsc_hz();
+}
+
+/* Sets the timer to the next thing that can happen without a packet. */
+static void
+arm(struct session *session)
+{
+	uint64_t now = rte_get_tsc_cycles(), at;
+	int64_t retransmit;
+
+	if (session->half_open) {
+		at = session->opened + session->core->handshake_cycles;
+		retransmit = hg_tls_session_timeout(session->tls);
+		if (retransmit >= 0)
+			at = RTE_MIN(at, now + (uint64_t)retransmit * rte_get_tsc_hz() / 1000000);
+	} else {
+		at = session->last_active + idle_cycles(session);
+	}
+	rte_timer_reset_sync(&session->timer, at > now ? at - now : 0, SINGLE, rte_lcore_id(),
+		on_timer, session);
+}
+
+static void
+expire(struct session *session)
+{
+	uint64_t now = rte_get_tsc_cycles();
+
+	if (session->half_open) {
+		if (now - session->opened >= session->core->handshake_cycles) {
+			ENDED(session, half_open_expired);
+			return;
+		}
+		if (hg_tls_session_expire(session->tls) == HG_TLS_FAILED) {
+			ENDED(session, failed);
+			return;
+		}
+	} else if (now - session->last_active >= idle_cycles(session)) {
+		hg_tls_session_close(session->tls);
+		ENDED(session, idle);
+		return;
+	}
+	arm(session);
+}
+
+static struct session *
+session_open(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
+	const struct hg_net_packet *packet, const struct hg_hello *hello)
+{
+	const struct note *note = note_of(mbuf);
+	const struct config_listener *listener = &core->gateway->config->listener[note->listener];
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (session == NULL)
+		return NULL;
+	session->tls = hg_tls_session_new(listener->tls, FLIGHT_MAX, relay_send, session);
+	if (session->tls == NULL) {
+		free(session);
+		return NULL;
+	}
+	session->key = *key;
+	session->core = core;
+	session->listener = listener;
+	session->upstream = -1;
+	session->half_open = true;
+	session->queue = note->queue;
+	session->port_frame_max = core->gateway->queue[note->queue].port->frame_max;
+	hg_net_path_init(&session->path, packet);
+	memcpy(session->random, hello->client + 2, SESSION_RANDOM_LEN);
+	session->opened = rte_get_tsc_cycles();
+	session->last_active = session->opened;
+	rte_timer_init(&session->timer);
+	TAILQ_INSERT_TAIL(&core->sessions, session, all);
+	stats_add(&core->stats.sessions_opened, 1);
+	gauge_add(&core->stats.sessions, 1);
+	gauge_add(&core->stats.half_open, 1);
+	return session;
+}
+
+/*
+ * The handshake is complete: an older session of the same peer ends now, and only now (RFC
+ * 6347 4.2.8).
+ */
+static void
+establish(struct session *session)
+{
+	struct core *core = session->core;
+	struct session *old = session->head;
+
+	leave_half_open(session);
+	stats_add(&core->stats.handshakes, 1);
+	if (hg_tls_session_resumed(session->tls))
+		stats_add(&core->stats.handshakes_resumed, 1);
+	if (old != NULL)
+		ENDED(old, replaced);
+	/*
+	 * Without a socket the session lives on and loses what is for the upstream, as if that were
+	 * down.
+	 */
+	if (upstream_open(session) != 0)
+		stats_add(&core->stats.upstream_errors, 1);
+}
+
+/* Follows up on what a datagram has done to a session. Returns false if that ended it. */
+static bool
+follow(struct session *session)
+{
+	struct core *core = session->core;
+	size_t n;
+
+	if (session->half_open && hg_tls_session_state(session->tls) == HG_TLS_ESTABLISHED)
+		establish(session);
+	while ((n = hg_tls_session_read(session->tls, core->plaintext, sizeof(core->plaintext))) !=
+		0) {
+		stats_add(&core->stats.client_datagrams, 1);
+		stats_add(&core->stats.client_bytes, n);
+		session->last_active = rte_get_tsc_cycles();
+		upstream_send(session, core->plaintext, n);
+	}
+	switch (hg_tls_session_state(session->tls)) {
+	case HG_TLS_CLOSED:
+		hg_tls_session_close(session->tls);
+		ENDED(session, closed);
+		return false;
+	case HG_TLS_FAILED:
+		if (session->half_open)
+			ENDED(session, failed);
+		else
+			ENDED(session, broken);
+		return false;
+	default:
+		break;
+	}
+	if (session->half_open)
+		arm(session);
+	return true;
+}
+
+/* Where the next packet to the client goes: where its last authentic one came from. */
+static void
+update_path(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet *packet)
+{
+	session->queue = note_of(mbuf)->queue;
+	session->port_frame_max = session->core->gateway->queue[session->queue].port->frame_max;
+	hg_net_path_init(&session->path, packet);
+}
+
+/* Returns false if the datagram ended the session. */
+static bool
+feed(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet *packet)
+{
+	uint64_t before = session->last_active;
+	bool was_half_open = session->half_open;
+
+	hg_tls_session_feed(session->tls, hg_net_payload(packet), hg_net_payload_len(packet));
+	if (!follow(session))
+		return false;
+	if (session->last_active != before || was_half_open != session->half_open) {
+		update_path(session, mbuf, packet);
+		if (was_half_open != session->half_open)
+			arm(session);
+	}
+	return true;
+}
+
+/* May another handshake begin? Counts the refusal if not. */
+static bool
+admit(struct core *core)
+{
+	if (stats_get(&core->stats.half_open) >= core->half_open_max) {
+		stats_add(&core->stats.refused_half_open, 1);
+		return false;
+	}
+	if (stats_get(&core->stats.sessions) >= core->sessions_max) {
+		stats_add(&core->stats.refused_sessions_full, 1);
+		return false;
+	}
+	return true;
+}
+
+static void
+begin(struct core *core, struct session *head, const struct session_key *key, struct rte_mbuf *mbuf,
+	const struct hg_net_packet *packet, const struct hg_hello *hello)
+{
+	struct session *session;
+
+	if (!admit(core))
+		return;
+	session = session_open(core, key, mbuf, packet, hello);
+	if (session == NULL) {
+		stats_add(&core->stats.refused_no_memory, 1);
+		return;
+	}
+	stats_add(head == NULL ? &core->stats.hello_new : &core->stats.hello_beside, 1);
+	if (head != NULL) {
+		head->beside = session;
+		session->head = head;
+	} else if (session_publish(core->gateway->sessions, session) != 0) {
+		/*
+		 * As if it had never been there; workers find no entry, so no datagram will come
+		 * for it.
+		 */
+		ENDED(session, failed);
+		return;
+	}
+	hg_tls_session_enter(session->tls, hg_net_payload(packet), hg_net_payload_len(packet),
+		hello->record_len, hello->cookie, hello->cookie_len);
+	follow(session);
+}
+
+static bool
+same_random(const struct session *session, const struct hg_hello *hello)
+{
+	return session != NULL &&
+	       memcmp(session->random, hello->client + 2, SESSION_RANDOM_LEN) == 0;
+}
+
+static void
+take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
+	const struct session_key *key)
+{
+	struct session *head = session_find(core->gateway->sessions, key), *known = NULL;
+	struct hg_hello hello;
+	bool is_hello = false;
+
+	/* The worker has parsed it already; this costs less than carrying the result over. */
+	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
+			HG_PASS ||
+		!is_hello)
+		return;
+	if (same_random(head, &hello))
+		known = head;
+	else if (head != NULL && same_random(head->beside, &hello))
+		known = head->beside;
+	if (known != NULL) {
+		/*
+		 * Lost replies are sent again by the timer, so a replayed hello costs no signature.
+		 */
+		stats_add(&core->stats.hello_again, 1);
+		if (known->half_open)
+			feed(known, mbuf, packet);
+		return;
+	}
+	/*
+	 * One handshake at a time for a 4-tuple: the client has given the other up, or it is an old
+	 * replay.
+	 */
+	if (head != NULL && head->beside != NULL)
+		ENDED(head->beside, replaced);
+	if (head != NULL && head->half_open) {
+		ENDED(head, replaced);
+		head = NULL;
+	}
+	begin(core, head, key, mbuf, packet, &hello);
+}
+
+static void
+take_record(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
+	const struct session_key *key)
+{
+	struct session *head = session_find(core->gateway->sessions, key), *beside;
+	uint16_t epoch = hg_load_be16(hg_net_payload(packet) + HG_RECORD_EPOCH);
+
+	if (head == NULL) {
+		stats_add(&core->stats.refused_session_gone, 1);
+		return;
+	}
+	stats_add(&core->stats.records, 1);
+	/*
+	 * Beside an established session, epoch 0 can only be of the new handshake. A datagram that
+	 * begins with a later epoch may be of either: the one that cannot authenticate it ignores
+	 * it.
+	 */
+	beside = head->beside;
+	if (beside != NULL && epoch == 0) {
+		feed(beside, mbuf, packet);
+		return;
+	}
+	if (beside != NULL) {
+		feed(beside, mbuf, packet);
+		if (session_find(core->gateway->sessions, key) != head)
+			return; /* the handshake is complete, and head is gone */
+	}
+	feed(head, mbuf, packet);
+}
+
+static void
+take(struct core *core, struct rte_mbuf *mbuf)
+{
+	struct hg_net_packet packet = note_get_packet(mbuf);
+	struct session_key key;
+
+	session_key_fill(&key, &packet);
+	stats_add(&core->stats.datagrams, 1);
+	if (note_of(mbuf)->kind == NOTE_HELLO)
+		take_hello(core, mbuf, &packet, &key);
+	else
+		take_record(core, mbuf, &packet, &key);
+	rte_pktmbuf_free(mbuf);
+}
+
+static unsigned int
+take_packets(struct core *core)
+{
+	struct gateway *gateway = core->gateway;
+	struct rte_mbuf *mbuf[CORE_BURST];
+	unsigned int total = 0;
+
+	for (unsigned int worker = 0; worker < gateway->n_workers; worker++) {
+		unsigned int n =
+			rte_ring_sc_dequeue_burst(rings_in(&gateway->rings, worker, core->index),
+				(void **)mbuf, CORE_BURST, NULL);
+
+		for (unsigned int i = 0; i < n; i++)
+			take(core, mbuf[i]);
+		total += n;
+	}
+	return total;
+}
+
+static void
+run_timers(struct core *core)
+{
+	struct session *session;
+
+	rte_timer_manage();
+	while ((session = TAILQ_FIRST(&core->due)) != NULL) {
+		TAILQ_REMOVE(&core->due, session, due);
+		session->is_due = false;
+		expire(session);
+	}
+}
+
+/* Says good-bye to every client. */
+static void
+drain(struct core *core)
+{
+	struct session *session;
+
+	core->draining = true;
+	while (take_packets(core) != 0)
+		relay_flush(core, true);
+	while ((session = TAILQ_FIRST(&core->sessions)) != NULL) {
+		hg_tls_session_close(session->tls);
+		ENDED(session, drained);
+	}
+	relay_flush(core, true);
+}
+
+int
+handshake_run(void *arg)
+{
+	struct core *core = arg;
+	struct gateway *gateway = core->gateway;
+	unsigned int reader = gateway->n_workers + core->index;
+	uint32_t rest = 0;
+
+	rte_rcu_qsbr_thread_online(gateway->qsbr, reader);
+	while (atomic_load_explicit(&gateway->stage, memory_order_acquire) < STAGE_DRAIN) {
+		unsigned int n = take_packets(core);
+
+		run_timers(core);
+		/* With nothing else to do, it is the upstreams that are waited for. */
+		n += upstream_poll(core, rest);
+		relay_flush(core, false);
+		rte_rcu_qsbr_quiescent(gateway->qsbr, reader);
+		rest = idle_step(&core->idle, n != 0);
+	}
+	drain(core);
+	rte_rcu_qsbr_thread_offline(gateway->qsbr, reader);
+	atomic_store_explicit(&core->running, false, memory_order_release);
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The handshake core: OpenSSL handshakes, their timers, and the life of sessions. */
+#pragma once
+
+#include "core.h"
+
+/* Body of the lcore, for rte_eal_remote_launch(); arg is the struct core. Returns 0. */
+int handshake_run(void *arg);

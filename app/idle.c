@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "idle.h"
+
+#include <rte_pause.h>
+
+#include <sys/prctl.h>
+#include <time.h>
+
+#define SPIN_ROUNDS 256u /* a few microseconds */
+#define STEP_ROUNDS 64u  /* rests of one length before they double */
+#define FIRST_US 10u
+
+void
+idle_init(struct idle *idle, bool busy, uint32_t longest_us)
+{
+	*idle = (struct idle){ .busy = busy, .longest_us = longest_us };
+	/* The kernel rounds sleeps up by 50 us unless told not to. */
+	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+}
+
+uint32_t
+idle_step(struct idle *idle, bool worked)
+{
+	uint32_t doublings, us;
+
+	if (worked) {
+		idle->empty = 0;
+		return 0;
+	}
+	if (idle->busy || idle->empty < SPIN_ROUNDS) {
+		idle->empty++;
+		rte_pause();
+		return 0;
+	}
+	doublings = (idle->empty - SPIN_ROUNDS) / STEP_ROUNDS;
+	us = doublings < 16 ? FIRST_US << doublings : idle->longest_us;
+	if (us >= idle->longest_us)
+		return idle->longest_us;
+	idle->empty++;
+	return us;
+}
+
+void
+idle_rest(uint32_t microseconds)
+{
+	struct timespec rest = {
+		.tv_sec = microseconds / 1000000,
+		.tv_nsec = (long)(microseconds % 1000000) * 1000,
+	};
+
+	nanosleep(&rest, NULL);
+}

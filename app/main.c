@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <openssl/crypto.h>
+#include <rte_version.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "control.h"
+#include "core.h"
+#include "eal.h"
+#include "gateway_setup.h"
+#include "options.h"
+#include "telemetry.h"
+#include "worker.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,  /* while running, or a buffer leaked */
+	EXIT_REFUSED = 2, /* option, configuration, device, memory or CPUs */
+};
+
+static int
+refuse(const struct error *error)
+{
+	fprintf(stderr, "hellogate: %s\n", error->text);
+	return EXIT_REFUSED;
+}
+
+static void
+print_version(void)
+{
+	const struct hg_hmac_kernel *const *kernels;
+	size_t n;
+
+	printf("hellogate " HG_VERSION "\n%s\n%s\nhmac kernels:", rte_version(),
+		OpenSSL_version(OPENSSL_VERSION));
+	kernels = hg_hmac_kernels(&n);
+	for (size_t i = 0; i < n; i++)
+		if (kernels[i]->usable())
+			printf(" %s", kernels[i]->name);
+	printf("\nhmac kernel chosen: %s\n", hg_hmac_kernel_best()->name);
+}
+
+static void
+print_counter(void *arg, const char *name, const char *help, uint64_t value)
+{
+	(void)help;
+	fprintf(arg, "%s %" PRIu64 "\n", name, value);
+}
+
+static void
+print_counters(const struct gateway *gateway)
+{
+	struct stats_handshake handshake = { 0 };
+	struct stats_worker worker = { 0 };
+
+	for (unsigned int i = 0; i < gateway->n_workers; i++)
+		stats_sum_worker(&worker, &gateway->worker[i].stats);
+	for (unsigned int i = 0; i < gateway->n_cores; i++)
+		stats_sum_handshake(&handshake, &gateway->core[i].stats);
+	stats_each_worker(&worker, print_counter, stdout);
+	stats_each_handshake(&handshake, print_counter, stdout);
+	fflush(stdout);
+}
+
+/* With EAL running: from the devices to the last counter. */
+static int
+serve(struct gateway *gateway)
+{
+	struct error error;
+	unsigned int missing;
+	int code = EXIT_DONE;
+
+	if (gateway_create(gateway, &error) != 0 || control_init(gateway, &error) != 0) {
+		code = refuse(&error);
+		gateway_close_ports(gateway);
+		goto out;
+	}
+	telemetry_serve(gateway);
+	if (control_run(gateway, &error) != 0) {
+		fprintf(stderr, "hellogate: %s\n", error.text);
+		code = EXIT_FAILED;
+	}
+	telemetry_serve(NULL);
+	missing = gateway_close_ports(gateway);
+	print_counters(gateway);
+	if (missing != 0) {
+		fprintf(stderr, "hellogate: %u packet buffers leaked\n", missing);
+		code = EXIT_FAILED;
+	}
+out:
+	control_fini(gateway);
+	gateway_destroy(gateway);
+	return code;
+}
+
+static int
+run(const struct config *config, const struct options *options)
+{
+	struct gateway *gateway = aligned_alloc(64, RTE_ALIGN(sizeof(*gateway), 64));
+	struct error error;
+	int code;
+
+	if (gateway == NULL) {
+		error_set(&error, "no memory to start");
+		return refuse(&error);
+	}
+	*gateway = (struct gateway){
+		.config = config,
+		.n_cores = config->gateway.handshake_cores,
+		.hmac = config->gateway.hmac_kernel_name != NULL
+				? hg_hmac_kernel_find(config->gateway.hmac_kernel_name)
+				: hg_hmac_kernel_best(),
+	};
+	if (!hg_hmac_self_test(gateway->hmac)) {
+		error_set(&error, "hmac-kernel %s computes wrong results on this CPU",
+			gateway->hmac->name);
+		code = refuse(&error);
+	} else if (eal_count_workers(config, options, &gateway->n_workers, &error) != 0 ||
+		   eal_start(config, options, gateway->n_workers, &error) != 0) {
+		code = refuse(&error);
+	} else {
+		code = serve(gateway);
+		eal_stop();
+	}
+	free(gateway);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+	struct config *config;
+	struct error error;
+	int code = EXIT_DONE;
+
+	if (options_parse(&options, argc, argv, &error) != 0)
+		return refuse(&error);
+	if (options.help) {
+		options_print_help();
+		return EXIT_DONE;
+	}
+	if (options.version) {
+		print_version();
+		return EXIT_DONE;
+	}
+	control_block_signals();
+	if (config_load(&config, options.config, &error) != 0)
+		return refuse(&error);
+	if (options.check)
+		config_print(config, stdout);
+	else
+		code = run(config, &options);
+	config_free(config);
+	return code;
+}

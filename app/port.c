@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port.h"
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_log.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "capture.h"
+
+RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
+#define LOG(level, ...) rte_log(RTE_LOG_##level, port_log, "hellogate: " __VA_ARGS__)
+
+#define RSS_KEY_MAX UINT8_MAX /* what a device can say that it wants */
+#define ETHER_VLAN_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
+static void
+add_bind(struct classify_table *table, uint8_t family, const uint8_t *bytes, uint16_t port,
+	unsigned int listener)
+{
+	if (family == 4 && table->n_ipv4 < CLASSIFY_BINDS_MAX) {
+		memcpy(table->ipv4[table->n_ipv4].key, bytes, 4);
+		hg_store_be16(table->ipv4[table->n_ipv4].key + 4, port);
+		table->ipv4[table->n_ipv4++].listener = (uint16_t)listener;
+	} else if (family == 6 && table->n_ipv6 < CLASSIFY_BINDS_MAX) {
+		memcpy(table->ipv6[table->n_ipv6].key, bytes, 16);
+		hg_store_be16(table->ipv6[table->n_ipv6].key + 16, port);
+		table->ipv6[table->n_ipv6++].listener = (uint16_t)listener;
+	}
+}
+
+/* Adds those of a listener's addresses that are this port's. */
+static void
+add_listener(
+	struct classify_table *table, const struct config_listener *listener, unsigned int number)
+{
+	static const uint8_t any[16];
+
+	for (unsigned int b = 0; b < listener->n_binds; b++) {
+		const struct address *bind = &listener->bind[b];
+
+		for (unsigned int i = 0; bind->family == 4 && i < table->host.n_ipv4; i++)
+			if (memcmp(bind->bytes, any, 4) == 0 ||
+				memcmp(bind->bytes, table->host.ipv4[i].address, 4) == 0)
+				add_bind(table, 4, table->host.ipv4[i].address, bind->port, number);
+		for (unsigned int i = 0; bind->family == 6 && i < table->host.n_ipv6; i++)
+			if (memcmp(bind->bytes, any, 16) == 0 ||
+				memcmp(bind->bytes, table->host.ipv6[i], 16) == 0)
+				add_bind(table, 6, table->host.ipv6[i], bind->port, number);
+	}
+}
+
+static void
+fill_table(struct port *port, const struct config *config)
+{
+	const struct config_gateway *gateway = &config->gateway;
+	struct classify_table *table = &port->table;
+
+	table->host = port->config->host;
+	table->denied_low = 1; /* port 0 */
+	for (unsigned int i = 0; i < gateway->n_denied; i++) {
+		if (gateway->denied[i] < 64)
+			table->denied_low |= UINT64_C(1) << gateway->denied[i];
+		else
+			hg_store_be16(
+				(uint8_t *)&table->denied[table->n_denied++], gateway->denied[i]);
+	}
+	for (unsigned int i = 0; i < config->n_listeners; i++)
+		add_listener(table, &config->listener[i], i);
+}
+
+static int
+create_device(struct port *port, const char *name, struct error *error)
+{
+	const char *device = port->config->device, *reason;
+	struct capture capture;
+	int err = 0;
+
+	capture_begin(&capture);
+	/* A PCI device that is on EAL's allow list is there already. */
+	if (rte_eth_dev_get_port_by_name(name, &port->id) != 0)
+		err = rte_dev_probe(device);
+	if (err == 0)
+		err = rte_eth_dev_get_port_by_name(name, &port->id);
+	capture_end(&capture);
+	if (err != 0) {
+		reason = capture_reason(&capture);
+		return error_set(error, "port %s: DPDK cannot create device %s%s%s",
+			port->config->name, device, reason[0] != '\0' ? ": " : "", reason);
+	}
+	capture_replay(&capture);
+	port->probed = true;
+	return 0;
+}
+
+int
+port_probe(struct port *port, const struct config *config, unsigned int number,
+	unsigned int queues_max, struct error *error)
+{
+	const struct config_port *settings = &config->port[number];
+	const struct profile *profile = &settings->profile;
+	struct rte_eth_dev_info info;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	unsigned int queues;
+	int err;
+
+	port->config = settings;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(settings->device, ","), settings->device);
+	err = create_device(port, name, error);
+	if (err != 0)
+		return err;
+	if (rte_eth_dev_info_get(port->id, &info) != 0)
+		return error_set(
+			error, "port %s: device %s does not say what it is", settings->name, name);
+	if (profile->driver != NULL && strcmp(profile->driver, info.driver_name) != 0)
+		return error_set(error, "port %s: profile %s is for driver %s, device %s has %s",
+			settings->name, profile->ini->path, profile->driver, name,
+			info.driver_name);
+	queues = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
+	queues = RTE_MIN(queues, queues_max);
+	if (profile->queues != 0)
+		queues = RTE_MIN(queues, profile->queues);
+	if (queues == 0)
+		return error_set(error, "port %s: device %s has no %s queue", settings->name, name,
+			info.max_rx_queues == 0 ? "receive" : "transmit");
+	if (profile->ini == NULL)
+		LOG(WARNING, "port %s: no profile for driver %s: built-in defaults\n",
+			settings->name, info.driver_name);
+	port->n_queues = (uint16_t)queues;
+	port->rx_descriptors = (uint16_t)profile->rx_descriptors;
+	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
+	fill_table(port, config);
+	return 0;
+}
+
+static void
+choose_rss(const struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf,
+	uint8_t key[RSS_KEY_MAX])
+{
+	const struct profile *profile = &port->config->profile;
+	uint64_t hash = RTE_ETH_RSS_IP;
+
+	if (port->n_queues < 2 || profile->rss_hash == PROFILE_RSS_NONE)
+		return;
+	if (profile->rss_hash == PROFILE_RSS_UDP)
+		hash |= RTE_ETH_RSS_UDP;
+	hash &= info->flow_type_rss_offloads;
+	if (hash == 0) {
+		LOG(WARNING, "port %s: the device spreads nothing over its queues\n",
+			port->config->name);
+		return;
+	}
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = hash;
+	if (profile->rss_symmetric) {
+		/* 6d5a repeated: both directions of a flow hash alike (Woo and Park, 2012). */
+		for (unsigned int i = 0; i < info->hash_key_size; i++)
+			key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+		conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
+	} else if (profile->rss_key_len != 0) {
+		memcpy(key, profile->rss_key, profile->rss_key_len);
+		conf->rx_adv_conf.rss_conf.rss_key_len = profile->rss_key_len;
+	} else {
+		return;
+	}
+	conf->rx_adv_conf.rss_conf.rss_key = key;
+}
+
+static int
+configure(struct port *port, struct error *error)
+{
+	const uint64_t tx_sums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	const uint64_t rx_sums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	const struct profile *profile = &port->config->profile;
+	uint8_t key[RSS_KEY_MAX];
+	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port->id, &info) != 0)
+		return error_set(error, "port %s: the device is gone", port->config->name);
+	port->device_sums = profile->tx_checksum == PROFILE_TX_DEVICE &&
+			    (info.tx_offload_capa & tx_sums) == tx_sums;
+	if (port->device_sums)
+		conf.txmode.offloads |= tx_sums;
+	port->trusted_sums = profile->rx_checksum == PROFILE_RX_TRUST;
+	if (port->trusted_sums)
+		conf.rxmode.offloads |= info.rx_offload_capa & rx_sums;
+	choose_rss(port, &info, &conf, key);
+	if (rte_eth_dev_configure(port->id, port->n_queues, port->n_queues, &conf) != 0)
+		return error_set(error, "port %s: the device refuses %u queues with this profile",
+			port->config->name, port->n_queues);
+	if (rte_eth_dev_adjust_nb_rx_tx_desc(
+		    port->id, &port->rx_descriptors, &port->tx_descriptors) != 0)
+		return error_set(error, "port %s: the device takes no number of descriptors",
+			port->config->name);
+	return 0;
+}
+
+/* Makes the device hand over what comes for our MAC address, and neighbour solicitations. */
+static void
+set_filters(struct port *port)
+{
+	struct rte_ether_addr group[HG_NET_ADDRS_MAX], mac, *own = &mac;
+	const struct profile *profile = &port->config->profile;
+	struct hg_net_host *host = &port->table.host;
+	bool promiscuous = profile->promiscuous != 0;
+
+	if (port->config->has_mac) {
+		memcpy(own->addr_bytes, host->mac, RTE_ETHER_ADDR_LEN);
+		if (rte_eth_dev_default_mac_addr_set(port->id, own) != 0)
+			promiscuous = true;
+	} else if (rte_eth_macaddr_get(port->id, own) == 0) {
+		memcpy(host->mac, own->addr_bytes, RTE_ETHER_ADDR_LEN);
+	}
+	if (promiscuous && rte_eth_promiscuous_enable(port->id) != 0)
+		LOG(INFO,
+			"port %s: the device can neither change its MAC address nor take all "
+			"frames\n",
+			port->config->name);
+
+	if (host->n_ipv6 == 0)
+		return;
+	for (unsigned int i = 0; i < host->n_ipv6; i++) /* RFC 2464 7, RFC 4291 2.7.1 */
+		group[i] = (struct rte_ether_addr){ .addr_bytes = { 0x33, 0x33, 0xff,
+							    host->ipv6[i][13], host->ipv6[i][14],
+							    host->ipv6[i][15] } };
+	if (profile->all_multicast != 0 ||
+		rte_eth_dev_set_mc_addr_list(port->id, group, host->n_ipv6) != 0)
+		rte_eth_allmulticast_enable(port->id);
+}
+
+int
+port_start(struct port *port, struct rte_mempool *const *pool, struct error *error)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	uint16_t mtu;
+	int err = configure(port, error);
+
+	if (err != 0)
+		return err;
+	for (uint16_t i = 0; i < port->n_queues; i++) {
+		if (rte_eth_rx_queue_setup(port->id, i, port->rx_descriptors, (unsigned int)socket,
+			    NULL, pool[i]) != 0 ||
+			rte_eth_tx_queue_setup(
+				port->id, i, port->tx_descriptors, (unsigned int)socket, NULL) != 0)
+			return error_set(error, "port %s: the device refuses queue %u",
+				port->config->name, i);
+	}
+	set_filters(port);
+	if (rte_eth_dev_get_mtu(port->id, &mtu) != 0)
+		mtu = RTE_ETHER_MTU;
+	port->frame_max = (uint16_t)RTE_MIN(mtu + ETHER_VLAN_MAX, RTE_MBUF_DEFAULT_DATAROOM);
+	if (rte_eth_dev_start(port->id) != 0)
+		return error_set(error, "port %s: the device does not start", port->config->name);
+	port->started = true;
+	port_check_link(port);
+	return 0;
+}
+
+void
+port_stop(struct port *port)
+{
+	if (port->started && rte_eth_dev_stop(port->id) != 0)
+		LOG(WARNING, "port %s: the device does not stop\n", port->config->name);
+	port->started = false;
+}
+
+void
+port_close(struct port *port)
+{
+	port_stop(port);
+	if (port->probed && rte_eth_dev_close(port->id) != 0)
+		LOG(WARNING, "port %s: the device does not close\n", port->config->name);
+	port->probed = false;
+}
+
+void
+port_check_link(struct port *port)
+{
+	struct rte_eth_link link = { 0 };
+	bool up;
+
+	if (rte_eth_link_get_nowait(port->id, &link) != 0)
+		return;
+	up = link.link_status == RTE_ETH_LINK_UP;
+	if (up == atomic_load_explicit(&port->link_up, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&port->link_up, up, memory_order_relaxed);
+	LOG(NOTICE, "port %s: link %s\n", port->config->name, up ? "up" : "down");
+}

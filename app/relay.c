@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "relay.h"
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+
+#include <string.h>
+
+#include "port.h"
+
+static void
+flush_one(struct core *core, unsigned int worker, bool wait)
+{
+	struct rte_ring *ring = rings_out(&core->gateway->rings, worker, core->index);
+	/*
+	 * A worker that shares the CPU may need a while to be scheduled; one that is stuck gets no
+	 * more.
+	 */
+	uint64_t deadline = rte_get_tsc_cycles() + rte_get_tsc_hz();
+	struct core_out *out = &core->out[worker];
+	unsigned int sent = 0;
+
+	do {
+		sent += rte_ring_sp_enqueue_burst(
+			ring, (void **)(out->mbuf + sent), out->n - sent, NULL);
+		if (sent < out->n && wait)
+			idle_rest(50);
+	} while (wait && sent < out->n && rte_get_tsc_cycles() < deadline);
+	stats_add(&core->stats.out_packets, sent);
+	stats_add(&core->stats.out_dropped, out->n - sent);
+	for (; sent < out->n; sent++)
+		rte_pktmbuf_free(out->mbuf[sent]);
+	out->n = 0;
+}
+
+void
+relay_flush(struct core *core, bool wait)
+{
+	for (unsigned int worker = 0; worker < core->gateway->n_workers; worker++)
+		if (core->out[worker].n != 0)
+			flush_one(core, worker, wait);
+}
+
+void
+relay_send(void *arg, const uint8_t *datagram, size_t len)
+{
+	struct session *session = arg;
+	struct core *core = session->core;
+	const struct queue *queue = &core->gateway->queue[session->queue];
+	const struct hg_net_path *path = &session->path;
+	struct core_out *out = &core->out[queue->worker];
+	struct rte_mbuf *mbuf;
+	struct note *note;
+	uint8_t *frame;
+
+	if (out->n == CORE_BURST)
+		flush_one(core, queue->worker, core->draining);
+	mbuf = path->header_len + len <= session->port_frame_max ? rte_pktmbuf_alloc(core->pool)
+								 : NULL;
+	if (mbuf == NULL) {
+		stats_add(&core->stats.out_dropped, 1);
+		return;
+	}
+	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	memcpy(frame + path->header_len, datagram, len);
+	mbuf->data_len =
+		(uint16_t)hg_net_path_write(path, frame, (uint16_t)len, queue->port->device_sums);
+	mbuf->pkt_len = mbuf->data_len;
+	note = note_of(mbuf);
+	*note = (struct note){
+		.kind = NOTE_OUT,
+		.family = path->family,
+		.queue = session->queue,
+		.l3 = path->l3_offset,
+	};
+	out->mbuf[out->n++] = mbuf;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packets from a handshake core to clients, by way of the workers. */
+#pragma once
+
+#include "core.h"
+
+/* An hg_tls_send_fn: arg is the struct session. A packet that cannot go is dropped and counted. */
+void relay_send(void *arg, const uint8_t *datagram, size_t len);
+
+/*
+ * Hands what has gathered to the workers. With wait, as long as a worker's ring is full (when
+ * draining); otherwise what does not fit is dropped and counted.
+ */
+void relay_flush(struct core *core, bool wait);

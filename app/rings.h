@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rings between workers and handshake cores: one single-producer, single-consumer ring for each
+ * pair and direction. What lies in them is an mbuf with a note in its private area.
+ */
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <stdint.h>
+
+#include "error.h"
+#include "net/packet.h"
+
+#define RINGS_SIZE 512u /* packets; small, so that they stay in the cache */
+
+enum note_kind {
+	NOTE_HELLO,  /* a ClientHello whose cookie is valid */
+	NOTE_RECORD, /* any other datagram of a peer that has a session */
+	NOTE_OUT,    /* a finished frame for the peer */
+};
+
+/*
+ * What a worker found out about a packet, and where an answer goes. Offsets from the frame's start.
+ */
+struct note {
+	uint8_t kind;   /* enum note_kind */
+	uint8_t family; /* 4 or 6 */
+	uint16_t listener;
+	uint16_t queue; /* index into the gateway's list of queues */
+	uint16_t l3;
+	uint16_t l4;
+	uint16_t l4_len;
+};
+
+_Static_assert(sizeof(struct note) <= 16, "the private area of an mbuf stays small");
+
+static inline struct note *
+note_of(struct rte_mbuf *mbuf)
+{
+	return rte_mbuf_to_priv(mbuf);
+}
+
+/* Takes a parsed packet down into a note, and back. */
+static inline void
+note_set_packet(struct note *note, const struct hg_net_packet *packet)
+{
+	note->family = packet->family;
+	note->l3 = (uint16_t)(packet->l3 - packet->frame);
+	note->l4 = (uint16_t)(packet->l4 - packet->frame);
+	note->l4_len = packet->l4_len;
+}
+
+static inline struct hg_net_packet
+note_get_packet(struct rte_mbuf *mbuf)
+{
+	const struct note *note = note_of(mbuf);
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+
+	return (struct hg_net_packet){
+		.frame = frame,
+		.l3 = frame + note->l3,
+		.l4 = frame + note->l4,
+		.l4_len = note->l4_len,
+		.family = note->family,
+		.protocol = HG_NET_UDP,
+	};
+}
+
+struct rings {
+	unsigned int n_workers;
+	unsigned int n_cores;
+	struct rte_ring **in;  /* [worker * n_cores + core]: worker to core */
+	struct rte_ring **out; /* likewise: core to worker */
+};
+
+/* Returns 0 or -EINVAL; what was made is freed by rings_free() in either case. */
+int rings_create(
+	struct rings *rings, unsigned int n_workers, unsigned int n_cores, struct error *error);
+
+/* The rings are empty by then. */
+void rings_free(struct rings *rings);
+
+static inline struct rte_ring *
+rings_in(const struct rings *rings, unsigned int worker, unsigned int core)
+{
+	return rings->in[worker * rings->n_cores + core];
+}
+
+static inline struct rte_ring *
+rings_out(const struct rings *rings, unsigned int worker, unsigned int core)
+{
+	return rings->out[worker * rings->n_cores + core];
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "stats.h"
+
+void
+stats_each_worker(const struct stats_worker *stats, stats_take_fn *take, void *arg)
+{
+#define TAKE(name, help) take(arg, #name, help, stats_get(&stats->name));
+	STATS_WORKER(TAKE)
+#define TAKE_DROP(NAME, name, help) \
+	take(arg, "drop_" #name, help, stats_get(&stats->drop[HG_DROP_##NAME]));
+	HG_DROPS(TAKE_DROP)
+#undef TAKE_DROP
+}
+
+void
+stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg)
+{
+	STATS_HANDSHAKE(TAKE)
+#undef TAKE
+}
+
+void
+stats_sum_worker(struct stats_worker *sum, const struct stats_worker *stats)
+{
+#define SUM(name, help) stats_add(&sum->name, stats_get(&stats->name));
+	STATS_WORKER(SUM)
+	for (unsigned int i = 0; i < HG_VERDICT_COUNT; i++)
+		stats_add(&sum->drop[i], stats_get(&stats->drop[i]));
+}
+
+void
+stats_sum_handshake(struct stats_handshake *sum, const struct stats_handshake *stats)
+{
+	STATS_HANDSHAKE(SUM)
+#undef SUM
+	stats_add(&sum->sessions, stats_get(&stats->sessions));
+	stats_add(&sum->half_open, stats_get(&stats->half_open));
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every counter of the daemon, once: the lists below yield the fields, the names in telemetry and
+ * in the table printed at exit, the help texts and docs/counters.md.
+ *
+ * A counter has one writer, the lcore that owns the struct, only ever grows, and is never reset.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/verdict.h"
+
+/*
+ * Per worker. For every worker, once its queues are empty:
+ *   rx = tx + forwarded + every drop_*
+ *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + drop_tx_full
+ *   session_rx = session_tx + session_tx_full
+ */
+#define STATS_WORKER(X)                                                                         \
+	X(rx, "packets received")                                                               \
+	X(tx, "packets answered by a worker and handed to the driver")                          \
+	X(forwarded, "packets handed to a handshake core")                                      \
+	X(rx_bytes, "bytes of the frames received")                                             \
+	X(tx_bytes, "bytes of the frames answered by a worker")                                 \
+	X(hvr, "HelloVerifyRequests built")                                                     \
+	X(arp_replies, "ARP replies built")                                                     \
+	X(neighbour_adverts, "IPv6 neighbour advertisements built")                             \
+	X(echo_replies, "ICMP and ICMPv6 echo replies built")                                   \
+	X(cookie_none, "ClientHellos without a cookie")                                         \
+	X(cookie_valid, "ClientHellos with a valid cookie")                                     \
+	X(cookie_malformed, "ClientHellos refused: cookie of a wrong length or format")         \
+	X(cookie_unknown_epoch,                                                                 \
+		"ClientHellos refused: cookie of a key that is gone or not yet known")          \
+	X(cookie_expired,                                                                       \
+		"ClientHellos refused: cookie older than cookie-lifetime, or from the future")  \
+	X(cookie_wrong_tag, "ClientHellos refused: cookie not made for this address and hello") \
+	X(session_rx, "packets of sessions taken from the handshake cores")                     \
+	X(session_tx, "packets of sessions handed to the driver")                               \
+	X(session_tx_full, "packets of sessions dropped: transmit queue is full")
+
+/*
+ * Per handshake core. For every core, once its rings are empty:
+ *   datagrams = hello_new + hello_beside + hello_again + records + the four refused_* after them
+ *   sessions_opened = sessions live + the sum of the sessions_* that follow it
+ */
+#define STATS_HANDSHAKE(X)                                                                           \
+	X(datagrams, "datagrams taken from the workers")                                             \
+	X(hello_new, "verified ClientHellos that opened a session")                                  \
+	X(hello_beside, "verified ClientHellos of a peer that has a session: handshake beside it")   \
+	X(hello_again, "verified ClientHellos received before")                                      \
+	X(records, "datagrams passed to a session")                                                  \
+	X(refused_half_open, "verified ClientHellos refused: too many handshakes in progress")       \
+	X(refused_sessions_full, "verified ClientHellos refused: max-sessions reached")              \
+	X(refused_no_memory, "verified ClientHellos refused: no memory for a session")               \
+	X(refused_session_gone, "datagrams dropped: the session ended while they waited")            \
+	X(sessions_opened, "handshakes begun")                                                       \
+	X(sessions_failed, "sessions ended: handshake refused or broken")                            \
+	X(sessions_half_open_expired, "sessions ended: handshake not complete in time")              \
+	X(sessions_replaced, "sessions ended: the same peer opened another")                         \
+	X(sessions_closed, "sessions ended by the client")                                           \
+	X(sessions_broken, "sessions ended by a fatal error after the handshake")                    \
+	X(sessions_idle, "sessions ended: idle-timeout")                                             \
+	X(sessions_drained, "sessions ended: shutting down")                                         \
+	X(handshakes, "handshakes completed")                                                        \
+	X(handshakes_resumed, "handshakes completed by resumption, counted in handshakes too")       \
+	X(client_datagrams, "application datagrams decrypted")                                       \
+	X(client_bytes, "application bytes decrypted")                                               \
+	X(upstream_tx, "datagrams sent to the upstream or echoed")                                   \
+	X(upstream_tx_dropped,                                                                       \
+		"datagrams the upstream did not take: ICMP error, or its socket is full")            \
+	X(upstream_rx, "datagrams received from the upstream")                                       \
+	X(upstream_rx_dropped,                                                                       \
+		"datagrams from the upstream dropped: over 16384 bytes, or the session cannot send") \
+	X(upstream_errors, "upstream sockets that could not be opened")                              \
+	X(out_packets, "packets handed to the workers")                                              \
+	X(out_dropped, "packets dropped: no buffer, too long, or ring to the worker full")
+
+struct stats_worker {
+#define STATS_FIELD(name, help) _Atomic uint64_t name;
+	STATS_WORKER(STATS_FIELD)
+	_Atomic uint64_t drop[HG_VERDICT_COUNT]; /* by enum hg_verdict; the first two stay 0 */
+};
+
+struct stats_handshake {
+	STATS_HANDSHAKE(STATS_FIELD)
+#undef STATS_FIELD
+	_Atomic uint64_t sessions;  /* gauge: sessions that exist */
+	_Atomic uint64_t half_open; /* gauge: those of them whose handshake is not complete */
+};
+
+/*
+ * Adds to a counter that only the calling lcore writes: a plain load and store, no locked
+ * instruction.
+ */
+static inline void
+stats_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t v = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, v + n, memory_order_relaxed);
+}
+
+static inline uint64_t
+stats_get(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Calls take for every counter; names as in telemetry, drops with "drop_" before them. */
+typedef void stats_take_fn(void *arg, const char *name, const char *help, uint64_t value);
+void stats_each_worker(const struct stats_worker *stats, stats_take_fn *take, void *arg);
+void stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg);
+
+/* Adds all of stats to sum, gauges too. */
+void stats_sum_worker(struct stats_worker *sum, const struct stats_worker *stats);
+void stats_sum_handshake(struct stats_handshake *sum, const struct stats_handshake *stats);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "telemetry.h"
+
+#include <rte_telemetry.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "port.h"
+#include "worker.h"
+
+#define SECTIONS_MAX 24u /* that surely fit into the 16 KB of an answer */
+
+/* Telemetry's callbacks have no argument of ours, and its thread outlives the gateway. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct gateway *served;
+
+static void
+add_counter(void *arg, const char *name, const char *help, uint64_t value)
+{
+	(void)help;
+	rte_tel_data_add_dict_u64(arg, name, value);
+}
+
+static void
+sum_cores(const struct gateway *gateway, struct stats_handshake *sum)
+{
+	for (unsigned int i = 0; i < gateway->n_cores; i++)
+		stats_sum_handshake(sum, &gateway->core[i].stats);
+}
+
+static int
+show_stats(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	struct stats_handshake handshake = { 0 };
+	struct stats_worker worker = { 0 };
+
+	(void)params;
+	for (unsigned int i = 0; i < gateway->n_workers; i++)
+		stats_sum_worker(&worker, &gateway->worker[i].stats);
+	sum_cores(gateway, &handshake);
+	rte_tel_data_start_dict(data);
+	stats_each_worker(&worker, add_counter, data);
+	stats_each_handshake(&handshake, add_counter, data);
+	return 0;
+}
+
+static int
+show_worker(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	unsigned long number;
+	char *end;
+
+	if (params == NULL || *params == '\0')
+		return -EINVAL;
+	number = strtoul(params, &end, 10);
+	if (*end != '\0' || number >= gateway->n_workers)
+		return -EINVAL;
+	rte_tel_data_start_dict(data);
+	stats_each_worker(&gateway->worker[number].stats, add_counter, data);
+	return 0;
+}
+
+static int
+show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	struct stats_handshake sum = { 0 };
+
+	(void)params;
+	sum_cores(gateway, &sum);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "sessions", stats_get(&sum.sessions));
+	rte_tel_data_add_dict_u64(data, "half_open", stats_get(&sum.half_open));
+	rte_tel_data_add_dict_u64(
+		data, "established", stats_get(&sum.sessions) - stats_get(&sum.half_open));
+	rte_tel_data_add_dict_u64(data, "max", gateway->config->gateway.max_sessions);
+	for (unsigned int i = 0; i < gateway->n_cores; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "core_%u", i);
+		rte_tel_data_add_dict_u64(data, name, stats_get(&gateway->core[i].stats.sessions));
+	}
+	return 0;
+}
+
+/* Which keys, how old, how long still; never a byte of them. */
+static int
+show_keys(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	const struct config_gateway *settings = &gateway->config->gateway;
+	uint64_t now = atomic_load_explicit(&gateway->now, memory_order_relaxed);
+	uint64_t epoch = hg_cookie_epoch(now, settings->key_rotation);
+
+	(void)params;
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "epoch", epoch);
+	rte_tel_data_add_dict_u64(data, "age_seconds", now - epoch * settings->key_rotation);
+	rte_tel_data_add_dict_u64(
+		data, "rotates_in_seconds", (epoch + 1) * settings->key_rotation - now);
+	rte_tel_data_add_dict_u64(data, "rotation_seconds", settings->key_rotation);
+	rte_tel_data_add_dict_u64(data, "lifetime_seconds", settings->cookie_lifetime);
+	rte_tel_data_add_dict_string(data, "secret",
+		settings->cookie_secret != NULL ? "file" : "random, this process only");
+	return 0;
+}
+
+/* Telemetry takes letters, digits, '_' and '/' for names. */
+static void
+legal_name(char *ret, size_t size, const char *name)
+{
+	snprintf(ret, size, "%s", name);
+	for (char *p = ret; *p != '\0'; p++)
+		if (strchr("-. ", *p) != NULL)
+			*p = *p == ' ' ? '/' : '_';
+}
+
+/* Collects settings section by section, each in a dictionary of its own. */
+struct collector {
+	struct rte_tel_data *data;
+	struct rte_tel_data *section_data;
+	const char *section;
+	const char *wanted; /* this section alone; NULL: all */
+};
+
+static void
+end_section(struct collector *collector)
+{
+	char name[CONFIG_NAME_MAX + 16];
+
+	if (collector->section_data == NULL)
+		return;
+	legal_name(name, sizeof(name), collector->section);
+	rte_tel_data_add_dict_container(collector->data, name, collector->section_data, 0);
+	collector->section_data = NULL;
+}
+
+static void
+add_setting(void *arg, const char *section, const char *key, const char *value)
+{
+	struct collector *collector = arg;
+	char name[64];
+
+	if (collector->section != section) {
+		end_section(collector);
+		collector->section = section;
+		if (collector->wanted == NULL || strcmp(collector->wanted, section) == 0)
+			collector->section_data = rte_tel_data_alloc();
+		if (collector->section_data != NULL)
+			rte_tel_data_start_dict(collector->section_data);
+	}
+	if (collector->section_data == NULL || value[0] == '\0')
+		return;
+	legal_name(name, sizeof(name), key);
+	rte_tel_data_add_dict_string(collector->section_data, name, value);
+}
+
+/* The section that is named; else all, or of a file too long for one answer the gateway section. */
+static int
+show_config(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	const struct config *config = gateway->config;
+	struct collector collector = { .data = data };
+
+	if (params != NULL && *params != '\0')
+		collector.wanted = params;
+	else if (config->n_ports + config->n_listeners > SECTIONS_MAX)
+		collector.wanted = "gateway";
+	rte_tel_data_start_dict(data);
+	config_each(config, add_setting, &collector);
+	end_section(&collector);
+	rte_tel_data_add_dict_u64(data, "effective/workers", gateway->n_workers);
+	rte_tel_data_add_dict_string(data, "effective/hmac_kernel", gateway->hmac->name);
+	return 0;
+}
+
+static int
+show_ports(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	(void)params;
+	rte_tel_data_start_dict(data);
+	for (unsigned int i = 0; i < gateway->n_ports; i++) {
+		struct port *port = &gateway->port[i];
+		const uint8_t *mac = port->table.host.mac;
+		struct rte_tel_data *one = rte_tel_data_alloc();
+		char text[32], name[CONFIG_NAME_MAX];
+
+		if (one == NULL)
+			return -ENOMEM;
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+			mac[2], mac[3], mac[4], mac[5]);
+		rte_tel_data_start_dict(one);
+		rte_tel_data_add_dict_u64(one, "dpdk_port", port->id);
+		rte_tel_data_add_dict_u64(one, "queues", port->n_queues);
+		rte_tel_data_add_dict_u64(
+			one, "link_up", atomic_load_explicit(&port->link_up, memory_order_relaxed));
+		rte_tel_data_add_dict_string(one, "mac", text);
+		legal_name(name, sizeof(name), port->config->name);
+		rte_tel_data_add_dict_container(data, name, one, 0);
+	}
+	return 0;
+}
+
+typedef int show_fn(const struct gateway *gateway, const char *params, struct rte_tel_data *data);
+
+static const struct {
+	const char *command;
+	const char *help;
+	show_fn *show;
+} commands[] = {
+	{ "/hellogate/stats", "Every counter, summed over workers and handshake cores.",
+		show_stats },
+	{ "/hellogate/worker", "Counters of one worker. Parameter: its number.", show_worker },
+	{ "/hellogate/sessions", "Sessions, half open and established.", show_sessions },
+	{ "/hellogate/keys", "Epoch and ages of the cookie keys.", show_keys },
+	{ "/hellogate/config",
+		"Settings in effect. Optional parameter: one section, as in the file.",
+		show_config },
+	{ "/hellogate/ports", "Link, queues and MAC address of every port.", show_ports },
+};
+
+static int
+answer(const char *command, const char *params, struct rte_tel_data *data)
+{
+	int err = -ENODEV;
+
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; served != NULL && i < RTE_DIM(commands); i++)
+		if (strcmp(commands[i].command, command) == 0)
+			err = commands[i].show(served, params, data);
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+void
+telemetry_serve(struct gateway *gateway)
+{
+	pthread_mutex_lock(&lock);
+	served = gateway;
+	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; gateway != NULL && i < RTE_DIM(commands); i++)
+		rte_telemetry_register_cmd(commands[i].command, answer, commands[i].help);
+}

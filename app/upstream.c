@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "upstream.h"
+
+#include <rte_cycles.h>
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS 64
+#define DATAGRAMS_PER_EVENT 16u /* then others have their turn; epoll is level triggered */
+
+int
+upstream_open(struct session *session)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = session };
+	struct sockaddr_storage address;
+	socklen_t len;
+	int err, fd;
+
+	if (session->listener->echo)
+		return 0;
+	len = address_to_sockaddr(&session->listener->upstream, &address);
+	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address, len) != 0 ||
+		epoll_ctl(session->core->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	session->upstream = fd;
+	return 0;
+}
+
+void
+upstream_close(struct session *session)
+{
+	if (session->upstream >= 0)
+		close(session->upstream); /* leaves the epoll set by itself */
+	session->upstream = -1;
+}
+
+static void
+echo(struct session *session, const uint8_t *data, size_t len)
+{
+	struct stats_handshake *stats = &session->core->stats;
+
+	if (hg_tls_session_write(session->tls, data, len) != 0) {
+		stats_add(&stats->upstream_tx_dropped, 1);
+		return;
+	}
+	stats_add(&stats->upstream_tx, 1);
+	stats_add(&stats->upstream_rx, 1);
+}
+
+void
+upstream_send(struct session *session, const uint8_t *data, size_t len)
+{
+	struct stats_handshake *stats = &session->core->stats;
+
+	if (session->listener->echo) {
+		echo(session, data, len);
+		return;
+	}
+	/*
+	 * An ICMP error for an earlier datagram is reported once, in place of sending this one
+	 * (ip(7)): that one is lost, this one deserves a try of its own.
+	 */
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (send(session->upstream, data, len, MSG_NOSIGNAL) >= 0) {
+			stats_add(&stats->upstream_tx, 1);
+			return;
+		}
+		stats_add(&stats->upstream_tx_dropped, 1);
+		if (errno != ECONNREFUSED)
+			return;
+	}
+}
+
+/* Takes what one upstream has sent. Returns the number of datagrams. */
+static unsigned int
+receive(struct core *core, struct session *session)
+{
+	struct stats_handshake *stats = &core->stats;
+	unsigned int n;
+
+	for (n = 0; n < DATAGRAMS_PER_EVENT; n++) {
+		ssize_t len = recv(session->upstream, core->plaintext, sizeof(core->plaintext),
+			MSG_DONTWAIT | MSG_TRUNC);
+
+		if (len < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				stats_add(&stats->upstream_tx_dropped, 1); /* ICMP error */
+			break;
+		}
+		if ((size_t)len > sizeof(core->plaintext) ||
+			hg_tls_session_write(session->tls, core->plaintext, (size_t)len) != 0)
+			stats_add(&stats->upstream_rx_dropped, 1);
+		else
+			stats_add(&stats->upstream_rx, 1);
+		session->last_active = rte_get_tsc_cycles();
+	}
+	return n;
+}
+
+unsigned int
+upstream_poll(struct core *core, uint32_t microseconds)
+{
+	struct timespec wait = { .tv_nsec = (long)microseconds * 1000 };
+	struct epoll_event event[EVENTS];
+	unsigned int total = 0;
+	int n = epoll_pwait2(core->epoll, event, EVENTS, &wait, NULL);
+
+	/* Nothing below ends a session, so every pointer stays good. */
+	for (int i = 0; i < n; i++)
+		total += receive(core, event[i].data.ptr);
+	return total;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_prefetch.h>
+
+#include <string.h>
+
+#include "net/answer.h"
+#include "port.h"
+#include "wire/hvr.h"
+
+_Static_assert(HG_COOKIE_LEN == HG_HVR_COOKIE_LEN, "what is minted is what is sent");
+
+#define PREFETCH_AHEAD 4u
+#define RECORD_SEQ_MAX (UINT64_C(1) << 47) /* OpenSSL 3.0 answers such a hello with sequence 0 */
+#define HELLO_LEN_MAX 16384u               /* bytes for which OpenSSL may be made to reserve room */
+
+static void
+drop(struct worker *worker, struct rte_mbuf *mbuf, enum hg_verdict verdict)
+{
+	stats_add(&worker->stats.drop[verdict], 1);
+	rte_pktmbuf_free(mbuf);
+}
+
+/* Hands an answer of len bytes, built in mbuf, to the last stage. */
+static void
+answer(struct worker_burst *burst, struct rte_mbuf *mbuf, size_t len)
+{
+	mbuf->data_len = (uint16_t)len;
+	mbuf->pkt_len = (uint32_t)len;
+	burst->answer[burst->n_answers++] = mbuf;
+}
+
+/* Asks the device to fill in the checksums of a frame. */
+static void
+request_sums(struct rte_mbuf *mbuf, uint8_t family, size_t l2_len)
+{
+	mbuf->l2_len = (uint64_t)l2_len & 0x7f;
+	mbuf->l3_len = family == 4 ? HG_NET_IPV4_LEN : HG_NET_IPV6_LEN;
+	mbuf->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
+	mbuf->ol_flags |=
+		family == 4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6;
+}
+
+static void
+answer_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
+{
+	const struct hg_net_packet *packet = &burst->hello_info[i].packet;
+	bool device_sums = burst->port->device_sums;
+	struct rte_mbuf *mbuf = burst->hello[i];
+	uint8_t cookie[HG_COOKIE_LEN];
+
+	hg_cookie_batch_mint(&worker->cookies, i, cookie);
+	hg_hvr_write(hg_net_payload(packet), cookie);
+	mbuf->ol_flags = 0;
+	if (device_sums)
+		request_sums(mbuf, packet->family, (size_t)(packet->l3 - packet->frame));
+	answer(burst, mbuf, hg_net_answer_udp(packet, HG_HVR_LEN, device_sums));
+}
+
+static void
+answer_link(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf,
+	const struct classified *info)
+{
+	const struct hg_net_host *host = &burst->port->table.host;
+	size_t room = mbuf->data_len + rte_pktmbuf_tailroom(mbuf), len;
+	_Atomic uint64_t *counter = &worker->stats.echo_replies;
+
+	if (info->kind == CLASSIFY_ARP) {
+		len = hg_net_answer_arp(&info->packet, host);
+		counter = &worker->stats.arp_replies;
+	} else {
+		len = hg_net_answer_echo(&info->packet);
+		if (len == 0 && info->packet.family == 6) {
+			len = hg_net_answer_neighbour(&info->packet, host, room);
+			counter = &worker->stats.neighbour_adverts;
+		}
+	}
+	if (len == 0) {
+		drop(worker, mbuf, info->kind == CLASSIFY_ARP ? HG_DROP_ARP : HG_DROP_ICMP);
+		return;
+	}
+	mbuf->ol_flags = 0;
+	stats_add(counter, 1);
+	answer(burst, mbuf, len);
+}
+
+/* Which checks has the device made? Returns false if it found a checksum wrong. */
+static bool
+device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_checked,
+	enum hg_verdict *ret_verdict)
+{
+	*ret_checked = 0;
+	if (!port->trusted_sums)
+		return true;
+	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD) {
+		*ret_verdict = HG_DROP_IPV4_CHECKSUM;
+		return false;
+	}
+	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		*ret_checked |= HG_NET_IP_CHECKED;
+	/* "None" is of a neighbour on the same host, which left the sum out: the data is intact. */
+	if ((flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
+		(flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+		*ret_checked |= HG_NET_L4_CHECKED;
+	return true;
+}
+
+/* First stage, one packet: what is it? Leaves it in one of the burst's arrays, or drops it. */
+static void
+sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
+{
+	struct classified *info = &burst->hello_info[burst->n_hellos];
+	const struct hg_net_packet *packet = &info->packet;
+	enum hg_verdict verdict = HG_PASS;
+	unsigned int checked;
+
+	if (unlikely(mbuf->nb_segs != 1))
+		verdict = HG_DROP_FRAME_CHAINED;
+	else if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 &&
+		 rte_vlan_insert(&mbuf) != 0) /* a tag that the driver took off goes back in */
+		verdict = HG_DROP_FRAME_SHORT;
+	else if (device_verdict(burst->port, mbuf->ol_flags, &checked, &verdict))
+		verdict = classify(&burst->port->table, rte_pktmbuf_mtod(mbuf, uint8_t *),
+			mbuf->data_len, checked, info);
+	if (verdict != HG_PASS) {
+		drop(worker, mbuf, verdict);
+		return;
+	}
+	if (info->kind == CLASSIFY_HELLO) {
+		const struct hg_hello *hello = &info->hello;
+		struct hg_cookie_hello ask = {
+			.tuple = hg_net_tuple(packet),
+			.client = hello->client,
+			.offer = hello->offer,
+			.cookie = hello->cookie,
+			.client_len = hello->client_len,
+			.offer_len = hello->offer_len,
+			.cookie_len = hello->cookie_len,
+			.family = packet->family,
+		};
+
+		if (hg_cookie_batch_add(&worker->cookies, &ask) < 0)
+			drop(worker, mbuf, HG_DROP_HELLO_BODY);
+		else
+			burst->hello[burst->n_hellos++] = mbuf;
+	} else if (info->kind == CLASSIFY_RECORD) {
+		struct note *note = note_of(mbuf);
+
+		session_key_fill(&burst->record_key[burst->n_records], packet);
+		note_set_packet(note, packet);
+		note->kind = NOTE_RECORD;
+		note->listener = info->listener;
+		burst->record[burst->n_records++] = mbuf;
+	} else {
+		answer_link(worker, burst, mbuf, info);
+	}
+}
+
+static void
+forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core)
+{
+	note_of(mbuf)->queue = (uint16_t)worker->burst.queue_index;
+	worker->forward[core * WORKER_BURST_MAX + worker->n_forward[core]++] = mbuf;
+}
+
+/* Can OpenSSL go on from a hello whose cookie is valid? */
+static enum hg_verdict
+judge_verified(const struct hg_hello *hello)
+{
+	if (hello->message_seq == 0)
+		return HG_DROP_HELLO_COOKIE_SEQ;
+	if (hello->record_seq >= RECORD_SEQ_MAX)
+		return HG_DROP_HELLO_RECORD_SEQ;
+	if (hello->message_len > HELLO_LEN_MAX)
+		return HG_DROP_HELLO_TOO_LONG;
+	return HG_PASS;
+}
+
+static void
+forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
+{
+	const struct classified *info = &burst->hello_info[i];
+	struct gateway *gateway = worker->gateway;
+	enum hg_verdict verdict = judge_verified(&info->hello);
+	struct rte_mbuf *mbuf = burst->hello[i];
+	struct note *note = note_of(mbuf);
+	struct session_key key;
+	hash_sig_t hash;
+
+	if (verdict != HG_PASS) {
+		drop(worker, mbuf, verdict);
+		return;
+	}
+	note_set_packet(note, &info->packet);
+	note->kind = NOTE_HELLO;
+	note->listener = info->listener;
+	session_key_fill(&key, &info->packet);
+	hash = rte_hash_hash(gateway->sessions, &key);
+	recent_add(&worker->recent, &key, hash, burst->now);
+	forward(worker, mbuf, session_owner(hash, gateway->n_cores));
+}
+
+/* Second stage: every cookie of the burst at once, then each hello by its verdict. */
+static void
+settle_hellos(struct worker *worker, struct worker_burst *burst)
+{
+	uint64_t verdicts[HG_COOKIE_VERDICTS] = { 0 };
+	struct stats_worker *stats = &worker->stats;
+
+	hg_cookie_batch_run(&worker->cookies, worker->gateway->hmac);
+	for (unsigned int i = 0; i < burst->n_hellos; i++) {
+		enum hg_cookie_verdict verdict = hg_cookie_batch_verdict(&worker->cookies, i);
+
+		verdicts[verdict]++;
+		if (verdict == HG_COOKIE_VALID)
+			forward_hello(worker, burst, i);
+		else
+			answer_hello(worker, burst, i);
+	}
+	stats_add(&stats->cookie_none, verdicts[HG_COOKIE_NONE]);
+	stats_add(&stats->cookie_valid, verdicts[HG_COOKIE_VALID]);
+	stats_add(&stats->cookie_malformed, verdicts[HG_COOKIE_MALFORMED]);
+	stats_add(&stats->cookie_unknown_epoch, verdicts[HG_COOKIE_UNKNOWN_EPOCH]);
+	stats_add(&stats->cookie_expired, verdicts[HG_COOKIE_EXPIRED]);
+	stats_add(&stats->cookie_wrong_tag, verdicts[HG_COOKIE_WRONG_TAG]);
+	stats_add(&stats->hvr, burst->n_hellos - verdicts[HG_COOKIE_VALID]);
+}
+
+/* Is this the rest of a ClientHello whose beginning was verified a moment ago? */
+static bool
+continues_hello(const struct worker *worker, const struct worker_burst *burst, unsigned int i,
+	hash_sig_t hash)
+{
+	struct hg_net_packet packet = note_get_packet(burst->record[i]);
+
+	return hg_hello_is_fragment(hg_net_payload(&packet), hg_net_payload_len(&packet)) &&
+	       recent_has(&worker->recent, &burst->record_key[i], hash, burst->now);
+}
+
+/* Second stage for other records: whoever has a session may go on. */
+static void
+settle_records(struct worker *worker, struct worker_burst *burst)
+{
+	struct gateway *gateway = worker->gateway;
+	const void *key[WORKER_BURST_MAX];
+	hash_sig_t hash[WORKER_BURST_MAX];
+	int32_t position[WORKER_BURST_MAX];
+
+	for (unsigned int i = 0; i < burst->n_records; i++) {
+		key[i] = &burst->record_key[i];
+		hash[i] = rte_hash_hash(gateway->sessions, key[i]);
+	}
+	rte_hash_lookup_with_hash_bulk(gateway->sessions, key, hash, burst->n_records, position);
+	for (unsigned int i = 0; i < burst->n_records; i++) {
+		if (position[i] < 0 && !continues_hello(worker, burst, i, hash[i]))
+			drop(worker, burst->record[i], HG_DROP_NO_SESSION);
+		else
+			forward(worker, burst->record[i], session_owner(hash[i], gateway->n_cores));
+	}
+}
+
+/*
+ * Last stage: to the driver, and to the handshake cores. What does not fit is dropped, never waited
+ * for.
+ */
+static void
+send_answers(struct worker *worker, struct worker_burst *burst)
+{
+	struct stats_worker *stats = &worker->stats;
+	uint16_t length[WORKER_BURST_MAX];
+	uint64_t bytes = 0;
+	uint16_t sent;
+
+	for (unsigned int i = 0; i < burst->n_answers; i++)
+		length[i] = burst->answer[i]->data_len; /* the driver may free it */
+	sent = rte_eth_tx_burst(
+		burst->port->id, burst->queue->number, burst->answer, (uint16_t)burst->n_answers);
+	for (unsigned int i = 0; i < sent; i++)
+		bytes += length[i];
+	stats_add(&stats->tx, sent);
+	stats_add(&stats->tx_bytes, bytes);
+	for (unsigned int i = sent; i < burst->n_answers; i++)
+		drop(worker, burst->answer[i], HG_DROP_TX_FULL);
+}
+
+static void
+send_forwards(struct worker *worker)
+{
+	struct gateway *gateway = worker->gateway;
+
+	for (unsigned int core = 0; core < gateway->n_cores; core++) {
+		struct rte_mbuf **mbuf = worker->forward + core * WORKER_BURST_MAX;
+		unsigned int n = worker->n_forward[core], sent;
+
+		if (n == 0)
+			continue;
+		sent = rte_ring_sp_enqueue_burst(
+			rings_in(&gateway->rings, worker->index, core), (void **)mbuf, n, NULL);
+		stats_add(&worker->stats.forwarded, sent);
+		for (unsigned int i = sent; i < n; i++)
+			drop(worker, mbuf[i], HG_DROP_RING_FULL);
+		worker->n_forward[core] = 0;
+	}
+}
+
+/* One burst of one queue, from the driver to where it goes. Returns the number of packets. */
+static unsigned int
+poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *keys, uint64_t now)
+{
+	const struct queue *queue = worker->queue[q];
+	struct worker_burst *burst = &worker->burst;
+	struct rte_mbuf *mbuf[WORKER_BURST_MAX];
+	uint64_t bytes = 0;
+	uint16_t n;
+
+	n = rte_eth_rx_burst(
+		queue->port->id, queue->number, mbuf, (uint16_t)queue->port->config->profile.burst);
+	if (n == 0)
+		return 0;
+	burst->queue = queue;
+	burst->port = queue->port;
+	burst->queue_index = worker->queue_index[q];
+	burst->now = now;
+	burst->n_hellos = 0;
+	burst->n_records = 0;
+	burst->n_answers = 0;
+	hg_cookie_batch_begin(&worker->cookies, keys, now);
+	for (unsigned int i = 0; i < PREFETCH_AHEAD && i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbuf[i], void *));
+	for (unsigned int i = 0; i < n; i++) {
+		if (i + PREFETCH_AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(mbuf[i + PREFETCH_AHEAD], void *));
+		bytes += mbuf[i]->pkt_len;
+		sort(worker, burst, mbuf[i]);
+	}
+	stats_add(&worker->stats.rx, n);
+	stats_add(&worker->stats.rx_bytes, bytes);
+	if (burst->n_hellos != 0)
+		settle_hellos(worker, burst);
+	if (burst->n_records != 0)
+		settle_records(worker, burst);
+	if (burst->n_answers != 0)
+		send_answers(worker, burst);
+	send_forwards(worker);
+	return n;
+}
+
+/* Sends packets of sessions that go by the same queue. */
+static void
+send_run(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n)
+{
+	const struct queue *queue = &worker->gateway->queue[note_of(mbuf[0])->queue];
+	unsigned int sent;
+
+	if (queue->port->device_sums)
+		for (unsigned int i = 0; i < n; i++)
+			request_sums(mbuf[i], note_of(mbuf[i])->family, note_of(mbuf[i])->l3);
+	sent = rte_eth_tx_burst(queue->port->id, queue->number, mbuf, (uint16_t)n);
+	stats_add(&worker->stats.session_tx, sent);
+	stats_add(&worker->stats.session_tx_full, n - sent);
+	for (; sent < n; sent++)
+		rte_pktmbuf_free(mbuf[sent]);
+}
+
+/* Takes what the handshake cores have for clients. Returns the number of packets. */
+static unsigned int
+send_sessions(struct worker *worker)
+{
+	struct gateway *gateway = worker->gateway;
+	struct rte_mbuf *mbuf[WORKER_BURST_MAX];
+	unsigned int total = 0;
+
+	for (unsigned int core = 0; core < gateway->n_cores; core++) {
+		unsigned int n =
+			rte_ring_sc_dequeue_burst(rings_out(&gateway->rings, worker->index, core),
+				(void **)mbuf, WORKER_BURST_MAX, NULL);
+
+		stats_add(&worker->stats.session_rx, n);
+		total += n;
+		for (unsigned int from = 0, to = 1; from < n; to++) {
+			if (to < n && note_of(mbuf[to])->queue == note_of(mbuf[from])->queue)
+				continue;
+			send_run(worker, mbuf + from, to - from);
+			from = to;
+		}
+	}
+	return total;
+}
+
+int
+worker_run(void *arg)
+{
+	struct worker *worker = arg;
+	struct gateway *gateway = worker->gateway;
+	enum stage stage;
+
+	rte_rcu_qsbr_thread_online(gateway->qsbr, worker->index);
+	do {
+		const struct hg_cookie_keys *keys;
+		unsigned int n = 0;
+		uint32_t rest;
+		uint64_t now;
+
+		stage = atomic_load_explicit(&gateway->stage, memory_order_acquire);
+		if (stage == STAGE_RUN) {
+			keys = atomic_load_explicit(&gateway->keys, memory_order_acquire);
+			now = atomic_load_explicit(&gateway->now, memory_order_relaxed);
+			for (unsigned int q = 0; q < worker->n_queues; q++)
+				n += poll_queue(worker, q, keys, now);
+		} else {
+			atomic_store_explicit(&worker->receiving, false, memory_order_release);
+		}
+		n += send_sessions(worker);
+		rte_rcu_qsbr_quiescent(gateway->qsbr, worker->index);
+		rest = idle_step(&worker->idle, n != 0);
+		if (rest != 0)
+			idle_rest(rest);
+		/*
+		 * The cores are done when the stage is STAGE_STOP, so an empty round is the last.
+		 */
+		if (stage == STAGE_STOP && n == 0)
+			break;
+	} while (true);
+	rte_rcu_qsbr_thread_offline(gateway->qsbr, worker->index);
+	atomic_store_explicit(&worker->running, false, memory_order_release);
+	return 0;
+}

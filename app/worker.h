@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The fast path: one lcore that polls its queues, answers ClientHellos without a valid cookie, and
+ * passes what belongs to sessions on. No log, no system call, no heap. Workers share nothing that
+ * any of them writes.
+ */
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "classify.h"
+#include "cookie/batch.h"
+#include "gateway.h"
+#include "idle.h"
+#include "recent.h"
+#include "session.h"
+#include "stats.h"
+
+#define WORKER_BURST_MAX HG_COOKIE_BATCH_MAX
+
+/* The packets of one burst that got past the first stage, in arrays by what is left to do. */
+struct worker_burst {
+	const struct queue *queue;
+	const struct port *port;
+	unsigned int queue_index; /* place of queue in gateway->queue */
+	uint64_t now;             /* seconds since 1970 */
+	unsigned int n_hellos;
+	unsigned int n_records;
+	unsigned int n_answers;
+	struct rte_mbuf *hello[WORKER_BURST_MAX];
+	struct classified hello_info[WORKER_BURST_MAX];
+	struct rte_mbuf *record[WORKER_BURST_MAX];
+	struct session_key record_key[WORKER_BURST_MAX];
+	struct rte_mbuf *answer[WORKER_BURST_MAX];
+};
+
+struct worker {
+	/* written by main before the start, read by the worker */
+	struct gateway *gateway;
+	unsigned int index;
+	unsigned int n_queues;
+	const struct queue **queue; /* its own */
+	unsigned int *queue_index;  /* their places in gateway->queue */
+	struct rte_mempool *pool;   /* receive buffers of its queues */
+
+	/* the worker's own */
+	_Alignas(64) struct idle idle;
+	struct rte_mbuf **forward; /* [core * WORKER_BURST_MAX]: on their way to each core */
+	unsigned int *n_forward;
+	struct recent recent;
+	struct worker_burst burst;
+	struct hg_cookie_batch cookies;
+
+	/* written by the worker, read by main */
+	_Alignas(64) atomic_bool receiving;
+	atomic_bool running; /* set by main before the start */
+	struct stats_worker stats;
+};
+
+/* Body of the lcore, for rte_eal_remote_launch(); arg is the struct worker. Returns 0. */
+int worker_run(void *arg);
