@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "identities.h"
+
+static EVP_PKEY *
+make_key(const char *type)
+{
+	if (strcmp(type, "EC") == 0)
+		return EVP_EC_gen("P-256");
+	if (strcmp(type, "RSA") == 0)
+		return EVP_RSA_gen(2048);
+	return EVP_PKEY_Q_keygen(NULL, NULL, type);
+}
+
+static void
+add_extension(X509 *certificate, int nid, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+	assert_non_null(extension);
+	assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
+	X509_EXTENSION_free(extension);
+}
+
+static void
+write_files(const struct identity *identity, const struct identity *issuer)
+{
+	FILE *file = fopen(identity->files.certificate, "we");
+
+	assert_non_null(file);
+	assert_int_equal(PEM_write_X509(file, identity->certificate), 1);
+	if (issuer != NULL)
+		assert_int_equal(PEM_write_X509(file, issuer->certificate), 1);
+	assert_int_equal(fclose(file), 0);
+	file = fopen(identity->files.private_key, "we");
+	assert_non_null(file);
+	assert_int_equal(PEM_write_PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+void
+identity_make(struct identity *identity, struct scratch *scratch, const char *stem,
+	const char *type, const char *common_name, const char *subject_alt_name,
+	const struct identity *issuer)
+{
+	const EVP_MD *digest = strcmp(type, "ED25519") == 0 ? NULL : EVP_sha256();
+	X509 *certificate = X509_new();
+	X509_NAME *name = X509_NAME_new();
+	char file[64];
+
+	identity->key = make_key(type);
+	identity->certificate = certificate;
+	assert_non_null(identity->key);
+	assert_non_null(certificate);
+	assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+				 (const unsigned char *)common_name, -1, -1, 0),
+		1);
+	X509_set_version(certificate, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), (long)scratch->n + 1);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+	X509_set_subject_name(certificate, name);
+	X509_set_issuer_name(
+		certificate, issuer != NULL ? X509_get_subject_name(issuer->certificate) : name);
+	X509_set_pubkey(certificate, identity->key);
+	X509_NAME_free(name);
+	if (issuer == NULL)
+		add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+	if (subject_alt_name != NULL)
+		add_extension(certificate, NID_subject_alt_name, subject_alt_name);
+	if (issuer != NULL)
+		assert_true(X509_sign(certificate, issuer->key, EVP_sha256()) > 0);
+	else
+		assert_true(X509_sign(certificate, identity->key, digest) > 0);
+
+	snprintf(file, sizeof(file), "%s.pem", stem);
+	identity->files.certificate = scratch_path(scratch, file);
+	snprintf(file, sizeof(file), "%s.key", stem);
+	identity->files.private_key = scratch_path(scratch, file);
+	write_files(identity, issuer);
+}
+
+void
+identity_free(struct identity *identity)
+{
+	X509_free(identity->certificate);
+	EVP_PKEY_free(identity->key);
+	*identity = (struct identity){ 0 };
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Keys and certificates made for one run of the tests. */
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "scratch.h"
+#include "tls/context.h"
+
+struct identity {
+	X509 *certificate;
+	EVP_PKEY *key;
+	struct hg_tls_pair files;
+};
+
+/*
+ * Makes a key of type "EC" (P-256), "RSA" (2048 bits) or "ED25519" and a certificate for common_name
+ * and, unless it is NULL, subject_alt_name ("DNS:a.example,DNS:b.example"). Without issuer it signs
+ * itself and may sign others. Writes STEM.pem, with the issuer's certificate behind it, and STEM.key.
+ */
+void identity_make(struct identity *identity, struct scratch *scratch, const char *stem,
+	const char *type, const char *common_name, const char *subject_alt_name,
+	const struct identity *issuer);
+void identity_free(struct identity *identity);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Batches of cookies: what they hold, and what they say when that is too much. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cookies.h"
+
+static struct hg_cookie_batch *batch;
+
+static const struct hg_hmac_kernel *
+scalar(void)
+{
+	return hg_hmac_kernel_find("scalar");
+}
+
+/* Gives the hello a cookie that is good now. */
+static void
+mint(struct cookie_asked *asked)
+{
+	uint8_t cookie[HG_COOKIE_LEN];
+
+	cookie_expect(cookie, asked, COOKIE_NOW, COOKIE_ROTATION, true);
+	cookie_give(asked, cookie);
+}
+
+/* Batches of every size and kernel in which the hellos differ in all that a verdict depends on. */
+static void
+test_mixed_batches(void **state)
+{
+	static struct cookie_asked asked[HG_COOKIE_BATCH_MAX];
+	enum hg_cookie_verdict expected[HG_COOKIE_BATCH_MAX];
+	struct hg_cookie_keys keys =
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	const struct hg_hmac_kernel *const *kernels;
+	uint8_t cookie[HG_COOKIE_LEN], fresh[HG_COOKIE_LEN];
+	size_t n_kernels;
+
+	(void)state;
+	kernels = hg_hmac_kernels(&n_kernels);
+	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++) {
+		cookie_hello(&asked[i], i % 3 == 0 ? 6 : 4, i, (uint8_t)(i % 33));
+		expected[i] = (enum hg_cookie_verdict)(i % HG_COOKIE_VERDICTS);
+		if (expected[i] == HG_COOKIE_NONE)
+			continue;
+		cookie_expect(cookie, &asked[i],
+			expected[i] == HG_COOKIE_EXPIRED ? COOKIE_NOW - COOKIE_LIFETIME - 1
+							 : COOKIE_NOW,
+			COOKIE_ROTATION, true);
+		if (expected[i] == HG_COOKIE_MALFORMED)
+			cookie[0] ^= 0x40;
+		else if (expected[i] == HG_COOKIE_UNKNOWN_EPOCH)
+			cookie[0] = (uint8_t)(0x20 | (COOKIE_NOW / COOKIE_ROTATION + 2) % 32);
+		else if (expected[i] == HG_COOKIE_WRONG_TAG)
+			cookie[4 + i % 16] ^= 1;
+		cookie_give(&asked[i], cookie);
+	}
+	for (size_t k = 0; k < n_kernels; k++)
+		for (unsigned int n = 0; kernels[k]->usable() && n <= HG_COOKIE_BATCH_MAX; n++) {
+			hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+			for (unsigned int i = 0; i < n; i++)
+				assert_int_equal(hg_cookie_batch_add(batch, &asked[i].hello), i);
+			hg_cookie_batch_run(batch, kernels[k]);
+			for (unsigned int i = 0; i < n; i++) {
+				assert_int_equal(hg_cookie_batch_verdict(batch, i), expected[i]);
+				cookie_expect(cookie, &asked[i], COOKIE_NOW, COOKIE_ROTATION, true);
+				hg_cookie_batch_mint(batch, i, fresh);
+				assert_memory_equal(fresh, cookie, HG_COOKIE_LEN);
+			}
+		}
+}
+
+/* The bytes of a hello are not needed any more once it is added. */
+static void
+test_hello_is_copied(void **state)
+{
+	struct hg_cookie_keys keys =
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct cookie_asked asked;
+
+	(void)state;
+	cookie_hello(&asked, 4, 1, 8);
+	mint(&asked);
+	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), 0);
+	memset(&asked, 0xee, sizeof(asked));
+	hg_cookie_batch_run(batch, scalar());
+	assert_int_equal(hg_cookie_batch_verdict(batch, 0), HG_COOKIE_VALID);
+}
+
+static void
+test_batch_is_full(void **state)
+{
+	struct hg_cookie_keys keys =
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct hg_cookie_batch *before = aligned_alloc(64, sizeof(*before));
+	struct cookie_asked asked;
+
+	(void)state;
+	assert_non_null(before);
+	cookie_hello(&asked, 6, 1, 32);
+	mint(&asked);
+	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
+		assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
+	memcpy(before, batch, sizeof(*before));
+	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), -ENOSPC);
+	assert_memory_equal(batch, before, sizeof(*before));
+	hg_cookie_batch_run(batch, scalar());
+	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
+		assert_int_equal(hg_cookie_batch_verdict(batch, i), HG_COOKIE_VALID);
+	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), 0);
+	free(before);
+}
+
+/* 64 of the largest hellos that there can be, each with a cookie to check, fill the arena and no more. */
+static void
+test_largest_batch(void **state)
+{
+	struct hg_cookie_keys keys =
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	uint8_t *offer = malloc(HG_COOKIE_BOUND_MAX);
+	uint8_t cookie[HG_COOKIE_LEN];
+	struct cookie_asked asked;
+
+	(void)state;
+	assert_non_null(offer);
+	memset(offer, 0x0f, HG_COOKIE_BOUND_MAX);
+	cookie_hello(&asked, 6, 1, 32);
+	asked.hello.offer = offer;
+	asked.hello.offer_len = HG_COOKIE_BOUND_MAX - 67;
+	mint(&asked);
+	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
+		assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
+	hg_cookie_batch_run(batch, hg_hmac_kernel_best());
+	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++) {
+		assert_int_equal(hg_cookie_batch_verdict(batch, i), HG_COOKIE_VALID);
+		hg_cookie_batch_mint(batch, i, cookie);
+		assert_memory_equal(cookie, asked.cookie, HG_COOKIE_LEN);
+	}
+	free(offer);
+}
+
+static void
+test_hello_too_large(void **state)
+{
+	struct hg_cookie_keys keys =
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct hg_cookie_batch *before = aligned_alloc(64, sizeof(*before));
+	uint8_t *offer = calloc(1, UINT16_MAX);
+	struct cookie_asked asked, large;
+
+	(void)state;
+	assert_non_null(before);
+	assert_non_null(offer);
+	cookie_hello(&asked, 4, 1, 0);
+	mint(&asked);
+	cookie_hello(&large, 4, 1, 0);
+	large.hello.offer = offer;
+	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), 0);
+	memcpy(before, batch, sizeof(*before));
+	large.hello.offer_len = HG_COOKIE_BOUND_MAX - 35 + 1;
+	assert_int_equal(hg_cookie_batch_add(batch, &large.hello), -EMSGSIZE);
+	large.hello.offer_len = UINT16_MAX; /* the sum of both lengths has more than 16 bits */
+	assert_int_equal(hg_cookie_batch_add(batch, &large.hello), -EMSGSIZE);
+	assert_memory_equal(batch, before, sizeof(*before));
+	large.hello.offer_len = HG_COOKIE_BOUND_MAX - 35;
+	assert_int_equal(hg_cookie_batch_add(batch, &large.hello), 1);
+	hg_cookie_batch_run(batch, scalar());
+	assert_int_equal(hg_cookie_batch_verdict(batch, 0), HG_COOKIE_VALID);
+	assert_int_equal(hg_cookie_batch_verdict(batch, 1), HG_COOKIE_NONE);
+	free(offer);
+	free(before);
+}
+
+static int
+make_batch(void **state)
+{
+	(void)state;
+	batch = aligned_alloc(64, sizeof(*batch));
+	return batch == NULL;
+}
+
+static int
+free_batch(void **state)
+{
+	(void)state;
+	free(batch);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mixed_batches),
+		cmocka_unit_test(test_hello_is_copied),
+		cmocka_unit_test(test_batch_is_full),
+		cmocka_unit_test(test_largest_batch),
+		cmocka_unit_test(test_hello_too_large),
+	};
+
+	return cmocka_run_group_tests(tests, make_batch, free_batch);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "classify.h"
+#include "frames.h"
+#include "guard.h"
+#include "hellos.h"
+
+static const uint8_t families[] = { 4, 6 };
+static struct classify_table table;
+static struct guard guard;
+
+static void
+add_ipv4(const uint8_t *address, unsigned int port, uint16_t listener)
+{
+	memcpy(table.ipv4[table.n_ipv4].key, address, 4);
+	frame_put16(table.ipv4[table.n_ipv4].key + 4, port);
+	table.ipv4[table.n_ipv4++].listener = listener;
+}
+
+static void
+add_ipv6(const uint8_t *address, unsigned int port, uint16_t listener)
+{
+	memcpy(table.ipv6[table.n_ipv6].key, address, 16);
+	frame_put16(table.ipv6[table.n_ipv6].key + 16, port);
+	table.ipv6[table.n_ipv6++].listener = listener;
+}
+
+/* Listeners 3 and 4 on the host's first addresses, 5 on the second ones and on another port. */
+static void
+reset(void)
+{
+	memset(&table, 0, sizeof(table));
+	table.host = frame_host;
+	table.denied_low = 1;
+	add_ipv4(frame_host_ipv4, FRAME_HOST_PORT, 3);
+	add_ipv4(frame_host.ipv4[1].address, FRAME_HOST_PORT, 5);
+	add_ipv4(frame_host_ipv4, 5685, 5);
+	add_ipv6(frame_host_ipv6, FRAME_HOST_PORT, 4);
+	add_ipv6(frame_host.ipv6[1], FRAME_HOST_PORT, 5);
+	add_ipv6(frame_host_ipv6, 5685, 5);
+}
+
+static enum hg_verdict
+classify_frame(const struct frame *frame, struct classified *ret)
+{
+	uint8_t *bytes = guard_place(&guard, frame->bytes, frame->len);
+	enum hg_verdict verdict = classify(&table, bytes, frame->len, 0, ret);
+
+	assert_memory_equal(bytes, frame->bytes, frame->len);
+	return verdict;
+}
+
+static void
+build_hello(struct frame *frame, uint8_t family, unsigned int tags)
+{
+	uint8_t datagram[512];
+	size_t len = hello_build(datagram, &hello_usual);
+
+	frame_udp(frame, family, tags, datagram, len);
+}
+
+static void
+set_ports(struct frame *frame, unsigned int source, unsigned int destination)
+{
+	frame_put16(frame->bytes + frame->l4, source);
+	frame_put16(frame->bytes + frame->l4 + 2, destination);
+	frame_seal_l4(frame);
+}
+
+static void
+test_hello(void **state)
+{
+	struct classified classified;
+	struct frame frame;
+
+	(void)state;
+	reset();
+	for (unsigned int f = 0; f < 2; f++)
+		for (unsigned int tags = 0; tags <= 2; tags++) {
+			build_hello(&frame, families[f], tags);
+			assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+			assert_int_equal(classified.kind, CLASSIFY_HELLO);
+			assert_int_equal(classified.listener, families[f] == 4 ? 3 : 4);
+			assert_int_equal(classified.packet.family, families[f]);
+			assert_int_equal(classified.hello.client_len, 35);
+			assert_ptr_equal(
+				classified.hello.client, hg_net_payload(&classified.packet) + 25);
+		}
+}
+
+static void
+test_listeners(void **state)
+{
+	struct classified classified;
+	struct frame frame;
+
+	(void)state;
+	reset();
+	build_hello(&frame, 4, 0);
+	memcpy(frame.bytes + frame.l3 + 16, frame_host.ipv4[1].address, 4);
+	frame_seal(&frame);
+	assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+	assert_int_equal(classified.listener, 5);
+	build_hello(&frame, 6, 0);
+	memcpy(frame.bytes + frame.l3 + 24, frame_host.ipv6[1], 16);
+	frame_seal(&frame);
+	assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+	assert_int_equal(classified.listener, 5);
+	/* An address of ours that nobody listens on. */
+	memcpy(frame.bytes + frame.l3 + 24, frame_host.ipv6[2], 16);
+	frame_seal(&frame);
+	assert_int_equal(classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
+	for (unsigned int f = 0; f < 2; f++)
+		for (unsigned int port = 5600; port < 5800; port++) {
+			build_hello(&frame, families[f], 0);
+			set_ports(&frame, FRAME_PEER_PORT, port);
+			if (port != 5684 && port != 5685) {
+				assert_int_equal(
+					classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
+				continue;
+			}
+			assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+			assert_int_equal(classified.listener, port == 5685       ? 5
+							      : families[f] == 4 ? 3
+										 : 4);
+		}
+	/* Both bytes of the port count, in their order. */
+	build_hello(&frame, 4, 0);
+	set_ports(&frame, FRAME_PEER_PORT, 0x3416);
+	assert_int_equal(classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
+}
+
+static void
+test_no_binds_and_many(void **state)
+{
+	struct classified classified;
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int f = 0; f < 2; f++) {
+		reset();
+		table.n_ipv4 = table.n_ipv6 = 0;
+		build_hello(&frame, families[f], 0);
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
+		for (unsigned int i = 0; i < CLASSIFY_BINDS_MAX; i++) {
+			if (families[f] == 4)
+				add_ipv4(frame_host_ipv4, 10000 + i, (uint16_t)i);
+			else
+				add_ipv6(frame_host_ipv6, 10000 + i, (uint16_t)i);
+		}
+		set_ports(&frame, FRAME_PEER_PORT, 10000);
+		assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+		assert_int_equal(classified.listener, 0);
+		set_ports(&frame, FRAME_PEER_PORT, 10000 + CLASSIFY_BINDS_MAX - 1);
+		assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+		assert_int_equal(classified.listener, CLASSIFY_BINDS_MAX - 1);
+		set_ports(&frame, FRAME_PEER_PORT, 10000 + CLASSIFY_BINDS_MAX);
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
+	}
+}
+
+static void
+test_denied_ports(void **state)
+{
+	static const uint16_t high[] = { 64, 123, 1900, 11211, 65535 };
+	struct classified classified;
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int f = 0; f < 2; f++) {
+		reset();
+		table.denied_low = 1 | 1ull << 7 | 1ull << 31 | 1ull << 32 | 1ull << 63;
+		for (unsigned int i = 0; i < 5; i++)
+			frame_put16((uint8_t *)&table.denied[i], high[i]);
+		table.n_denied = 5;
+		build_hello(&frame, families[f], 0);
+		for (unsigned int port = 0; port < 0x10000; port++) {
+			bool denied =
+				port == 0 || port == 7 || port == 31 || port == 32 || port == 63;
+
+			for (unsigned int i = 0; i < 5; i++)
+				denied |= port == high[i];
+			set_ports(&frame, port, FRAME_HOST_PORT);
+			assert_int_equal(classify_frame(&frame, &classified),
+				denied ? HG_DROP_SOURCE_PORT : HG_PASS);
+		}
+	}
+	/* Denied before anybody asks who listens, and only for UDP. */
+	set_ports(&frame, 7, 1);
+	assert_int_equal(classify_frame(&frame, &classified), HG_DROP_SOURCE_PORT);
+	reset();
+	set_ports(&frame, 7, FRAME_HOST_PORT);
+	assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+}
+
+static void
+test_kinds(void **state)
+{
+	static const uint8_t record[14] = { 23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 0 };
+	struct classified classified;
+	struct frame frame;
+
+	(void)state;
+	reset();
+	for (unsigned int f = 0; f < 2; f++) {
+		frame_udp(&frame, families[f], 1, record, sizeof(record));
+		assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+		assert_int_equal(classified.kind, CLASSIFY_RECORD);
+		assert_int_equal(classified.listener, families[f] == 4 ? 3 : 4);
+		frame_icmp(&frame, families[f], 1, families[f] == 4 ? 8 : 128, 0, "abcd", 4);
+		assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+		assert_int_equal(classified.kind, CLASSIFY_ICMP);
+	}
+	frame_arp(&frame, 1);
+	assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
+	assert_int_equal(classified.kind, CLASSIFY_ARP);
+}
+
+/* A verdict of each stage comes through. */
+static void
+test_drops(void **state)
+{
+	struct classified classified;
+	struct frame frame;
+
+	(void)state;
+	reset();
+	for (unsigned int f = 0; f < 2; f++) {
+		build_hello(&frame, families[f], 0);
+		frame.bytes[0] ^= 0x40;
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_FRAME_NOT_OURS);
+		frame.bytes[0] ^= 0x40;
+		frame.bytes[frame.len - 1] ^= 1;
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_UDP_CHECKSUM);
+		assert_int_equal(
+			classify(&table, frame.bytes, frame.len, HG_NET_L4_CHECKED, &classified),
+			HG_PASS);
+		for (size_t len = 0; len < 13; len++) {
+			frame_udp(&frame, families[f], 0, "\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\0", len);
+			assert_int_equal(classify_frame(&frame, &classified), HG_DROP_RECORD_SHORT);
+		}
+		frame_udp(&frame, families[f], 0, "GET / HTTP/1.1\r\n", 16);
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_RECORD_TYPE);
+		frame_udp(&frame, families[f], 0, "\x2f\xfe\xfd\0\0\0\0\0\0\0\0\0\1x", 14);
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_RECORD_DTLS13);
+		build_hello(&frame, families[f], 0);
+		frame.bytes[frame.l4 + 8 + HELLO_AT_SEQ + 1] = 2;
+		frame_seal_l4(&frame);
+		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_HELLO_SEQ);
+	}
+}
+
+static int
+open_guard(void **state)
+{
+	(void)state;
+	guard_open(&guard, FRAME_MAX);
+	return 0;
+}
+
+static int
+close_guard(void **state)
+{
+	(void)state;
+	guard_close(&guard);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_no_binds_and_many),
+		cmocka_unit_test(test_denied_ports),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_drops),
+	};
+
+	return cmocka_run_group_tests(tests, open_guard, close_guard);
+}

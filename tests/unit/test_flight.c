@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flights of handshake messages: in pieces, out of order, lost, sent again. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <openssl/ssl.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "conversation.h"
+
+static struct scratch scratch;
+static struct identity authority, ec, rsa, client;
+static struct hg_tls_context *context;
+static const struct client_options plain;
+
+/* RFC 6347 4.2.1: the ServerHello has the record sequence number of the hello that it answers. */
+static void
+test_record_sequence_continues(void **state)
+{
+	static const uint8_t sequences[][6] = {
+		{ 0, 0, 0, 0, 0, 1 },
+		{ 0, 0, 0, 1, 0, 0 },
+		{ 0x7f, 0xff, 0xff, 0xff, 0xff, 0xf0 },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
+		struct conversation *talk = conversation_new(&plain);
+
+		conversation_get_cookie(talk);
+		memcpy(talk->to_server.datagram[0].bytes + 5, sequences[i], 6);
+		assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+		assert_memory_equal(talk->to_client.datagram[0].bytes + 5, sequences[i], 6);
+		conversation_free(talk);
+	}
+}
+
+static void
+test_flights_fit(void **state)
+{
+	static const size_t limits[] = { 256, 300, 512, 1000, 1200, 1472 };
+	const struct hg_tls_settings settings = {
+		.pairs = &rsa.files,
+		.n_pairs = 1,
+		.client_ca = authority.files.certificate,
+		.tickets = true,
+	};
+	const struct client_options options = { .identity = &client };
+	struct hg_tls_context *large = NULL;
+	struct hg_tls_error error;
+
+	(void)state;
+	assert_int_equal(hg_tls_context_new(&large, &settings, &error), 0);
+	for (unsigned int i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct conversation *talk = conversation_new(&options);
+
+		conversation_get_cookie(talk);
+		assert_int_equal(conversation_enter(talk, large, limits[i]), HG_TLS_HANDSHAKE);
+		conversation_run(talk);
+		assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+		assert_in_range(talk->largest, 1, limits[i]);
+		conversation_free(talk);
+	}
+	hg_tls_context_free(large);
+}
+
+/* A second hello of more than one fragment, as a small MTU or a post-quantum key share makes it. */
+static struct conversation *
+fragmented(void)
+{
+	static const struct client_options options = { .mtu = 256, .protocols = 400 };
+	struct conversation *talk = conversation_new(&options);
+
+	conversation_get_cookie(talk);
+	assert_in_range(talk->to_server.n, 2, 4);
+	return talk;
+}
+
+static void
+test_fragmented_hello(void **state)
+{
+	struct conversation *talk = fragmented();
+
+	(void)state;
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	assert_int_equal(talk->sent, 0);
+	conversation_run(talk);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	conversation_echo(talk, 100);
+	conversation_free(talk);
+}
+
+/* All fragments as records of one datagram. */
+static void
+test_fragments_in_one_datagram(void **state)
+{
+	struct conversation *talk = fragmented();
+	uint8_t datagram[WIRE_DATAGRAM_MAX], whole[WIRE_DATAGRAM_MAX];
+	size_t len, whole_len = 0;
+
+	(void)state;
+	while ((len = wire_pop(&talk->to_server, datagram)) != 0) {
+		memcpy(whole + whole_len, datagram, len);
+		whole_len += len;
+	}
+	wire_push(&talk->to_server, whole, whole_len);
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	assert_true(talk->sent > 0);
+	conversation_run(talk);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	conversation_free(talk);
+}
+
+/* Later fragments in another order, each twice. */
+static void
+test_fragments_out_of_order(void **state)
+{
+	struct conversation *talk = fragmented();
+	uint8_t datagram[4][WIRE_DATAGRAM_MAX];
+	unsigned int n = 0;
+	size_t len[4];
+
+	(void)state;
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	while (n < 4 && (len[n] = wire_pop(&talk->to_server, datagram[n])) != 0)
+		n++;
+	for (unsigned int i = 0; i < 2 * n; i++)
+		wire_push(&talk->to_server, datagram[n - 1 - i / 2], len[n - 1 - i / 2]);
+	conversation_run(talk);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	conversation_free(talk);
+}
+
+/* Waits until the session's timer is due, as it says itself. */
+static void
+await_timeout(struct hg_tls_session *session)
+{
+	int64_t left;
+
+	while ((left = hg_tls_session_timeout(session)) > 0) {
+		struct timespec rest = { .tv_sec = left / 1000000,
+			.tv_nsec = left % 1000000 * 1000 };
+
+		assert_in_range(left, 0, 2000000);
+		nanosleep(&rest, NULL);
+	}
+	assert_int_equal(left, 0);
+}
+
+/* The server's first flight is lost; what the timer sends again completes the handshake. */
+static void
+test_lost_flight(void **state)
+{
+	struct conversation *talk = conversation_new(&plain);
+	unsigned int flight;
+
+	(void)state;
+	conversation_get_cookie(talk);
+	assert_int_equal(conversation_enter(talk, context, 300), HG_TLS_HANDSHAKE);
+	flight = talk->to_client.n;
+	assert_in_range(flight, 2, 10);
+	assert_true(hg_tls_session_timeout(talk->server) > 0);
+	talk->to_client.n = 0;
+	await_timeout(talk->server);
+	assert_int_equal(hg_tls_session_expire(talk->server), HG_TLS_HANDSHAKE);
+	assert_in_range(talk->to_client.n, flight, WIRE_MAX); /* packed less tightly */
+	assert_true(hg_tls_session_timeout(talk->server) > 0);
+	conversation_run(talk);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	assert_in_range(talk->largest, 1, 300);
+	conversation_echo(talk, 100);
+	assert_true(hg_tls_session_timeout(talk->server) == -1);
+	conversation_free(talk);
+}
+
+static unsigned int
+short_timer(SSL *ssl, unsigned int microseconds)
+{
+	(void)ssl;
+	(void)microseconds;
+	return 50000; /* OpenSSL takes one of less than 15 ms for expired already */
+}
+
+/* The server's last flight is lost; the client sends its own again and must get that answered. */
+static void
+test_lost_last_flight(void **state)
+{
+	struct conversation *talk = conversation_new(&plain);
+	uint8_t datagram[WIRE_DATAGRAM_MAX];
+	struct timespec rest = { .tv_nsec = 1000000 };
+	struct timeval left;
+	size_t len;
+
+	(void)state;
+	conversation_get_cookie(talk);
+	conversation_enter(talk, context, 1200);
+	DTLS_set_timer_cb(talk->client, short_timer);
+	conversation_client(talk);
+	while ((len = wire_pop(&talk->to_server, datagram)) != 0)
+		conversation_feed(talk, datagram, len);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	talk->to_client.n = 0;
+	assert_int_equal(DTLSv1_get_timeout(talk->client, &left), 1);
+	while (DTLSv1_get_timeout(talk->client, &left) == 1 && (left.tv_sec | left.tv_usec) != 0)
+		nanosleep(&rest, NULL);
+	assert_int_equal(DTLSv1_handle_timeout(talk->client), 1);
+	conversation_run(talk);
+	assert_true(SSL_is_init_finished(talk->client));
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	conversation_echo(talk, 100);
+	conversation_free(talk);
+}
+
+/* Application data in the datagram that completes the handshake. */
+static void
+test_data_behind_finished(void **state)
+{
+	struct conversation *talk = conversation_new(&plain);
+	struct client_options options = { .session = NULL };
+	uint8_t datagram[WIRE_DATAGRAM_MAX], whole[WIRE_DATAGRAM_MAX];
+	size_t len, whole_len = 0;
+
+	(void)state;
+	assert_int_equal(conversation_handshake(talk, context), HG_TLS_ESTABLISHED);
+	options.session = SSL_get1_session(talk->client);
+	conversation_free(talk);
+	talk = conversation_new(&options);
+	/* Resumed, the client's Finished is the last message. */
+	conversation_get_cookie(talk);
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	conversation_client(talk);
+	assert_true(SSL_is_init_finished(talk->client));
+	assert_int_equal(SSL_write(talk->client, "first", 5), 5);
+	assert_int_equal(SSL_write(talk->client, "second", 6), 6);
+	while ((len = wire_pop(&talk->to_server, datagram)) != 0) {
+		memcpy(whole + whole_len, datagram, len);
+		whole_len += len;
+	}
+	assert_int_equal(conversation_feed(talk, whole, whole_len), HG_TLS_ESTABLISHED);
+	assert_int_equal(talk->received_len, 11);
+	assert_memory_equal(talk->received, "firstsecond", 11);
+	conversation_free(talk);
+	SSL_SESSION_free(options.session);
+}
+
+static int
+make_context(void **state)
+{
+	struct hg_tls_settings settings = { .n_pairs = 1, .tickets = true };
+	struct hg_tls_error error;
+
+	(void)state;
+	scratch_open(&scratch);
+	identity_make(&authority, &scratch, "authority", "EC", "authority", NULL, NULL);
+	identity_make(&ec, &scratch, "ec", "EC", "server", NULL, NULL);
+	identity_make(&rsa, &scratch, "rsa", "RSA", "server", NULL, NULL);
+	identity_make(&client, &scratch, "client", "EC", "client", NULL, &authority);
+	settings.pairs = &ec.files;
+	return hg_tls_context_new(&context, &settings, &error);
+}
+
+static int
+free_context(void **state)
+{
+	(void)state;
+	hg_tls_context_free(context);
+	identity_free(&authority);
+	identity_free(&ec);
+	identity_free(&rsa);
+	identity_free(&client);
+	scratch_close(&scratch);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_record_sequence_continues),
+		cmocka_unit_test(test_flights_fit),
+		cmocka_unit_test(test_fragmented_hello),
+		cmocka_unit_test(test_fragments_in_one_datagram),
+		cmocka_unit_test(test_fragments_out_of_order),
+		cmocka_unit_test(test_lost_flight),
+		cmocka_unit_test(test_lost_last_flight),
+		cmocka_unit_test(test_data_behind_finished),
+	};
+
+	return cmocka_run_group_tests(tests, make_context, free_context);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ini.h"
+
+#include "scratch.h"
+
+static struct scratch scratch;
+
+static struct ini *
+load(const char *text)
+{
+	struct error error = { "" };
+	struct ini *ini = NULL;
+
+	if (ini_load(&ini, scratch_text(&scratch, "good.ini", text), &error) != 0)
+		fail_msg("%s", error.text);
+	assert_non_null(ini);
+	return ini;
+}
+
+/* Is it refused for that line, with a sentence that has these words in it? */
+static void
+assert_bytes_refused(const char *bytes, size_t len, unsigned int line, const char *words)
+{
+	struct ini *untouched = (struct ini *)&scratch, *ini = untouched;
+	struct error error = { "" };
+	const char *path = scratch_write(&scratch, "bad.ini", bytes, len);
+	char where[PATH_MAX + 64];
+
+	assert_int_equal(ini_load(&ini, path, &error), -EINVAL);
+	assert_ptr_equal(ini, untouched);
+	snprintf(where, sizeof(where), "%s:%u: ", path, line);
+	if (strncmp(error.text, where, strlen(where)) != 0 || strstr(error.text, words) == NULL)
+		fail_msg("expected %s... %s..., not: %s", where, words, error.text);
+}
+
+static void
+assert_refused(const char *text, unsigned int line, const char *words)
+{
+	assert_bytes_refused(text, strlen(text), line, words);
+}
+
+static void
+assert_entry(const struct ini *ini, const char *section, const char *key, const char *value,
+	unsigned int line)
+{
+	const struct ini_entry *entry;
+
+	assert_non_null(ini_section(ini, section));
+	entry = ini_entry(ini_section(ini, section), key);
+	assert_non_null(entry);
+	assert_string_equal(entry->key, key);
+	assert_string_equal(entry->value, value);
+	assert_int_equal(entry->line, line);
+}
+
+static void
+test_entries(void **state)
+{
+	struct ini *ini = load("; a comment\n"
+			       "\n"
+			       "[one]\n"
+			       "key = value\n"
+			       "other=with = equals\n"
+			       "   third\t=   blanks within  \t\n"
+			       "fourth = x ; behind it\n"
+			       "  ; indented\n"
+			       "  [ two ]  ; a section's comment\n"
+			       "key = value of two\n"
+			       "escaped = a\\;b\n"
+			       "[empty]\n"
+			       "[port wan]\n"
+			       "last = line without end");
+
+	(void)state;
+	assert_int_equal(ini->n, 4);
+	assert_entry(ini, "one", "key", "value", 4);
+	assert_entry(ini, "one", "other", "with = equals", 5);
+	assert_entry(ini, "one", "third", "blanks within", 6);
+	assert_entry(ini, "one", "fourth", "x", 7);
+	assert_entry(ini, "two", "key", "value of two", 10);
+	assert_entry(ini, "two", "escaped", "a;b", 11);
+	assert_entry(ini, "port wan", "last", "line without end", 14);
+	assert_int_equal(ini_section(ini, "one")->line, 3);
+	assert_int_equal(ini_section(ini, "one")->n, 4);
+	assert_int_equal(ini_section(ini, "two")->line, 9);
+	assert_int_equal(ini_section(ini, "empty")->n, 0);
+	assert_null(ini_section(ini, "three"));
+	assert_null(ini_section(ini, "ONE"));
+	assert_null(ini_section(ini, ""));
+	assert_null(ini_entry(ini_section(ini, "one"), "escaped"));
+	assert_null(ini_entry(ini_section(ini, "empty"), "key"));
+	ini_free(ini);
+	ini_free(NULL);
+}
+
+static void
+test_crlf(void **state)
+{
+	struct ini *ini = load("[one]\r\nkey = value\r\n\r\n; comment\r\nother = x ; y\r\n");
+
+	(void)state;
+	assert_entry(ini, "one", "key", "value", 2);
+	assert_entry(ini, "one", "other", "x", 5);
+	ini_free(ini);
+	assert_refused("[one]\r\nkey\r\n", 2, "neither");
+}
+
+static void
+test_nothing_in_it(void **state)
+{
+	static const char *const texts[] = { "", "\n", "; comment", " \t\n\n;\n" };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct ini *ini = load(texts[i]);
+
+		assert_int_equal(ini->n, 0);
+		assert_null(ini_section(ini, "one"));
+		ini_free(ini);
+	}
+}
+
+/* More than rte_cfgfile makes room for at first. */
+static void
+test_many(void **state)
+{
+	static char text[100 * 60 * 24];
+	char *p = text, section[32], key[32], value[32];
+	unsigned int line = 0;
+	struct ini *ini;
+
+	(void)state;
+	for (unsigned int s = 0; s < 100; s++) {
+		p += sprintf(p, "[section %u]\n", s);
+		for (unsigned int e = 0; e < 50; e++)
+			p += sprintf(p, "key%u = %u\n", e, s * 50 + e);
+	}
+	ini = load(text);
+	assert_int_equal(ini->n, 100);
+	for (unsigned int s = 0; s < 100; s++) {
+		line++;
+		sprintf(section, "section %u", s);
+		assert_int_equal(ini_section(ini, section)->line, line);
+		for (unsigned int e = 0; e < 50; e++) {
+			line++;
+			sprintf(key, "key%u", e);
+			sprintf(value, "%u", s * 50 + e);
+			assert_entry(ini, section, key, value, line);
+		}
+	}
+	ini_free(ini);
+}
+
+static void
+test_refused_lines(void **state)
+{
+	static const struct {
+		const char *line, *words;
+	} lines[] = {
+		{ "key", "neither [section] nor key = value" }, { "key ; = value", "neither" },
+		{ "]", "neither" }, { "= value", "no key" }, { " \t= value", "no key" },
+		{ "=", "no key" }, { "key =", "no value" }, { "key = \t ", "no value" },
+		{ "key = ; value", "no value" }, { "[section", "[section]" },
+		{ "[section ; ]", "[section]" }, { "[section] key = value", "[section]" },
+		{ "[section]]", "[section]" }, { "[]", "section name" },
+		{ "[ \t]", "section name" },
+		{ "\xef\xbb\xbf[section]", "neither" }, /* a byte order mark */
+	};
+	char text[256];
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(text, sizeof(text), "; first\n[good]\na = b\n%s\n[more]\n", lines[i].line);
+		assert_refused(text, 4, lines[i].words);
+	}
+	assert_refused("key = value\n", 1, "before the first [section]");
+	assert_refused("\n\nkey = value\n[section]\n", 3, "before the first [section]");
+}
+
+static void
+test_zero_bytes(void **state)
+{
+	static const char in_value[] = "[a]\nkey = va\0lue\n";
+	static const char in_comment[] = "[a]\nkey = value\n; com\0ment\n";
+	static const char at_end[] = "[a]\nkey = value\n\0";
+
+	(void)state;
+	assert_bytes_refused(in_value, sizeof(in_value) - 1, 2, "zero byte");
+	assert_bytes_refused(in_comment, sizeof(in_comment) - 1, 3, "zero byte");
+	assert_bytes_refused(at_end, sizeof(at_end) - 1, 3, "zero byte");
+}
+
+/* Writes "[s]" and a line "KEY = VALUE" with a key and a value of these lengths. */
+static const char *
+sized(size_t key_len, size_t value_len)
+{
+	static char text[1024];
+	char *p = text + sprintf(text, "[s]\n");
+
+	memset(p, 'k', key_len);
+	p += key_len;
+	*p++ = '=';
+	memset(p, 'v', value_len);
+	p += value_len;
+	strcpy(p, "\n");
+	return text;
+}
+
+static void
+test_lengths_of_keys_and_values(void **state)
+{
+	struct ini *ini;
+
+	(void)state;
+	for (size_t key_len = 62; key_len <= 63; key_len++)
+		for (size_t value_len = 254; value_len <= 255; value_len++) {
+			ini = load(sized(key_len, value_len));
+			assert_int_equal(strlen(ini->section[0].entry[0].key), key_len);
+			assert_int_equal(strlen(ini->section[0].entry[0].value), value_len);
+			ini_free(ini);
+		}
+	assert_refused(sized(64, 1), 2, "63");
+	assert_refused(sized(1, 256), 2, "255");
+	assert_refused(sized(200, 1), 2, "63");
+}
+
+static void
+test_lengths_of_section_names(void **state)
+{
+	char text[128] = "[";
+	struct ini *ini;
+
+	(void)state;
+	memset(text + 1, 'n', 63);
+	strcpy(text + 64, "]\nkey = value\n");
+	ini = load(text);
+	assert_int_equal(strlen(ini->section[0].name), 63);
+	assert_int_equal(ini->section[0].n, 1);
+	ini_free(ini);
+	memset(text + 1, 'n', 64);
+	strcpy(text + 65, "]\nkey = value\n");
+	assert_refused(text, 1, "63");
+}
+
+/* A file whose second line begins as given and has len characters, the rest being a comment. */
+static const char *
+padded(const char *begin, size_t len, const char *end)
+{
+	static char text[2048];
+	char *line = text + sprintf(text, "[first]\n");
+
+	memset(line, 'c', len);
+	memcpy(line, begin, strlen(begin));
+	strcpy(line + len, end);
+	return text;
+}
+
+/* "longer than 320 characters", the end of the line not counted. */
+static void
+test_lengths_of_lines(void **state)
+{
+	static const char *const begins[] = { "key = value ;", ";", "[second] ;" };
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		ini_free(load(padded(begins[i], 319, "\n[x]\n")));
+		ini_free(load(padded(begins[i], 320, "\n[x]\n")));
+		ini_free(load(padded(begins[i], 320, "")));
+		assert_refused(padded(begins[i], 321, "\n[x]\n"), 2, "longer than 320");
+		assert_refused(padded(begins[i], 321, ""), 2, "longer than 320");
+		assert_refused(padded(begins[i], 1000, "\n[x]\n"), 2, "longer than 320");
+	}
+}
+
+static void
+test_duplicates(void **state)
+{
+	struct ini *ini;
+
+	(void)state;
+	assert_refused("[a]\nx = 1\n[b]\n[a]\n", 4, "line 1");
+	assert_refused("[port wan]\n[ port wan ]\n", 2, "line 1");
+	assert_refused("[a]\nx = 1\ny = 1\nx = 2\n", 4, "line 2");
+	assert_refused("[a]\nx = 1\nx = 1\nx = 1\n", 3, "key x");
+	ini = load("[a]\nx = 1\nX = 1\n[A]\nx = 1\n");
+	assert_int_equal(ini->n, 2);
+	ini_free(ini);
+}
+
+static void
+test_unreadable(void **state)
+{
+	struct error error = { "" };
+	struct ini *ini = NULL;
+	const char *missing = scratch_path(&scratch, "missing.ini");
+
+	(void)state;
+	assert_int_equal(ini_load(&ini, missing, &error), -EINVAL);
+	assert_non_null(strstr(error.text, missing));
+	assert_non_null(strstr(error.text, "No such file"));
+	assert_int_equal(ini_load(&ini, scratch.directory, &error), -EINVAL);
+	assert_non_null(strstr(error.text, scratch.directory));
+	assert_non_null(strstr(error.text, "directory"));
+	assert_null(ini);
+}
+
+static int
+open_scratch(void **state)
+{
+	(void)state;
+	scratch_open(&scratch);
+	return 0;
+}
+
+static int
+close_scratch(void **state)
+{
+	(void)state;
+	scratch_close(&scratch);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_crlf),
+		cmocka_unit_test(test_nothing_in_it),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_refused_lines),
+		cmocka_unit_test(test_zero_bytes),
+		cmocka_unit_test(test_lengths_of_keys_and_values),
+		cmocka_unit_test(test_lengths_of_section_names),
+		cmocka_unit_test(test_lengths_of_lines),
+		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_unreadable),
+	};
+
+	return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}

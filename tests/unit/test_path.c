@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "path.h"
+#include "scratch.h"
+
+static struct scratch scratch;
+
+static void
+test_directory(void **state)
+{
+	static const struct {
+		const char *file, *directory;
+	} cases[] = {
+		{ "gateway.conf", "." },
+		{ "etc/gateway.conf", "etc" },
+		{ "./gateway.conf", "." },
+		{ "../gateway.conf", ".." },
+		{ "/gateway.conf", "/" },
+		{ "/etc/gateway.conf", "/etc" },
+		{ "/etc/hellogate/gateway.conf", "/etc/hellogate" },
+		{ "", "." },
+	};
+	char directory[PATH_MAX];
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(directory, 0xee, sizeof(directory));
+		path_directory(directory, cases[i].file);
+		assert_string_equal(directory, cases[i].directory);
+	}
+}
+
+static void
+assert_resolved(const char *directory, const char *name, const char *expected)
+{
+	char path[PATH_MAX];
+
+	memset(path, 0xee, sizeof(path));
+	path_resolve(path, directory, name);
+	assert_string_equal(path, expected);
+}
+
+static void
+test_resolve(void **state)
+{
+	const char *subdirectory = scratch_path(&scratch, "etc"), *there, *only_here;
+
+	(void)state;
+	assert_int_equal(mkdir(subdirectory, 0700), 0);
+	there = scratch_text(&scratch, "etc/there", "x");
+	scratch_text(&scratch, "there", "another");
+	only_here = scratch_text(&scratch, "here", "x");
+	assert_int_equal(chdir(scratch.directory), 0);
+	assert_resolved(subdirectory, "there", there); /* goes before the working directory's */
+	assert_resolved(subdirectory, "here", "here");
+	assert_resolved(subdirectory, "nowhere", "nowhere");
+	assert_resolved(subdirectory, only_here, only_here);
+	assert_resolved(subdirectory, "/nowhere/at/all", "/nowhere/at/all");
+	assert_resolved("etc", "there", "etc/there");
+	assert_int_equal(chdir("/"), 0);
+}
+
+/* Names too long to be joined stay within the buffer. */
+static void
+test_long_names(void **state)
+{
+	char name[2 * PATH_MAX], path[PATH_MAX];
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	path_resolve(path, scratch.directory, name);
+	assert_true(strlen(path) < PATH_MAX);
+	path_directory(path, name);
+	assert_true(strlen(path) < PATH_MAX);
+	assert_int_equal(path_find_profile(path, name), -ENOENT);
+}
+
+static void
+test_profiles_not_found(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	assert_int_equal(path_find_profile(path, "no-such-driver"), -ENOENT);
+	assert_int_equal(path_find_profile(path, ""), -ENOENT);
+	/* Only names of profiles, no way to other files. */
+	assert_int_equal(path_find_profile(path, "../pmd-config/net_tap"), -ENOENT);
+	assert_int_equal(path_find_profile(path, "/net_tap"), -ENOENT);
+}
+
+static int
+open_scratch(void **state)
+{
+	(void)state;
+	scratch_open(&scratch);
+	return 0;
+}
+
+static int
+close_scratch(void **state)
+{
+	(void)state;
+	scratch_close(&scratch);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_directory),
+		cmocka_unit_test(test_resolve),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_profiles_not_found),
+	};
+
+	return cmocka_run_group_tests(tests, open_scratch, close_scratch);
+}
