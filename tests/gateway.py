@@ -1,0 +1,377 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a hellogate for a test: starts it, asks it by telemetry, stops it and checks its books.
+
+    with Gateway(CONFIG, files={'server.pem': PEM}, eal=['--vdev=...'], netns='hg12a') as gateway:
+        gateway.wait_for(lambda s: s['hvr'] == 1)
+        code, counters = gateway.stop()
+
+Environment: HG_BUILD (build directory), HG_SOURCE (source directory), HG_SLOW (factor on every
+deadline, for sanitizers and emulators), HG_WRAP (a command in front of the daemon that becomes it:
+valgrind).
+"""
+from __future__ import annotations
+
+import atexit
+import ctypes
+import itertools
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from typing import Callable, Mapping, Sequence
+
+SOURCE = pathlib.Path(os.environ.get('HG_SOURCE') or pathlib.Path(__file__).resolve().parents[1])
+BUILD = pathlib.Path(os.environ.get('HG_BUILD') or SOURCE / 'build')
+RUNTIME = pathlib.Path('/var/run/dpdk')
+EAL = ['--no-huge', '--no-shconf', '--no-pci']
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_serial = itertools.count()
+_running: list[Gateway] = []
+
+
+def slow(seconds: float) -> float:
+    """A deadline in seconds, stretched by HG_SLOW."""
+    return seconds * float(os.environ.get('HG_SLOW') or 1)
+
+
+def die_with_parent() -> None:
+    """For preexec_fn: no child outlives a test that was killed."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def hellogate(build: str | os.PathLike | None = None) -> pathlib.Path:
+    """The daemon's path."""
+    return pathlib.Path(build or BUILD) / 'app' / 'hellogate'
+
+
+class Process:
+    """A child whose output is collected line by line while it runs."""
+
+    def __init__(self, argv: Sequence[str], netns: str | None = None,
+                 cwd: str | os.PathLike | None = None, env: Mapping[str, str] | None = None,
+                 name: str | None = None) -> None:
+        self.argv = [str(a) for a in argv]
+        self.name = name or os.path.basename(self.argv[0])
+        if netns:
+            self.argv = ['ip', 'netns', 'exec', netns, *self.argv]
+        self.lines: list[tuple[str, str]] = []  # (stream, line without its newline)
+        self._partial = {'out': '', 'err': ''}
+        self._news = threading.Condition()
+        self.popen = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=cwd, env={**os.environ, **(env or {})}, preexec_fn=die_with_parent)
+        self._readers = [
+            threading.Thread(target=self._read, args=('out', self.popen.stdout), daemon=True),
+            threading.Thread(target=self._read, args=('err', self.popen.stderr), daemon=True)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, stream: str, pipe) -> None:
+        while True:
+            data = os.read(pipe.fileno(), 65536)
+            with self._news:
+                text = self._partial[stream] + data.decode(errors='replace')
+                *whole, self._partial[stream] = text.split('\n')
+                self.lines += [(stream, line) for line in whole]
+                if not data and self._partial[stream]:
+                    self.lines.append((stream, self._partial[stream]))
+                    self._partial[stream] = ''
+                self._news.notify_all()
+            if not data:
+                return
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def stdout(self) -> str:
+        return self.output('out')
+
+    @property
+    def stderr(self) -> str:
+        return self.output('err')
+
+    def output(self, stream: str | None = None) -> str:
+        """What it has written until now, an unfinished line included."""
+        with self._news:
+            text = ''.join(line + '\n' for s, line in self.lines if stream in (None, s))
+            return text + ''.join(p for s, p in self._partial.items() if stream in (None, s))
+
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def send(self, text: str | bytes) -> None:
+        """Writes to its standard input."""
+        self.popen.stdin.write(text.encode() if isinstance(text, str) else text)
+        self.popen.stdin.flush()
+
+    def end_input(self) -> None:
+        try:
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    def expect(self, pattern: str, deadline: float = 20, stream: str | None = None) -> re.Match:
+        """Waits until its output matches the regular expression."""
+        regex = re.compile(pattern, re.MULTILINE)
+        end = time.monotonic() + slow(deadline)
+        while True:
+            running = self.alive()
+            if not running:
+                self._join()
+            match = regex.search(self.output(stream))
+            if match:
+                return match
+            left = end - time.monotonic()
+            if not running or left <= 0:
+                why = f'ended with {self.popen.returncode}' if not running else 'said nothing of it'
+                raise AssertionError(f'{self.name}: no match for {pattern!r} in time: {why}\n'
+                                     f'{self.log()}')
+            with self._news:
+                self._news.wait(min(left, 0.05))
+
+    def wait(self, deadline: float = 20) -> int:
+        """Waits for its end and yields its exit code (negative: by a signal)."""
+        try:
+            self.popen.wait(slow(deadline))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f'{self.name}: still runs after {slow(deadline):g} s\n'
+                                 f'{self.log()}') from None
+        self._join()
+        return self.popen.returncode
+
+    def kill(self, sig: int = signal.SIGKILL) -> None:
+        """Ends it for certain; harmless when it has ended."""
+        if self.alive():
+            self.popen.send_signal(sig)
+            try:
+                self.popen.wait(slow(5))
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        self._join()
+
+    def _join(self) -> None:
+        for reader in self._readers:
+            reader.join(slow(5))
+        self.end_input()
+        self.popen.stdout.close()
+        self.popen.stderr.close()
+
+    def log(self) -> str:
+        with self._news:
+            lines = [f'  {self.name} {s}: {line}' for s, line in self.lines[-200:]]
+        return '\n'.join(lines)
+
+
+class Telemetry:
+    """DPDK's telemetry socket, version 2: one JSON object per command."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(slow(10))
+        try:
+            self.socket.connect(str(path))
+            self.info = json.loads(self.socket.recv(4096))
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def ask(self, command: str):
+        self.socket.send(command.encode())
+        answer = json.loads(self.socket.recv(self.info['max_output_len']))
+        return answer[command.split(',')[0]]
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Gateway:
+    """One hellogate. Its configuration and files live in a directory of its own."""
+
+    def __init__(self, config_text: str, eal: Sequence[str] = (), netns: str | None = None,
+                 build: str | os.PathLike | None = None,
+                 files: Mapping[str, str | bytes] | None = None,
+                 env: Mapping[str, str] | None = None, memory: int = 256) -> None:
+        self.binary = hellogate(build)
+        self.netns = netns
+        self.env = env
+        self.prefix = f'hg{os.getpid()}.{next(_serial)}'
+        self.runtime = RUNTIME / self.prefix
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hellogate-test-'))
+        self.config = self.directory / 'hellogate.conf'
+        self.config.write_text(config_text)
+        for name, content in (files or {}).items():
+            self.write(name, content)
+        self.eal = ['-m', str(memory), *EAL, f'--file-prefix={self.prefix}', *eal]
+        self.process: Process | None = None
+        self.counters: dict[str, int] = {}
+        self._telemetry: Telemetry | None = None
+        _running.append(self)
+
+    def write(self, name: str, content: str | bytes) -> pathlib.Path:
+        """Puts a file beside the configuration."""
+        path = self.directory / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def argv(self, *options: str) -> list[str]:
+        wrap = shlex.split(os.environ.get('HG_WRAP', ''))
+        return [*wrap, str(self.binary), '-c', str(self.config), *options, '--', *self.eal]
+
+    def spawn(self, *options: str) -> Process:
+        """Runs the daemon without waiting for anything."""
+        self.process = Process(self.argv(*options), self.netns, self.directory, self.env,
+                               'hellogate')
+        return self.process
+
+    def start(self, deadline: float = 30) -> Gateway:
+        """Runs the daemon and waits until it is ready to receive."""
+        self.spawn().expect(r'^hellogate: ready.*\n', deadline, 'out')
+        return self
+
+    def telemetry(self, command: str):
+        """The answer to one telemetry command: '/hellogate/stats', '/hellogate/worker,0'."""
+        if self._telemetry is None:
+            self._telemetry = Telemetry(self.runtime / 'dpdk_telemetry.v2')
+        try:
+            return self._telemetry.ask(command)
+        except (OSError, ValueError):
+            self._telemetry.close()
+            self._telemetry = None
+            raise
+
+    def stats(self) -> dict[str, int]:
+        """Every counter, summed over workers and handshake cores."""
+        return self.telemetry('/hellogate/stats')
+
+    def sessions(self) -> dict[str, int]:
+        return self.telemetry('/hellogate/sessions')
+
+    def wait_for(self, condition: Callable[[dict[str, int]], object], deadline: float = 10,
+                 command: str = '/hellogate/stats') -> dict[str, int]:
+        """Polls a telemetry command until the condition holds for its answer, which is returned."""
+        end = time.monotonic() + slow(deadline)
+        while True:
+            answer = self.telemetry(command)
+            if condition(answer):
+                return answer
+            if time.monotonic() >= end:
+                told = {k: v for k, v in answer.items() if v}
+                raise AssertionError(f'{command} did not get there in {slow(deadline):g} s: {told}')
+            time.sleep(0.02)
+
+    def stop(self, sig: int = signal.SIGTERM, deadline: float = 20,
+             expect: int | None = 0) -> tuple[int, dict[str, int]]:
+        """Stops the daemon: its exit code and its final counters, checked for consistency."""
+        self._hang_up()
+        if self.process.alive():
+            self.process.popen.send_signal(sig)
+        code = self.process.wait(deadline)
+        told = re.findall(r'^([a-z][a-z0-9_]*) (\d+)$', self.process.stdout, re.MULTILINE)
+        self.counters = {name: int(value) for name, value in told}
+        if expect is not None and code != expect:
+            raise AssertionError(f'hellogate ended with {code}, not {expect}\n{self.log()}')
+        check_sanitizers(self.process.stderr)
+        if code == 0:
+            check_books(self.counters)
+        return code, self.counters
+
+    def kill(self) -> None:
+        """Ends the daemon without ceremony (power cut)."""
+        self._hang_up()
+        if self.process:
+            self.process.kill()
+
+    def close(self) -> None:
+        """Ends what still runs and removes what was made, by name."""
+        if self.process and self.process.alive():
+            self._hang_up()
+            self.process.kill(signal.SIGTERM)
+        self._hang_up()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.runtime, ignore_errors=True)
+        if self in _running:
+            _running.remove(self)
+
+    def log(self) -> str:
+        """What it has written, without the counters that are 0."""
+        log = self.process.log() if self.process else ''
+        return re.sub(r'^.* [a-z0-9_]+ 0\n', '', log, flags=re.MULTILINE)
+
+    def _hang_up(self) -> None:
+        if self._telemetry:
+            self._telemetry.close()
+            self._telemetry = None
+
+    def __enter__(self) -> Gateway:
+        try:
+            return self.start() if self.process is None else self
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def check_sanitizers(text: str) -> None:
+    """Asserts that no sanitizer has complained: UBSan alone does not change the exit code."""
+    if re.search(r'runtime error: |Sanitizer: ', text):
+        raise AssertionError(f'a sanitizer found a defect:\n{text}')
+
+
+def check_books(c: Mapping[str, int]) -> None:
+    """Asserts what holds for the counters of every hellogate that has drained (app/stats.h)."""
+    def equal(left: str, left_value: int, right: str, right_value: int) -> None:
+        if left_value != right_value:
+            told = {k: v for k, v in c.items() if v}
+            raise AssertionError(f'{left} = {left_value}, but {right} = {right_value}: {told}')
+
+    drops = sum(v for k, v in c.items() if k.startswith('drop_'))
+    equal('rx', c['rx'], 'tx + forwarded + drop_*', c['tx'] + c['forwarded'] + drops)
+    equal('answers built', c['hvr'] + c['arp_replies'] + c['neighbour_adverts'] + c['echo_replies'],
+          'tx + drop_tx_full', c['tx'] + c['drop_tx_full'])
+    equal('session_rx', c['session_rx'],
+          'session_tx + session_tx_full', c['session_tx'] + c['session_tx_full'])
+    equal('forwarded', c['forwarded'], 'datagrams', c['datagrams'])
+    equal('datagrams', c['datagrams'], 'hello_* + records + refused_*',
+          c['hello_new'] + c['hello_beside'] + c['hello_again'] + c['records']
+          + sum(v for k, v in c.items() if k.startswith('refused_')))
+    ends = ('failed', 'half_open_expired', 'replaced', 'closed', 'broken', 'idle', 'drained')
+    equal('sessions_opened', c['sessions_opened'],
+          'ended sessions', sum(c[f'sessions_{end}'] for end in ends))
+
+
+def check_config(config_text: str, options: Sequence[str] = ('--check',), eal: Sequence[str] = (),
+                 files: Mapping[str, str | bytes] | None = None, netns: str | None = None,
+                 memory: int = 256, deadline: float = 20) -> tuple[int, str, str, Gateway]:
+    """Runs hellogate to its end: exit code, stdout, stderr, and the Gateway (already closed)."""
+    gateway = Gateway(config_text, eal, netns, files=files, memory=memory)
+    try:
+        process = gateway.spawn(*options)
+        code = process.wait(deadline)
+        check_sanitizers(process.stderr)
+        return code, process.stdout, process.stderr, gateway
+    finally:
+        gateway.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    for gateway in list(_running):
+        gateway.close()
