@@ -1,0 +1,528 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the end-to-end tests share: namespaces, ports, certificates, clients, TAP.
+
+A test is a function test_*() of a file; run(globals()) runs them all, or those named on the command
+line, and prints one TAP line each. Skip says why a test cannot run here.
+"""
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from typing import Callable, Iterator, Mapping, Sequence
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import packets  # noqa: E402
+from gateway import (BUILD, RUNTIME, SOURCE, Gateway, Process, check_config,  # noqa: E402
+                     hellogate, slow)
+
+GW4, CL4 = '198.18.0.1', '198.18.0.2'
+GW6, CL6 = '2001:2::1', '2001:2::2'
+PORT = 5684
+DTLS_CLIENT = BUILD / 'tests' / 'e2e' / 'dtls_client'
+CLONE_NEWNET = 0x40000000
+PACKET_AUXDATA = 8
+SOL_PACKET = 263
+TP_STATUS_VLAN_VALID = 0x10
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Skip(Exception):
+    """The test cannot run here; the text says why."""
+
+
+def need(*tools: str) -> None:
+    missing = [t for t in tools if not shutil.which(t)]
+    if missing:
+        raise Skip(f'{", ".join(missing)} not installed')
+
+
+# ---------------------------------------------------------------------------------------------
+# TAP
+
+def run(names: Mapping[str, object]) -> None:
+    """Runs the test_* functions of a file and ends the process: 0 if all went well."""
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGHUP, _terminate)
+    tests = [(n, f) for n, f in names.items() if n.startswith('test_') and callable(f)]
+    wanted = sys.argv[1:]
+    if wanted:
+        tests = [(n, f) for n, f in tests if any(w in n for w in wanted)]
+    if not hellogate().exists() or not DTLS_CLIENT.exists():
+        print(f'Bail out! {hellogate()} or {DTLS_CLIENT} is not built')
+        sys.exit(1)
+    print(f'1..{len(tests)}', flush=True)
+    why = _unfit()
+    failed = 0
+    for number, (name, function) in enumerate(tests, 1):
+        line = f'{number} - {name[5:].replace("_", " ")}'
+        if why:
+            print(f'ok {line} # SKIP {why}', flush=True)
+            continue
+        begun = time.monotonic()
+        try:
+            function()
+            print(f'ok {line}', flush=True)
+        except Skip as reason:
+            print(f'ok {line} # SKIP {reason}', flush=True)
+        except Exception:  # noqa: BLE001: whatever went wrong is the test's failure
+            failed += 1
+            print(f'not ok {line}')
+            told = traceback.format_exc() + ''.join(log + '\n' for log in _failure_logs)
+            print(''.join(f'# {text}\n' for text in told.splitlines()), end='')
+        finally:
+            _failure_logs.clear()
+        print(f'# {name}: {time.monotonic() - begun:.1f} s', flush=True)
+    sys.exit(1 if failed else 0)
+
+
+_failure_logs: list[str] = []
+
+
+def _terminate(sig: int, _frame) -> None:
+    raise SystemExit(128 + sig)
+
+
+def _unfit() -> str | None:
+    if os.geteuid() != 0:
+        return 'needs root: network namespaces and raw sockets'
+    for tool in ('ip', 'ethtool', 'openssl'):
+        if not shutil.which(tool):
+            return f'{tool} not installed'
+    return None
+
+
+# ---------------------------------------------------------------------------------------------
+# Network namespaces and ports
+
+def command(*argv: str, netns: str | None = None, check: bool = True, **kwargs) -> str:
+    """Runs a command to its end and yields its output."""
+    if netns:
+        argv = ('ip', 'netns', 'exec', netns, *argv)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors='replace', stdin=subprocess.DEVNULL, timeout=slow(60), **kwargs)
+    if check and done.returncode:
+        raise AssertionError(f'{" ".join(argv)} ended with {done.returncode}:\n{done.stdout}')
+    return done.stdout
+
+
+@contextlib.contextmanager
+def in_netns(name: str) -> Iterator[None]:
+    """The calling thread is in that namespace meanwhile; sockets stay where they were made."""
+    own = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(f'/run/netns/{name}', os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if _libc.setns(there, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), 'setns')
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            if _libc.setns(own, CLONE_NEWNET):
+                os.abort()  # nothing after this would happen where it should
+    finally:
+        os.close(own)
+
+
+class Net:
+    """Two namespaces, the gateway's and the clients', joined by a veth or, for tap, in one.
+
+    with Net('af_packet') as net: ...
+    """
+
+    def __init__(self, driver: str = 'af_packet', queues: int = 1) -> None:
+        self.driver = driver
+        self.queues = queues
+        self.client = f'hg{os.getpid()}b'
+        self.gateway = self.client if driver == 'tap' else f'hg{os.getpid()}a'
+        if driver == 'tap':
+            self.gateway_if = self.client_if = 'hgtap0'
+        else:
+            self.gateway_if = f'hgw{os.getpid()}'
+            self.client_if = f'hgc{os.getpid()}'
+
+    def __enter__(self) -> Net:
+        _nets.append(self)
+        try:
+            for name in {self.gateway, self.client}:
+                command('ip', 'netns', 'add', name)
+                command('ip', '-n', name, 'link', 'set', 'lo', 'up')
+            if self.driver != 'tap':
+                self._veth()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _veth(self) -> None:
+        queues = ('numtxqueues', str(self.queues), 'numrxqueues', str(self.queues))
+        command('ip', 'link', 'add', self.gateway_if, 'netns', self.gateway, *queues,
+                'type', 'veth', 'peer', 'name', self.client_if, 'netns', self.client, *queues)
+        # Whoever shares the interface with the gateway must not answer beside it.
+        command('sysctl', '-qw', f'net.ipv6.conf.{self.gateway_if}.disable_ipv6=1',
+                netns=self.gateway)
+        # A veth hands partial checksums over as they are.
+        command('ethtool', '-K', self.client_if, 'tx', 'off', netns=self.client)
+        command('ip', '-n', self.gateway, 'link', 'set', self.gateway_if, 'up')
+        self._address()
+
+    def _address(self) -> None:
+        command('ip', '-n', self.client, 'link', 'set', self.client_if, 'up')
+        command('ip', '-n', self.client, 'addr', 'add', f'{CL4}/24', 'dev', self.client_if)
+        command('ip', '-n', self.client, 'addr', 'add', f'{CL6}/48', 'dev', self.client_if, 'nodad')
+
+    def started(self) -> None:
+        """To be called when the gateway is ready: its tap exists from now on."""
+        if self.driver == 'tap':
+            self._address()
+
+    def device(self) -> str:
+        """The vdev for the gateway's configuration."""
+        more = {'af_packet': f',qpairs={self.queues}' if self.queues > 1 else '',
+                'af_xdp': f',queue_count={self.queues}' if self.queues > 1 else '',
+                'tap': ''}[self.driver]
+        return f'net_{self.driver}0,iface={self.gateway_if}{more}'
+
+    def profile(self) -> str:
+        return str(SOURCE / 'pmd-config' / f'net_{self.driver}.ini')
+
+    def __exit__(self, *_) -> None:
+        for name in {self.gateway, self.client}:
+            if os.path.exists(f'/run/netns/{name}'):
+                command('ip', 'netns', 'del', name, check=False)
+        if self in _nets:
+            _nets.remove(self)
+
+
+_nets: list[Net] = []
+
+
+@atexit.register
+def _delete_nets() -> None:
+    for net in list(_nets):
+        net.__exit__()
+
+
+# ---------------------------------------------------------------------------------------------
+# Certificates
+
+class Pki:
+    """A test CA and what it signed, made with the openssl tool in a directory of its own."""
+
+    def __init__(self) -> None:
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hellogate-pki-'))
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
+        self._made: set[str] = set()
+
+    def path(self, name: str) -> str:
+        return str(self.directory / name)
+
+    def key(self, name: str, kind: str = 'ec') -> str:
+        options = (('-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256') if kind == 'ec' else
+                   ('-algorithm', 'RSA', '-pkeyopt', f'rsa_keygen_bits:{kind[3:] or 2048}'))
+        command('openssl', 'genpkey', *options, '-out', self.path(f'{name}.key'))
+        return self.path(f'{name}.key')
+
+    def ca(self, name: str = 'ca', signer: str | None = None) -> str:
+        """A CA certificate NAME.pem, self-signed or an intermediate one."""
+        return self._certificate(name, 'ec', f'/CN=test {name}', signer,
+                                 ['basicConstraints=critical,CA:TRUE',
+                                  'keyUsage=critical,keyCertSign,cRLSign'])
+
+    def leaf(self, name: str, kind: str = 'ec', host: str = 'gw.test', signer: str = 'ca',
+             comment: int = 0, more: Sequence[str] = ()) -> str:
+        """A certificate NAME.pem for a host name and the gateway's addresses."""
+        extensions = [f'subjectAltName=DNS:{host},IP:{GW4},IP:{GW6}', *more]
+        if comment:
+            extensions.append('nsComment=' + 'x' * comment)
+        return self._certificate(name, kind, f'/CN={host}', signer, extensions)
+
+    def _certificate(self, name: str, kind: str, subject: str, signer: str | None,
+                     extensions: Sequence[str]) -> str:
+        out = self.path(f'{name}.pem')
+        if name in self._made:
+            return out
+        key = self.key(name, kind)
+        if signer is None:
+            lines = [o for e in extensions for o in ('-addext', e)]
+            command('openssl', 'req', '-x509', '-new', '-key', key, '-subj', subject, '-days', '30',
+                    '-out', out, *lines)
+        else:
+            if signer not in self._made:
+                self.ca(signer)
+            request, ext = self.path(f'{name}.csr'), self.path(f'{name}.ext')
+            pathlib.Path(ext).write_text('\n'.join(extensions) + '\n')
+            command('openssl', 'req', '-new', '-key', key, '-subj', subject, '-out', request)
+            command('openssl', 'x509', '-req', '-in', request, '-CA', self.path(f'{signer}.pem'),
+                    '-CAkey', self.path(f'{signer}.key'), '-CAcreateserial', '-days', '30',
+                    '-extfile', ext, '-out', out)
+        self._made.add(name)
+        return out
+
+    def bundle(self, name: str, *parts: str) -> str:
+        """One PEM file out of several certificates, the leaf first."""
+        pathlib.Path(self.path(f'{name}.pem')).write_text(
+            ''.join(pathlib.Path(self.path(f'{p}.pem')).read_text() for p in parts))
+        return self.path(f'{name}.pem')
+
+
+# ---------------------------------------------------------------------------------------------
+# The gateway under test
+
+def configuration(net: Net, listeners: Mapping[str, Mapping[str, object]],
+                  port: Mapping[str, object] | None = None,
+                  sections: Mapping[str, Mapping[str, object]] | None = None, **options) -> str:
+    """The configuration file of one gateway. Underscores in the names of keys become hyphens."""
+    parts: list[tuple[str, Mapping[str, object]]] = [
+        ('gateway', {'workers': net.queues, 'handshake_cores': 1, **options}),
+        ('port wan', {'profile': net.profile(), 'device': net.device(),
+                      'address': f'{GW4}/24, {GW6}/48', **(port or {})}),
+        *(sections or {}).items()]
+    parts += [(f'listener {name}', {'bind': f'{GW4}:{PORT}, [{GW6}]:{PORT}', 'upstream': 'echo',
+                                       **values}) for name, values in listeners.items()]
+    return '\n'.join(f'[{title}]\n' + ''.join(f'{key.replace("_", "-")} = {value}\n'
+                                              for key, value in values.items() if value is not None)
+                     for title, values in parts)
+
+
+@contextlib.contextmanager
+def gateway(net: Net, listeners: Mapping[str, Mapping[str, object]],
+            **options) -> Iterator[Gateway]:
+    """A running gateway. If the test fails in it, its output and counters go into the report."""
+    config = configuration(net, listeners, **options)
+    with running(Gateway(config, netns=net.gateway), net) as g:
+        yield g
+
+
+@contextlib.contextmanager
+def running(g: Gateway, net: Net | None = None) -> Iterator[Gateway]:
+    try:
+        with g.start():
+            try:
+                if net:
+                    net.started()
+                yield g
+            except Exception:
+                with contextlib.suppress(Exception):
+                    told = {k: v for k, v in g.stats().items() if v}
+                    _failure_logs.append(f'counters: {told}')
+                raise
+    except Exception:
+        _failure_logs.append(g.log())
+        raise
+    finally:
+        g.close()
+
+
+class EchoServer:
+    """A UDP server in a namespace that sends everything back with a prefix; counts its peers."""
+
+    def __init__(self, netns: str, address: str = '127.0.0.1', port: int = 0,
+                 prefix: bytes = b'') -> None:
+        self.prefix = prefix
+        self.peers: set[tuple] = set()
+        self.count = 0
+        with in_netns(netns):
+            self.socket = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET,
+                                        socket.SOCK_DGRAM)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            self.socket.bind((address, port))
+        self.port = self.socket.getsockname()[1]
+        self._end, self._stop = os.pipe()
+        self._thread: threading.Thread | None = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            ready, _, _ = select.select([self.socket, self._end], [], [])
+            if self._end in ready:
+                return
+            try:
+                data, peer = self.socket.recvfrom(65536)
+                self.count += 1
+                self.peers.add(peer)
+                self.socket.sendto(self.prefix + data, peer)
+            except OSError:
+                continue  # an ICMP error about a session that is gone
+
+    def __enter__(self) -> EchoServer:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._thread is None:
+            return
+        os.close(self._stop)
+        self._thread.join()
+        self._thread = None
+        os.close(self._end)
+        self.socket.close()
+
+
+# ---------------------------------------------------------------------------------------------
+# Clients
+
+@contextlib.contextmanager
+def process(*argv: str, netns: str, name: str | None = None, env: Mapping[str, str] | None = None,
+            cwd: str | None = None) -> Iterator[Process]:
+    """A running program in a namespace; a failure in it is reported with its output."""
+    p = Process(argv, netns, cwd, env, name)
+    try:
+        yield p
+    except Exception:
+        _failure_logs.append(p.log())
+        raise
+    finally:
+        p.kill()
+
+
+def wait_for_udp(net: Net, port: int, server: Process, deadline: float = 10) -> None:
+    """Waits until a server in the gateway's namespace has bound its UDP port."""
+    end = time.monotonic() + slow(deadline)
+    with in_netns(net.gateway):
+        while True:
+            bound = ''.join(pathlib.Path(f'/proc/thread-self/net/udp{v}').read_text()
+                            for v in ('', '6'))
+            if f':{port:04X} ' in bound:
+                return
+            if not server.alive() or time.monotonic() > end:
+                raise AssertionError(f'{server.name} did not bind port {port}\n{server.log()}')
+            time.sleep(0.02)
+
+
+def target(host: str, port: int = PORT) -> str:
+    return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+
+
+def s_client(net: Net, *options: str, host: str = GW4, port: int = PORT):
+    """openssl s_client, running."""
+    return process('openssl', 's_client', '-dtls1_2', '-connect', target(host, port), *options,
+                   netns=net.client, name='s_client')
+
+
+def echo_line(p: Process, text: str = 'the quick brown fox', answer: str | None = None) -> None:
+    """Sends a line through a client that copies its input and output, and waits for the echo.
+
+    The line is sent once: whatever loses it has failed the test."""
+    p.send(text + '\n')
+    p.expect(f'^{answer or text}$', stream='out')
+
+
+class Client:
+    """dtls_client, running, and its results."""
+
+    def __init__(self, net: Net, options: Sequence[object], host: str, port: int) -> None:
+        deadline = [] if '--deadline' in options else ['--deadline', int(slow(60))]
+        argv = [DTLS_CLIENT, '--host', host, '--port', port, *deadline, *options]
+        self.process = Process([str(a) for a in argv], net.client)
+
+    def say(self, line: str) -> None:
+        self.process.send(line + '\n')
+
+    def expect(self, pattern: str, deadline: float = 20) -> None:
+        self.process.expect(pattern, deadline, 'out')
+
+    def results(self, expect: int | None = 0, deadline: float = 70) -> dict[str, int | str]:
+        """Waits for the end: the result lines."""
+        code = self.process.wait(deadline)
+        if expect is not None and code != expect:
+            raise AssertionError(f'dtls_client ended with {code}, not {expect}\n'
+                                 f'{self.process.log()}')
+        pairs = (line.split(' ', 1) for line in self.process.stdout.splitlines() if ' ' in line)
+        return {k: int(v) if v.isdigit() else v for k, v in pairs}
+
+
+@contextlib.contextmanager
+def dtls_client(net: Net, *options: object, host: str = GW4, port: int = PORT) -> Iterator[Client]:
+    client = Client(net, options, host, port)
+    try:
+        yield client
+    except Exception:
+        _failure_logs.append(client.process.log())
+        raise
+    finally:
+        client.process.kill()
+
+
+def run_client(net: Net, *options: object, host: str = GW4, port: int = PORT,
+               expect: int | None = 0) -> dict[str, int | str]:
+    """dtls_client to its end."""
+    with dtls_client(net, *options, host=host, port=port) as client:
+        return client.results(expect)
+
+
+def neighbour(net: Net, host: str) -> str:
+    """The MAC address that the clients' kernel has learnt for one of the gateway's addresses."""
+    told = command('ip', '-n', net.client, 'neigh', 'show', host)
+    match = re.search(r'lladdr (\S+)', told)
+    assert match, told
+    return match.group(1)
+
+
+class RawPort:
+    """A packet socket on the clients' interface: whole frames, VLAN tags put back in.
+
+    It receives what comes from the gateway, or with outgoing what the clients send to it."""
+
+    def __init__(self, net: Net, outgoing: bool = False) -> None:
+        self.outgoing = outgoing
+        with in_netns(net.client):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+            self.socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
+            self.socket.bind((net.client_if, 0x0003))
+            self.mac = self.socket.getsockname()[4]
+
+    def send(self, frame: bytes) -> None:
+        self.socket.send(frame)
+
+    def receive(self, timeout: float = 0) -> bytes | None:
+        """The next frame, None if none comes in time."""
+        end = time.monotonic() + timeout
+        while True:
+            ready, _, _ = select.select([self.socket], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                return None
+            data, control, _, sender = self.socket.recvmsg(65536, 256)
+            if (sender[2] == socket.PACKET_OUTGOING) != self.outgoing:
+                continue
+            for level, kind, value in control:
+                if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+                    status, _, _, _, _, tci, tpid = struct.unpack('=IIIHHHH', value[:20])
+                    if status & TP_STATUS_VLAN_VALID:
+                        data = data[:12] + struct.pack('!HH', tpid or 0x8100, tci) + data[12:]
+            return data
+
+    def wait_for(self, condition: Callable[[bytes], bool], deadline: float = 10) -> bytes:
+        """The next frame for which the condition holds."""
+        end = time.monotonic() + slow(deadline)
+        seen = 0
+        while time.monotonic() < end:
+            frame = self.receive(end - time.monotonic())
+            if frame is not None and condition(frame):
+                return frame
+            seen += frame is not None
+        raise AssertionError(f'no such frame in {slow(deadline):g} s, but {seen} others')
+
+    def __enter__(self) -> RawPort:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.socket.close()

@@ -1,0 +1,317 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line and the configuration: what is refused, how, and what --check tells."""
+from __future__ import annotations
+
+import pathlib
+import re
+
+from harness import (RUNTIME, Gateway, Net, Pki, Process, check_config, command, gateway, run,
+                     run_client, running)
+
+PKI = Pki()
+GOOD = """\
+[gateway]
+cookie-secret = cookie.secret
+cookie-lifetime = 30
+key-rotation = 600
+workers = 1
+handshake-cores = 1
+[port wan]
+device = net_tap0,iface=hgcheck0
+mac = 02:00:00:00:00:0a
+address = 198.18.0.1/24, 2001:2::1/48
+[listener coap]
+bind = 198.18.0.1:5684, [2001:2::1]:5684
+certificate = server.pem
+private-key = server.key
+upstream = 127.0.0.1:5683
+[listener things]
+bind = 198.18.0.1:5685
+psk-file = psk.txt
+upstream = echo
+"""
+
+
+def read(path: str) -> str:
+    return pathlib.Path(path).read_text(encoding='ascii')
+
+
+def files() -> dict[str, str]:
+    return {'cookie.secret': '5a' * 32 + '\n',
+            'psk.txt': 'thing:00112233445566778899aabbccddeeff\n',
+            'server.pem': read(PKI.leaf('server')), 'server.key': read(PKI.path('server.key')),
+            'other.key': read(PKI.key('another')), 'junk': 'certainly not PEM\n',
+            'junk.ini': 'no INI file either\n'}
+
+
+# What is replaced in GOOD, by what, the text in the line to be blamed (None: the whole file, or
+# another file), and what the sentence must name.
+BAD: dict[str, tuple[str, str, str | None, str]] = {
+    'unknown section': ('[listener coap]', '[listner coap]', '[listner coap]', 'listner'),
+    'section without a name': ('[port wan]', '[port]', '[port]', 'port'),
+    'unknown key': ('cookie-lifetime', 'cookie-livetime', 'cookie-livetime', 'cookie-livetime'),
+    'key of another section': ('upstream = echo', 'upstream = echo\nmac = 02:00:00:00:00:0b',
+                               'mac = 02:00:00:00:00:0b', 'mac'),
+    'duplicate key': ('workers = 1', 'workers = 1\nworkers = 2', 'workers = 2', 'workers'),
+    'duplicate section': ('[listener things]', '[listener coap]', None, 'listener coap'),
+    'line that is nothing': ('workers = 1', 'workers 1', 'workers 1', 'key = value'),
+    'key before any section': ('[gateway]', 'workers = 1\n[gateway]', 'workers = 1', 'section'),
+    'empty value': ('workers = 1', 'workers =', 'workers =', 'value'),
+    'value over 255 characters': ('certificate = server.pem', 'certificate = ' + 'x' * 256,
+                                  'xxxx', '255'),
+    'number out of range': ('cookie-lifetime = 30', 'cookie-lifetime = 0', 'cookie-lifetime = 0',
+                            'cookie-lifetime'),
+    'number with a tail': ('cookie-lifetime = 30', 'cookie-lifetime = 30s', '30s',
+                           'cookie-lifetime'),
+    'negative number': ('cookie-lifetime = 30', 'cookie-lifetime = -1', '= -1', 'cookie-lifetime'),
+    'number beyond 32 bits': ('key-rotation = 600', 'key-rotation = 4294967297', '4294967297',
+                              'key-rotation'),
+    'rotation shorter than the lifetime': ('key-rotation = 600', 'key-rotation = 29',
+                                           'key-rotation = 29', 'key-rotation'),
+    'word out of a choice': ('workers = 1', 'workers = 1\npoll = sometimes', 'sometimes', 'poll'),
+    'unknown kernel': ('workers = 1', 'workers = 1\nhmac-kernel = mmx', 'mmx', 'hmac-kernel'),
+    'unknown cookie binding': ('workers = 1', 'workers = 1\ncookie-binding = none', '= none',
+                               'cookie-binding'),
+    'no workers': ('workers = 1', 'workers = 0', 'workers = 0', 'workers'),
+    'bad metrics address': ('workers = 1', 'workers = 1\nmetrics = somewhere', 'somewhere',
+                            'metrics'),
+    'cookie secret not there': ('cookie.secret', 'nowhere.secret', 'nowhere.secret',
+                                'nowhere.secret'),
+    'cookie secret not hexadecimal': ('cookie.secret', 'junk', '= junk', 'junk'),
+    'no address': ('address = 198.18.0.1/24, 2001:2::1/48', 'rank = 1', 'rank', 'rank'),
+    'bad address': ('198.18.0.1/24,', '198.18.0.256/24,', '198.18.0.256', 'address'),
+    'prefix too long': ('198.18.0.1/24,', '198.18.0.1/33,', '/33', 'address|prefix'),
+    'multicast address': ('198.18.0.1/24,', '224.0.0.1/24,', '224.0.0.1', 'address|224'),
+    'bad MAC address': ('02:00:00:00:00:0a', '02:00:00:00:00', '02:00:00:00:00', 'mac'),
+    'multicast MAC address': ('02:00:00:00:00:0a', '01:00:5e:00:00:01', '01:00:5e', 'mac|MAC'),
+    'profile not there': ('[port wan]', '[port wan]\nprofile = /nowhere/x.ini', '/nowhere/x.ini',
+                          '/nowhere/x.ini'),
+    'profile that is none': ('[port wan]', '[port wan]\nprofile = junk.ini', None, 'junk'),
+    'bind on an address that is not ours': ('bind = 198.18.0.1:5685', 'bind = 198.18.0.9:5685',
+                                            '198.18.0.9', 'bind'),
+    'bind without a port': ('bind = 198.18.0.1:5685', 'bind = 198.18.0.1', 'bind = 198.18.0.1\n',
+                            'bind|198.18.0.1'),
+    'bind on port 0': ('bind = 198.18.0.1:5685', 'bind = 198.18.0.1:0', ':0\n', 'bind|:0'),
+    'bind twice on the same': ('bind = 198.18.0.1:5685', 'bind = 198.18.0.1:5684',
+                               None, 'bind.*coap'),
+    'IPv6 bind without brackets': ('[2001:2::1]:5684', '2001:2::1:5684', '2001:2::1:5684',
+                                   'bind|2001'),
+    'certificate not there': ('server.pem', 'nowhere.pem', 'nowhere.pem', 'nowhere.pem'),
+    'certificate that is none': ('certificate = server.pem', 'certificate = junk', '= junk',
+                                 'junk'),
+    'key not there': ('server.key', 'nowhere.key', 'nowhere.key', 'nowhere.key'),
+    'key of another certificate': ('server.key', 'other.key', 'other.key', 'other.key|server.pem'),
+    'more certificates than keys': ('certificate = server.pem', 'certificate = server.pem, '
+                                    'server.pem', None, 'certificate'),
+    'neither certificate nor PSK': ('psk-file = psk.txt', 'session-tickets = on', None,
+                                    'certificate|psk-file'),
+    'PSK file not there': ('psk.txt', 'nowhere.txt', 'nowhere.txt', 'nowhere.txt'),
+    'PSK file with a bad line': ('psk.txt', 'junk', None, 'junk:1'),
+    'unknown cipher': ('psk-file = psk.txt', 'psk-file = psk.txt\nciphers = ROT13', 'ROT13',
+                       'ROT13|ciphers'),
+    'unknown group': ('psk-file = psk.txt', 'psk-file = psk.txt\ngroups = P-17', 'P-17',
+                      'P-17|groups'),
+    'client CA that is none': ('psk-file = psk.txt', 'psk-file = psk.txt\nclient-ca = junk',
+                               '= junk', 'junk'),
+    'bad upstream': ('upstream = 127.0.0.1:5683', 'upstream = localhost', 'localhost', 'upstream'),
+    'no upstream': ('upstream = echo\n', '', None, 'upstream'),
+    'bad idle timeout': ('upstream = echo', 'upstream = echo\nidle-timeout = 0', 'idle-timeout = 0',
+                         'idle-timeout'),
+    'bad port in deny-source-ports': ('workers = 1', 'workers = 1\ndeny-source-ports = 7, 70000',
+                                      '70000', 'deny-source-ports'),
+    'no port': (GOOD[GOOD.index('[port'):GOOD.index('[listener')], '', None, 'port'),
+    'no listener': (GOOD[GOOD.index('[listener'):], '', None, 'listener'),
+    'no device': ('device = net_tap0,iface=hgcheck0\n', '', None, 'device'),
+    'no bind': ('bind = 198.18.0.1:5685\n', '', None, 'bind'),
+    'device twice': ('[listener coap]', '[port lan]\ndevice = net_tap0,iface=hgcheck1\n'
+                     'address = 198.19.0.1/24\n[listener coap]', 'hgcheck1', 'net_tap0'),
+}
+
+
+def refused(title: str, code: int, out: str, err: str, config: str, blamed: str | None,
+            names: str) -> None:
+    """Exit code 2 and one sentence on stderr, which points at the line."""
+    told = f'{title}: exit code {code}, stdout {out!r}, stderr {err!r}'
+    assert code == 2, told
+    assert not out, told
+    assert re.fullmatch(r'hellogate: [^\n]+\n', err), told
+    assert re.search(names, err), told
+    if blamed is not None:
+        text = config[:config.index(blamed)]
+        assert re.search(rf'hellogate\.conf:{text.count(chr(10)) + 1}: ', err), told
+    else:
+        assert re.search(r': ', err), told
+
+
+def test_bad_configurations_are_refused_with_file_and_line() -> None:
+    given = files()
+    failures = []
+    for title, (old, new, blamed, names) in BAD.items():
+        assert old in GOOD, title
+        config = GOOD.replace(old, new, 1)
+        for options in ((), ('--check',)):
+            code, out, err, g = check_config(config, options, files=given)
+            try:
+                refused(f'{title} {options}', code, out, err, config, blamed, names)
+                assert not (RUNTIME / g.prefix).exists(), f'{title}: EAL was started'
+            except AssertionError as failure:
+                failures.append(str(failure))
+    assert not failures, '\n'.join(failures)
+
+
+def test_certificate_and_key_of_different_kinds_are_refused() -> None:
+    given = {**files(), 'other.key': read(PKI.key('rsa', 'rsa'))}
+    config = GOOD.replace('server.key', 'other.key')
+    code, out, err, _ = check_config(config, files=given)
+    refused('RSA key for an EC certificate', code, out, err, config, 'other.key',
+            'other.key|server')
+
+
+def test_bad_lines_of_a_psk_file() -> None:
+    lines = {'thing': ':2', 'thing:xyz': ':2', 'thing:123': ':2', 'thing:': ':2',
+             ':00112233445566778899aabbccddeeff': ':2', 'x' * 129 + ':0011': ':2',
+             'first:ffeeddccbbaa99887766554433221100': ' has identity first twice'}
+    for line, told in lines.items():
+        given = {**files(), 'psk.txt': f'first:00112233445566778899aabbccddeeff\n{line}\n'}
+        code, out, err, _ = check_config(GOOD, files=given)
+        assert code == 2 and not out and re.fullmatch(
+            rf'hellogate: [^\n]*psk\.txt{told}\b[^\n]*\n', err), (line, code, out, err)
+
+
+def test_bad_cookie_secrets() -> None:
+    for secret in ('', '5a' * 31, '5a' * 33, 'zz' * 32):
+        code, out, err, _ = check_config(GOOD, files={**files(), 'cookie.secret': secret})
+        assert code == 2 and not out and re.fullmatch(
+            r'hellogate: [^\n]*cookie\.secret[^\n]*\n', err), (secret, code, out, err)
+        assert not secret or secret not in err
+
+
+def test_secrets_are_not_told() -> None:
+    """No key material in any error or listing."""
+    given = {**files(), 'psk.txt': 'thing:00112233445566778899aabbccddeefg\n'}
+    code, out, err, _ = check_config(GOOD, files=given)
+    assert code == 2 and '0011223344' not in out + err, err
+    code, out, err, _ = check_config(GOOD, files=files())
+    assert code == 0 and '0011223344' not in out + err and '5a5a5a5a' not in out + err, out
+
+
+def test_check_prints_what_takes_effect() -> None:
+    code, out, err, g = check_config(GOOD, files=files())
+    assert code == 0 and not err, (code, out, err)
+    for key, value in (('cookie-lifetime', '30'), ('key-rotation', '600'), ('poll', 'adaptive'),
+                       ('cookie-binding', 'hello'), ('max-sessions', '65536'),
+                       ('half-open', '1024'), ('session-tickets', 'on'), ('upstream', 'echo'),
+                       ('upstream', r'127\.0\.0\.1:5683'), ('mac', '02:00:00:00:00:0a'),
+                       ('certificate', r'\S*server\.pem')):
+        assert re.search(rf'^\s*{key} *= *{value}\b', out, re.MULTILINE), (key, out)
+    for section in ('gateway', 'port wan', 'listener coap', 'listener things'):
+        assert f'[{section}]' in out, (section, out)
+    assert not (RUNTIME / g.prefix).exists()
+    assert 'hgcheck0' not in command('ip', '-brief', 'link')
+
+
+def test_check_output_is_a_configuration() -> None:
+    """What --check prints can be fed back, and means the same."""
+    _, first, _, _ = check_config(GOOD, files=files())
+    code, second, err, _ = check_config(first, files=files())
+    assert code == 0, (err, first)
+    assert first == second
+
+
+def test_relative_names_are_looked_up_beside_the_configuration() -> None:
+    g = Gateway(GOOD, files=files())
+    try:
+        out = command(str(g.binary), '-c', str(g.config), '--check', cwd='/')
+        assert '[listener coap]' in out
+    finally:
+        g.close()
+
+
+def test_help_and_version() -> None:
+    g = Gateway(GOOD)
+    try:
+        out = command(str(g.binary), '--help')
+        assert all(w in out for w in ('-c FILE', '--check', '--version', '--help', '-- ')), out
+        out = command(str(g.binary), '--version')
+        assert re.match(r'hellogate \d+\.\d+\.\d+', out), out
+        assert 'DPDK 2' in out and 'OpenSSL 3' in out, out
+    finally:
+        g.close()
+
+
+def test_bad_command_lines() -> None:
+    g = Gateway(GOOD, files=files())
+    try:
+        for options, name in (([], '-c'), (['-c'], '-c'), (['-c', '/nowhere/x.conf'], '/nowhere/x'),
+                              (['-c', str(g.config), '--chek'], '--chek'),
+                              (['-c', str(g.config), 'more'], 'more'),
+                              (['-c', str(g.directory)], str(g.directory))):
+            p = Process([str(g.binary), *options])
+            code = p.wait()
+            assert code == 2 and not p.stdout, (options, code, p.output())
+            assert p.stderr.startswith('hellogate: ') and name in p.stderr, (options, p.stderr)
+            assert p.stderr.count('\n') == 1, (options, p.stderr)
+    finally:
+        g.close()
+
+
+def start_refused(config: str, names: str, eal: tuple[str, ...] = (), memory: int = 256,
+                  netns: str | None = None) -> None:
+    """What shows only when DPDK starts: still exit code 2 and one sentence of ours."""
+    code, out, err, _ = check_config(config, (), eal, files(), netns, memory)
+    told = f'exit code {code}, stdout {out!r}, stderr {err!r}'
+    assert code == 2, told
+    # The devices' drivers and our log may have spoken before; the last word is the reason.
+    last = err.splitlines()[-1]
+    assert last.startswith('hellogate: ') and re.search(names, last), told
+    assert 'ready' not in out, told
+
+
+def test_device_that_is_none() -> None:
+    start_refused(GOOD.replace('net_tap0,iface=hgcheck0', 'net_nothing0'), r'net_nothing0')
+
+
+def test_interface_that_is_none() -> None:
+    with Net() as net:
+        start_refused(GOOD.replace('net_tap0,iface=hgcheck0', 'net_af_packet0,iface=nowhere0'),
+                      r'net_af_packet0|nowhere0', netns=net.gateway)
+
+
+def test_too_little_memory() -> None:
+    with Net('tap') as net:
+        start_refused(GOOD, r'memory|-m', memory=8, netns=net.gateway)
+        assert 'hgcheck0' not in command('ip', '-n', net.gateway, '-brief', 'link')
+
+
+def test_too_many_workers() -> None:
+    with Net('tap') as net:
+        start_refused(GOOD.replace('workers = 1', 'workers = 200'), 'workers', netns=net.gateway)
+
+
+def test_bad_eal_option() -> None:
+    with Net('tap') as net:
+        start_refused(GOOD, 'EAL|option', eal=('--no-such-option',), netns=net.gateway)
+
+
+def test_more_workers_than_the_device_has_queues() -> None:
+    """The port has one queue: one worker serves it, the other idles."""
+    listener = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
+    with Net() as net, gateway(net, {'echo': listener}, workers=2) as g:
+        assert run_client(net)['received'] == 1
+        received = sorted(g.telemetry(f'/hellogate/worker,{n}')['rx'] for n in (0, 1))
+        assert received[0] == 0 and received[1] > 0, received
+        g.stop()
+
+
+def test_good_configuration_starts() -> None:
+    """The table above varies this one: it must itself be good, and leave nothing behind."""
+    with Net('tap') as net:
+        with running(Gateway(GOOD, files=files(), netns=net.gateway)) as g:
+            told = command('ip', '-n', net.gateway, 'link', 'show', 'hgcheck0')
+            assert 'UP' in told, told
+            g.stop()
+        assert 'hgcheck0' not in command('ip', '-n', net.gateway, '-brief', 'link')
+
+
+run(globals())
