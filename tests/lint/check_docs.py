@@ -1,0 +1,364 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks that the documentation says what the code does: keys, counters, options, links. Prints
+TAP.
+
+usage: check_docs.py SOURCE_ROOT
+       check_docs.py --self-test        (every check must find its faults in made-up pages)
+"""
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
+
+sys.dont_write_bytecode = True
+from check_profiles import Problems, Tap, c_arguments  # noqa: E402
+from check_source import Skip, list_files, run  # noqa: E402
+
+KEY_TABLES = {"GATEWAY": "app/config.c", "PORT": "app/config_port.c",
+              "LISTENER": "app/config_listener.c"}
+README_COMMANDS = ("app/demo.sh", "tests/run.sh")
+
+
+class Key(NamedTuple):
+    section: str
+    name: str
+    range: str  # as docs/configuration.md writes it
+    default: str
+
+
+# --- code -----------------------------------------------------------------------------------------
+
+def key_table(macro: str, source: str) -> list[Key]:
+    """The rows GATEWAY("key", TYPE, min, max, choices, default, field, "help") and the like."""
+    strings = dict(re.findall(r'static const char (\w+)\[\] = "([^"]*)";', source))
+    source = re.sub(r"(?m)^#(?:.*\\\n)*.*", "", source)  # without the macro's definition
+    keys = []
+    for match in re.finditer(rf"\b{macro}\(", source):
+        words = c_arguments(source[match.end():])
+        if macro == "PORT":
+            words[1:1] = ["CUSTOM", "0", "0", "NULL"]
+        choices = strings.get(words[4], words[4].strip('"'))
+        keys.append(Key(macro.lower(), words[0].strip('"'),
+                        {"INTEGER": f"{words[2]} to {words[3]}",
+                         "CHOICE": choices.replace("|", ", ")}.get(words[1], "text"),
+                        "-" if words[5] == "NULL" else words[5].strip('"')))
+    return keys
+
+
+def all_keys(root: Path) -> list[Key]:
+    return [key for macro, name in KEY_TABLES.items()
+            for key in key_table(macro, (root / name).read_text())]
+
+
+def x_list(name: str, source: str) -> dict[str, str]:
+    """Name -> help of a list of X(NAME, name, "help") or X(name, "help")."""
+    found = re.search(rf"#define {name}\(X\)((?:.*\\\n)*.*)", source)
+    rows = re.findall(r'X\((?:[A-Z0-9_]+,\s*)?(\w+),\s*((?:"[^"]*"\s*)+)\)',
+                      found.group(1).replace("\\\n", "\n")) if found else []
+    return {row[0]: "".join(re.findall(r'"([^"]*)"', row[1])) for row in rows}
+
+
+def all_counters(stats: str, verdict: str) -> dict[str, str]:
+    drops = {f"drop_{name}": text for name, text in x_list("HG_DROPS", verdict).items()}
+    return x_list("STATS_WORKER", stats) | drops | x_list("STATS_HANDSHAKE", stats)
+
+
+def options_of(source: str) -> list[str]:
+    """What the lines of --help begin with."""
+    text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', source)).replace("\\n", "\n")
+    return re.findall(r"(?m)^  (-\S+)", text)
+
+
+# --- Markdown -------------------------------------------------------------------------------------
+
+def rows(text: str, first: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Line, heading above, and cells of the rows of every table whose first column is called so."""
+    heading, inside, before = "", False, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not line.startswith("|"):
+            inside = False
+        elif re.fullmatch(r"[|: -]+", line):
+            inside = before.split("|")[1].strip().lower() == first if "|" in before else False
+        elif inside:
+            yield number, heading, cells
+        before = line
+
+
+def bare(cell: str) -> str:
+    return cell.replace("`", "")
+
+
+def check_configuration(keys: list[Key], text: str) -> Problems:
+    problems = [] if keys else ["no keys found in the code"]
+    there = []
+    for number, heading, cells in rows(text, "key"):
+        where = f"docs/configuration.md:{number}"
+        section = re.match(r"\[(\w+)", heading)
+        if len(cells) != 4 or not section:
+            problems.append(f"{where}: not | key | range | default | meaning | under ## [section]")
+            continue
+        name = (section.group(1), bare(cells[0]))
+        there.append(name)
+        found = [key for key in keys if (key.section, key.name) == name]
+        if not found:
+            problems.append(f"{where}: [{name[0]}] has no key {name[1]}")
+            continue
+        problems += [f"{where}: the {what} of {name[1]} is '{code}' in the code, not '{bare(cell)}'"
+                     for what, code, cell in (("range", found[0].range, cells[1]),
+                                              ("default", found[0].default, cells[2]))
+                     if bare(cell) != code]
+        if cells[0] != f"`{name[1]}`" or not cells[3]:
+            problems.append(f"{where}: `{name[1]}` without its quotes or a meaning")
+    return problems + [f"docs/configuration.md:1: {there.count((key.section, key.name))} rows for "
+                       f"{key.name} of [{key.section}], not one" for key in keys
+                       if there.count((key.section, key.name)) != 1]
+
+
+def check_counters(counters: dict[str, str], text: str) -> Problems:
+    problems = [] if counters else ["no counters found in the code"]
+    there = []
+    for number, _, cells in rows(text, "counter"):
+        name = bare(cells[0])
+        there.append(name)
+        if name not in counters:
+            problems.append(f"docs/counters.md:{number}: there is no counter {name}")
+        elif not (bare(cells[1]) + ". ").startswith(counters[name] + ". "):
+            problems.append(f"docs/counters.md:{number}: the meaning of {name} does not begin with "
+                            f"'{counters[name]}'")
+    return problems + [f"docs/counters.md:1: {there.count(name)} rows for {name}, not one"
+                       for name in counters if there.count(name) != 1]
+
+
+def plain(text: str) -> str:
+    """Markdown without code, every line at its place."""
+    text = re.sub(r"(?ms)^ *```.*?^ *```", lambda m: "\n" * m.group().count("\n"), text)
+    text = re.sub(r"(?m)^(    |\t)(?! *[-*] ).*$", "", text)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings."""
+    text = re.sub(r"(?ms)^ *```.*?^ *```", "", text)
+    names, plain_names = set(), []
+    for heading in re.findall(r"(?m)^#+ +(.*?) *$", text):
+        heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+        name = re.sub(r"[^\w -]", "", heading).replace(" ", "-")
+        names.add(f"{name}-{plain_names.count(name)}" if name in plain_names else name)
+        plain_names.append(name)
+    return names
+
+
+def check_links(root: Path, files: list[str]) -> Problems:
+    problems = []
+    folders = {os.path.dirname(name) for name in files}
+    folders |= {str(parent) for folder in folders for parent in Path(folder).parents} | {"."}
+    for page in (name for name in files if name.endswith(".md")):
+        text = plain((root / page).read_text())
+        for number, line in enumerate(text.splitlines(), 1):
+            for target in re.findall(r"\]\(<?([^)\s>]+)", line) + \
+                    re.findall(r"^ *\[[^]]+\]: *(\S+)", line):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                path, _, anchor = target.partition("#")
+                name = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+                if name not in files and name not in folders:
+                    problems.append(f"{page}:{number}: there is no {target}")
+                elif anchor and name.endswith(".md") and \
+                        anchor not in anchors((root / name).read_text()):
+                    problems.append(f"{page}:{number}: {name} has no heading for #{anchor}")
+    return problems
+
+
+def check_readme(root: Path) -> Problems:
+    text = (root / "README.md").read_text()
+    return [f"README.md:1: no line of its own for the command {command}"
+            for command in README_COMMANDS
+            if not re.search(rf"(?m)^ *(\$ |# )?(sudo )?(\./)?{re.escape(command)}$", text)] + \
+           [f"README.md:1: {command} cannot be run" for command in README_COMMANDS
+            if not os.access(root / command, os.X_OK)]
+
+
+# --- manual pages ---------------------------------------------------------------------------------
+
+def formatted(page: Path) -> str:
+    """The page as it is read. Without mandoc, its source without the marks of man(7)."""
+    try:
+        text = run("mandoc", "-T", "ascii", "-O", "width=1000", str(page)).stdout
+        return re.sub(r"-\n +", "-", re.sub(".\b", "", text))
+    except Skip:
+        text = re.sub(r"(?m)^[.']\\\".*$", "", page.read_text())
+        text = re.sub(r"\\f(\[\w*\]|\(..|.)|\\&", "", text)
+        text = re.sub(r"\bFl (?=\w|-)", "-", text).replace(r"\-", "-").replace(r"\(hy", "-")
+        return re.sub(r'"', " ", text)
+
+
+def missing(words: list[str], text: str, where: str) -> Problems:
+    return [f"{where}:1: does not mention {word}" for word in words
+            if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text)]
+
+
+def man_page(root: Path, name: str) -> Path:
+    page = root / "docs/man" / name
+    if not page.exists():
+        raise FileNotFoundError(f"docs/man/{name}:1: is missing")
+    return page
+
+
+def check_man_options(root: Path) -> Problems:
+    options = options_of((root / "app/options.c").read_text())
+    if len(options) < 2:
+        return ["app/options.c:1: no options found in the text of --help"]
+    return missing(options, formatted(man_page(root, "hellogate.8")), "docs/man/hellogate.8")
+
+
+def check_man_keys(root: Path) -> Problems:
+    page = man_page(root, "hellogate.conf.5")
+    return missing([key.name for key in all_keys(root)], formatted(page), f"docs/man/{page.name}")
+
+
+def check_man_lint(root: Path) -> Problems:
+    return [line.removeprefix("mandoc: ").replace(f"{root}/", "")
+            for page in sorted((root / "docs/man").glob("*.[0-9]"))
+            for line in run("mandoc", "-T", "lint", "-W", "error", str(page)).stdout.splitlines()]
+
+
+# --- the parts together ---------------------------------------------------------------------------
+
+def page_configuration(root: Path) -> Problems:
+    return check_configuration(all_keys(root), (root / "docs/configuration.md").read_text())
+
+
+def page_counters(root: Path) -> Problems:
+    code = [(root / name).read_text() for name in ("app/stats.h", "lib/base/verdict.h")]
+    return check_counters(all_counters(*code), (root / "docs/counters.md").read_text())
+
+
+def page_links(root: Path) -> Problems:
+    return check_links(root, list_files(root))
+
+
+CHECKS: dict[str, Callable[[Path], Problems]] = {
+    "docs/configuration.md has the daemon's keys": page_configuration,
+    "docs/counters.md has the daemon's counters": page_counters,
+    "links lead somewhere": page_links,
+    "README has both commands": check_readme,
+    "hellogate(8) has every option": check_man_options,
+    "hellogate.conf(5) has every key": check_man_keys,
+    "mandoc finds no error in the manual pages": check_man_lint,
+}
+
+
+def apply(check: Callable[[Path], Problems], root: Path) -> tuple[Problems, str]:
+    try:
+        return check(root), ""
+    except FileNotFoundError as error:
+        return [str(error)], ""
+    except Skip as reason:
+        return [], str(reason)
+
+
+# --- self-test ------------------------------------------------------------------------------------
+
+KEY_HEAD = "| key | range | default | meaning |\n|---|---|---|---|\n"
+SOUND = {
+    "app/config.c": 'static const char names[] = "a|b";\n'
+                    "#define GATEWAY(key, type, x) \\\n\t{ key },\n"
+                    'GATEWAY("life", INTEGER, 1, 9, NULL, "5", life, "seconds, (some)"),\n'
+                    'GATEWAY("poll", CHOICE, 0, 0, names, "a", poll, "how")\n',
+    "app/config_port.c": "#define PORT(key) { key },\n"
+                         'PORT("mac", NULL, mac, "MAC "\n"address")\n',
+    "app/config_listener.c": 'LISTENER("hint", STRING, 0, 0, NULL, NULL, hint, "text")\n',
+    "app/stats.h": '#define STATS_WORKER(X) \\\n\tX(rx, "received") \\\n\tX(tx,   \\\n\t\t"sent, "'
+                   '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
+    "lib/base/verdict.h": '#define HG_DROPS(X) \\\n\tX(ARP, arp, "ARP")\n',
+    "app/options.c": 'fputs("usage\\n"\n"\\n"\n"  -c FILE  file\\n"\n"  --check  look\\n");\n',
+    "app/demo.sh": "", "tests/run.sh": "",
+    "README.md": "# Name\n\n    sudo app/demo.sh\n\n    tests/run.sh\n\n[a](docs/counters.md#a-b) "
+                 "[b](docs) [c](#name) [d](https://a.example/x) `[e](none)`\n\n    [f](none)\n",
+    "docs/configuration.md":
+        f"## [gateway]\n\n{KEY_HEAD}| `life` | 1 to 9 | `5` | x |\n| `poll` | `a`, `b` | a | x |\n"
+        f"\n## [port NAME]\n\n{KEY_HEAD}| `mac` | text | - | x |\n"
+        f"\n## [listener NAME]\n\n{KEY_HEAD}| `hint` | text | - | x |\n"
+        "\n| option | x |\n|---|---|\n| `-c` | x |\n",
+    "docs/counters.md": "# A `b`\n\n| counter | meaning |\n|---|---|\n| `rx` | received. All. |\n"
+                        "| `tx` | sent, all |\n| `drop_arp` | ARP |\n| `records` | passed |\n",
+    "docs/man/hellogate.8": ".TH HELLOGATE 8 2024-01-01\n.SH NAME\nhellogate \\- x\n.SH OPTIONS\n"
+                            ".TP\n.BI \\-c \" FILE\"\nx\n.TP\n.B \\-\\-check\nx\n",
+    "docs/man/hellogate.conf.5": ".TH HELLOGATE.CONF 5 2024-01-01\n.SH NAME\nhellogate.conf \\- x\n"
+                                 ".SH KEYS\n.BR life ,\n\\fBpoll\\fR, mac, hint\n",
+}
+KEYS, COUNTERS = "docs/configuration.md", "docs/counters.md"
+# Check, file, what is put in place of what, what must be reported.
+FAULTS = [
+    (page_configuration, "app/config.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
+    (page_configuration, "app/config.c", "a|b", "a|c", "range of poll is 'a, c'"),
+    (page_configuration, "app/config.c", '"5"', "NULL", "default of life is '-'"),
+    (page_configuration, "app/config_port.c", "mac\"", "max\"", "[port] has no key mac"),
+    (page_configuration, KEYS, "| `hint` | text | - | x |\n", "", "0 rows for hint"),
+    (page_configuration, KEYS, "## [port NAME]", "## More", ":12: not | key"),
+    (page_configuration, KEYS, "| - | x |\n\n| opt", "| - | |\n\n| opt", "meaning"),
+    (page_counters, "app/stats.h", '"received"', '"taken"', "md:5: the meaning of rx"),
+    (page_counters, "app/stats.h", '"received"', '"receive"', "md:5: the meaning of rx"),
+    (page_counters, "app/stats.h", "records", "written", "no counter records"),
+    (page_counters, "lib/base/verdict.h", "arp,", "arps,", "0 rows for drop_arps"),
+    (page_counters, COUNTERS, "| `tx` | sent, all |", "| `rx` | received |", "2 rows for rx"),
+    (page_links, "README.md", "(docs)", "(doc)", "README.md:7: there is no doc"),
+    (page_links, "README.md", "#a-b", "#a-c", "no heading for #a-c"),
+    (page_links, "README.md", "# Name", "# Names", "no heading for #name"),
+    (check_readme, "README.md", "    tests/run.sh", "The script tests/run.sh", "tests/run.sh"),
+    (check_man_options, "docs/man/hellogate.8", "\\-check", "\\-checks", "not mention --check"),
+    (check_man_options, "app/options.c", "  -c FILE", "  -d FILE", "not mention -d"),
+    (check_man_keys, "docs/man/hellogate.conf.5", "poll", "polls", "not mention poll"),
+    (check_man_lint, "docs/man/hellogate.8", ".B ", ".Bogus ", "hellogate.8:"),
+]
+
+
+def self_test(tap: Tap) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        root = Path(top)
+        for name, text in SOUND.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        for command in README_COMMANDS:
+            (root / command).chmod(0o755)
+        for title, check in CHECKS.items():
+            tap.result(f"sound: {title}", *apply(check, root))
+        tap.result("every check has a fault",
+                   [f"{title} has none" for title, check in CHECKS.items()
+                    if check not in {fault[0] for fault in FAULTS}])
+        for check, name, old, new, wanted in FAULTS:
+            assert old in SOUND[name], (name, old)
+            (root / name).write_text(SOUND[name].replace(old, new))
+            problems, skip = apply(check, root)
+            found = skip or any(wanted in problem for problem in problems)
+            tap.result(f"fault: {wanted}", [] if found else [f"found: {problems}"], skip)
+            (root / name).write_text(SOUND[name])
+        (root / README_COMMANDS[0]).chmod(0o644)
+        tap.result("fault: a command that cannot be run",
+                   [] if check_readme(root) else ["not found"])
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    tap = Tap()
+    if sys.argv[1] == "--self-test":
+        self_test(tap)
+    else:
+        root = Path(sys.argv[1]).resolve()
+        for title, check in CHECKS.items():
+            tap.result(title, *apply(check, root))
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,598 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks the rules of the sources that no compiler checks, in the text of the tree and in the
+symbols of its object files. Prints TAP: one line per rule, file:line of each failure below it.
+
+usage: check_source.py SOURCE_ROOT [BUILD_ROOT]
+       check_source.py --self-test      (every rule must find its fault in a made-up tree)
+"""
+
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
+
+sys.dont_write_bytecode = True
+from check_profiles import Problems, Tap  # noqa: E402
+
+FILE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 70
+CLANG_FORMAT = "14"
+
+# Which folders of lib/ a folder may include from.
+DIRECTIONS = {"base": set(), "net": {"base", "net"}, "wire": {"base", "wire"},
+              "hmac": {"base", "hmac"}, "tls": {"base", "tls"},
+              "cookie": {"base", "hmac", "cookie"}}
+# Of the daemon, main alone: --version names the library.
+OPENSSL_IN_APP = {"app/main.c"}
+
+# The packet path. Its files may refer to each other and to what is listed here, so that neither
+# heap, log, lock nor system call is in reach. What sleeps or sets up lives elsewhere.
+COMPILER = (r"_GLOBAL_OFFSET_TABLE_|__(cpu|unnamed)_\w+|"
+            r"_*(odr_)?(asan|ubsan|tsan|sanitizer|gcov\d?|stack_chk|x86)[_.].*")
+PLAIN = (rf"{COMPILER}|mem(cmp|cpy|move|set)|bcmp|__mem(cpy|move|set)_chk|"
+         r"(__)?explicit_bzero(_chk)?")
+PATH = re.compile(r"app/(worker|classify|recent)\.c|lib/(net|wire|cookie|hmac)/.*")
+PATH_CALLS = {
+    "app/worker.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
+                    r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
+                    r"__assert_fail|__rte_\w*trace_\w+|idle_(rest|step)",
+    # Once, at start: finds out which kernel runs here, and fastest.
+    "lib/hmac/hmac.c": "clock_gettime|strcmp",
+}
+
+# Objects that change, by file. Log types, called MODULE_log, may be in any.
+APP_STATE = {"app/telemetry.c": {"lock", "served"}}
+MUTABLE = re.compile(r"\.(data(?!\.rel\.ro)|[lst]?bss|tdata|[ls]data)|\*COM")
+PREFIX = {"gateway_setup": "gateway"}
+
+# The brackets keep these patterns from matching themselves.
+UNFINISHED = re.compile(r"\b(T[O]DO|F[I]XME|X[X]X)\b")
+ORGANISATION = re.compile(
+    r"(?<!\w)(issue #?\d+|(task|ticket) #?\d+|(fixes|closes|resolves) #\d+|s[p]rint \d|"
+    r"(this|current|next|last) s[p]rint|user [s]tor(y|ies)|acceptance [c]riteri(on|a)|"
+    r"design [s]helf|shared/[d]esign|/work/(main|shared)|as [r]equested|as [i]nstructed|"
+    r"(see|in|by|per|of) the [t]icket (above|below|number|text)|the [t]icket (says|asks|wants)|"
+    r"the (task|assignment) (says|asks|wants|requires)|coding [a]gent|AI [a]ssistant)\b", re.I)
+
+NEEDS_SPDX = re.compile(
+    r".*\.(c|h|py|sh|ini|ya?ml|service|conf|in|[1-9]|mk|toml|gdb|supp|pc)|(.*/)?meson\.build|"
+    r"meson_options\.txt|\.clang-format|\.editorconfig")
+C_TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+class Skip(Exception):
+    """The rule cannot be checked here; the text says why."""
+
+
+class Symbol(NamedTuple):
+    name: str
+    kind: str  # nm's letter
+    size: int
+    section: str
+
+
+class Tree:
+    """The files of the project, without what git ignores, and the objects of its build."""
+
+    def __init__(self, root: Path, build: Path | None) -> None:
+        self.root = root.resolve()
+        self.build = build
+        self.files = list_files(self.root)
+        self.texts: dict[str, str] = {}
+
+    def text(self, name: str) -> str:
+        """The content; nothing if it is not text."""
+        if name not in self.texts:
+            try:
+                self.texts[name] = (self.root / name).read_bytes().decode()
+            except (UnicodeDecodeError, FileNotFoundError):  # or gone since it was listed
+                self.texts[name] = ""
+        return self.texts[name] if "\0" not in self.texts[name] else ""
+
+    def lines(self, name: str) -> list[str]:
+        return self.text(name).split("\n")
+
+    def code(self, name: str) -> str:
+        """C without comments and literals, every line at its place."""
+        return C_TOKEN.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), self.text(name))
+
+    def of(self, pattern: str) -> list[str]:
+        return [name for name in self.files if re.fullmatch(pattern, name)]
+
+    def prose(self) -> list[str]:
+        """Files that somebody wrote: no corpus, no plot, no key, no log."""
+        return [name for name in self.files if self.text(name) and
+                not re.search(r"(^|/)corpus[^/]*/|\.(svg|pem|key|csv|log)$", name)]
+
+    def scripts(self, language: str, suffix: str) -> list[str]:
+        return [name for name in self.files if name.endswith(suffix) or
+                re.match(rf"#!.*\b{language}", self.text(name))]
+
+    def find(self, names: list[str], pattern: re.Pattern[str]) -> Problems:
+        return [f"{name}:{number}: '{match.group()}'" for name in names
+                for number, line in enumerate(self.lines(name), 1)
+                for match in pattern.finditer(line)]
+
+    def includes(self, name: str) -> Iterator[tuple[int, bool, str]]:
+        """Line, whether in quotes, and the name."""
+        for number, line in enumerate(self.lines(name), 1):
+            match = INCLUDE.match(line)
+            if match:
+                yield number, match.group(1) == '"', match.group(2)
+
+    def public_headers(self) -> list[str]:
+        found = []
+        for name in self.of(r"lib/\w+/meson\.build"):
+            for folder, files in re.findall(r"hg_headers \+= \{'(\w+)': files\(([^)]*)\)",
+                                            self.text(name)):
+                found += [f"lib/{folder}/{header}" for header in re.findall(r"'([^']+)'", files)]
+        return found
+
+    def objects(self) -> dict[str, Path]:
+        """Source -> object, for what is built from lib/ and app/ into the same folders."""
+        if self.build is None:
+            raise Skip("no build directory given")
+        database = self.build / "compile_commands.json"
+        if not database.exists():
+            raise Skip(f"no {database}")
+        found = {}
+        for entry in json.loads(database.read_text()):
+            source = os.path.realpath(os.path.join(entry["directory"], entry["file"]))
+            source = os.path.relpath(source, self.root)
+            if re.match(r"(lib|app)/", source) and entry["output"].startswith(source[:4]):
+                found[source] = Path(entry["directory"], entry["output"])
+        if not any(path.exists() for path in found.values()):
+            raise Skip(f"nothing of lib/ and app/ is built in {self.build}")
+        return found
+
+    def symbols(self) -> dict[str, list[Symbol]]:
+        objects = {source: path for source, path in self.objects().items() if path.exists()}
+        output = run("nm", "-A", "-f", "sysv", *map(str, objects.values())).stdout
+        by_path = {str(path): source for source, path in objects.items()}
+        table: dict[str, list[Symbol]] = {source: [] for source in objects}
+        for line in output.splitlines():
+            cells = [cell.strip() for cell in line.split("|")]
+            if len(cells) != 7:
+                continue
+            path, _, name = cells[0].rpartition(":")
+            if name.startswith("__gnu_lto") or (cells[2] in "TDBR" and not cells[6]):
+                raise Skip("link-time optimisation: objects hold no code yet")
+            table[by_path[path]].append(Symbol(name, cells[2], int(cells[4] or "0", 16), cells[6]))
+        return table
+
+
+def list_files(root: Path) -> list[str]:
+    names = []
+    if shutil.which("git"):
+        names = run("git", "-C", str(root), "ls-files", "-z", "-co",
+                    "--exclude-standard").stdout.split("\0")[:-1]
+    if not names:  # a release, a copy
+        for folder, folders, files in os.walk(root):
+            folders[:] = [name for name in folders
+                          if name not in (".git", "__pycache__", "results") and
+                          not Path(folder, name, "meson-private").exists()]
+            names += [os.path.relpath(os.path.join(folder, name), root) for name in files]
+    return sorted({name for name in names if (root / name).is_file()})
+
+
+def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    if not shutil.which(words[0]):
+        raise Skip(f"{words[0]} is not installed")
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+def check_spdx(tree: Tree) -> Problems:
+    return [f"{name}:1: no SPDX-License-Identifier: BSD-3-Clause" for name in tree.files
+            if (NEEDS_SPDX.fullmatch(name) or tree.text(name).startswith("#!")) and
+            not any(re.search(r"SPDX-License-Identifier: BSD-3-Clause( \*/)?$", line)
+                    for line in tree.lines(name)[:3])]
+
+
+def check_lib_includes(tree: Tree) -> Problems:
+    problems = []
+    public = tree.public_headers()
+    for name in tree.of(r"lib/.*\.[ch]"):
+        folder = name.split("/")[1]
+        for line, quoted, header in tree.includes(name):
+            where = header.split("/")[0]
+            if re.search(r"\brte_", header):
+                problems.append(f"{name}:{line}: {header} is DPDK's")
+            elif where == "openssl" and folder != "tls":
+                problems.append(f"{name}:{line}: {header} is for lib/tls alone")
+            elif quoted and f"lib/{header}" not in tree.files:
+                problems.append(f"{name}:{line}: there is no lib/{header}")
+            elif quoted and where not in DIRECTIONS.get(folder, set()):
+                problems.append(f"{name}:{line}: lib/{folder} may not include {header}")
+            elif quoted and name in public and f"lib/{header}" not in public:
+                problems.append(f"{name}:{line}: a public header includes {header}, which is none")
+    return problems
+
+
+def check_app_includes(tree: Tree) -> Problems:
+    problems = []
+    public = tree.public_headers()
+    for name in tree.of(r"app/.*\.[ch]"):
+        for line, quoted, header in tree.includes(name):
+            if quoted and f"app/{header}" not in tree.files and f"lib/{header}" not in public:
+                problems.append(f"{name}:{line}: {header} is neither in app/ nor public in lib/")
+            elif header.startswith("openssl/") and name not in OPENSSL_IN_APP:
+                problems.append(f"{name}:{line}: {header} is for lib/tls alone")
+    return problems
+
+
+def check_path_includes(tree: Tree) -> Problems:
+    """The fast path includes no TLS itself; classify.c and all that it includes know no DPDK."""
+    names = [name for name in ("app/worker.c", "app/worker.h", "app/classify.c", "app/classify.h")
+             if name in tree.files]
+    problems = [f"{name}:{line}: {header}" for name in names
+                for line, _, header in tree.includes(name)
+                if header.startswith(("tls/", "openssl/"))]
+    reached, todo = set(), ["app/classify.c"]
+    while todo:
+        name = todo.pop()
+        if name in reached or name not in tree.files:
+            continue
+        reached.add(name)
+        for line, quoted, header in tree.includes(name):
+            if re.search(r"\brte_", header) or header.startswith(("tls/", "openssl/")):
+                problems.append(f"{name}:{line}: {header}, and app/classify.c reaches it")
+            if quoted:
+                todo += [f"app/{header}", f"lib/{header}"]
+    return sorted(set(problems))
+
+
+def check_file_length(tree: Tree) -> Problems:
+    return [f"{name}:{FILE_LINES_MAX + 1}: the file has {len(tree.lines(name)) - 1} lines"
+            for name in tree.of(r"(lib|app|bench)/.*\.(c|h|py|sh)")
+            if len(tree.lines(name)) - 1 > FILE_LINES_MAX]
+
+
+def functions(code: str) -> Iterator[tuple[int, int, str]]:
+    """First line, number of lines from brace to brace, and name of every function."""
+    code = re.sub(r"(?m)^[ \t]*#(?:.*\\\n)*.*", lambda m: "\n" * m.group().count("\n"), code)
+    depth, line, head, start, name = 0, 1, "", 0, ""
+    for char in code:
+        line += char == "\n"
+        if char == "{":
+            if depth == 0:
+                start = line
+                # What ends with a parenthesis and assigns nothing is no struct and no table.
+                words = re.sub(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)", "", head).strip()
+                match = re.search(r"(\w+)\s*\(", words)
+                name = match.group(1) if match and words.endswith(")") and "=" not in words else ""
+            depth += 1
+        elif char == "}":
+            depth -= 1
+            if depth == 0:
+                if name:
+                    yield start, line - start + 1, name
+                head = ""
+        elif depth == 0:
+            head = "" if char == ";" else head + char
+
+
+def check_function_length(tree: Tree) -> Problems:
+    return [f"{name}:{line}: {function}() has {length} lines"
+            for name in tree.of(r"(lib|app|bench)/.*\.[ch]")
+            for line, length, function in functions(tree.code(name))
+            if length > FUNCTION_LINES_MAX]
+
+
+def check_pragma_once(tree: Tree) -> Problems:
+    return [f"{name}:1: no #pragma once" for name in tree.of(r".*\.h")
+            if not re.search(r"(?m)^#pragma once$", tree.code(name))]
+
+
+def check_headers_alone(tree: Tree) -> Problems:
+    """Each public header compiles first, twice, and where only public ones are."""
+    problems = []
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    headers = tree.public_headers()
+    if not headers:
+        return ["lib/meson.build:1: there are no public headers"]
+    with tempfile.TemporaryDirectory() as top:
+        for header in headers:
+            if header not in tree.files:
+                problems.append(f"{os.path.dirname(header)}/meson.build:1: there is no {header}")
+                continue
+            copy = Path(top, header)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(tree.text(header))
+        for header in headers:
+            name = header.removeprefix("lib/")
+            source = Path(top, "alone.c")
+            source.write_text(2 * f'#include "{name}"\n')
+            done = run(*compiler, "-fsyntax-only", "-I", f"{top}/lib", "-std=gnu17", "-Wall",
+                       "-Wextra", "-Werror", str(source))
+            errors = [line.replace(f"{top}/", "") for line in done.stderr.splitlines()
+                      if "error:" in line]
+            problems += [f"{header} alone: {line}" for line in errors]
+            if done.returncode != 0 and not errors:
+                problems.append(f"{header}:1: {done.stderr}")
+    return problems
+
+
+def check_format(tree: Tree) -> Problems:
+    names = tree.of(r"(lib|app|bench|tests)/.*\.[ch]")
+    program = f"clang-format-{CLANG_FORMAT}"
+    program = program if shutil.which(program) else "clang-format"
+    version = re.search(r"version (\d+)", run(program, "--version").stdout)
+    if not version or version.group(1) != CLANG_FORMAT:
+        raise Skip(f"clang-format is not version {CLANG_FORMAT}, which .clang-format is for")
+    done = run(program, "--style=file", "--dry-run", "-Werror", *names, cwd=tree.root)
+    places = re.findall(r"(?m)^([^\s:]+:\d+):\d+: (?:error|warning): (.*?)(?: \[-W.*)?$",
+                        done.stderr)
+    if done.returncode != 0 and not places:
+        return [done.stderr]
+    return list(dict.fromkeys(f"{place}: {what}" for place, what in places))
+
+
+def check_unfinished(tree: Tree) -> Problems:
+    return tree.find(tree.prose(), UNFINISHED)
+
+
+def check_organisation(tree: Tree) -> Problems:
+    return tree.find(tree.prose(), ORGANISATION)
+
+
+def check_whitespace(tree: Tree) -> Problems:
+    problems = []
+    for name in tree.prose():
+        problems += [f"{name}:{number}: blank at the end of the line"
+                     for number, line in enumerate(tree.lines(name), 1) if line != line.rstrip()]
+        if tree.lines(name)[-1] != "":
+            problems.append(f"{name}:{len(tree.lines(name))}: no newline at the end of the file")
+    return problems
+
+
+def check_python(tree: Tree) -> Problems:
+    names = tree.scripts("python", ".py")
+    problems = [f"{place} is a tab" for place in tree.find(names, re.compile("\t"))]
+    for name in names:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                compile(tree.text(name), name, "exec", dont_inherit=True)
+        except (SyntaxError, Warning) as error:
+            problems.append(f"{name}:{getattr(error, 'lineno', 1)}: {error}")
+    return problems
+
+
+def check_shell(tree: Tree) -> Problems:
+    return [re.sub(r": line (\d+):", r":\1:", line)
+            for name in tree.scripts("(ba)?sh", ".sh")
+            for line in run("bash", "-n", name, cwd=tree.root).stderr.splitlines()]
+
+
+def check_shellcheck(tree: Tree) -> Problems:
+    names = tree.scripts("(ba)?sh", ".sh")
+    return run("shellcheck", "-x", "-f", "gcc", *names, cwd=tree.root).stdout.splitlines() \
+        if names else []
+
+
+# --- symbols --------------------------------------------------------------------------------------
+
+def check_built(tree: Tree) -> Problems:
+    """Without an object, the rules below would pass unseen."""
+    objects = tree.objects()
+    elsewhere = "lib/hmac/" if platform.machine() != "x86_64" else None
+    return [f"{name}:1: is compiled into nothing" for name in tree.of(r"(lib|app)/.*\.c")
+            if name not in objects and not (elsewhere and name.startswith(elsewhere))] + \
+           [f"{name}:1: there is no {path}" for name, path in objects.items() if not path.exists()]
+
+
+def check_prefixes(tree: Tree) -> Problems:
+    problems = []
+    for source, symbols in tree.symbols().items():
+        module = PREFIX.get(Path(source).stem, Path(source).stem)
+        wanted = "hg_" if source.startswith("lib/") else module + "_"
+        problems += [f"{place(tree, source, symbol.name)}: {symbol.name} is visible, and does not "
+                     f"begin with {wanted}" for symbol in symbols if symbol.kind in "TDBRCGSVWi" and
+                     not symbol.name.startswith(wanted) and
+                     not (symbol.name == module and source.startswith("app/")) and
+                     not re.fullmatch(COMPILER, symbol.name)]
+    return problems
+
+
+def check_state(tree: Tree) -> Problems:
+    problems = []
+    for source, symbols in tree.symbols().items():
+        allowed = APP_STATE.get(source, set()) | (
+            {Path(source).stem + "_log"} if source.startswith("app/") else set())
+        problems += [f"{place(tree, source, symbol.name)}: {symbol.name} is file-scope state "
+                     f"({symbol.section}, {symbol.size} bytes)" for symbol in symbols
+                     if MUTABLE.match(symbol.section) and symbol.name != symbol.section and
+                     symbol.name not in allowed and not re.fullmatch(COMPILER, symbol.name)]
+    return problems
+
+
+def check_path_calls(tree: Tree) -> Problems:
+    table = {source: symbols for source, symbols in tree.symbols().items()
+             if PATH.fullmatch(source)}
+    own = {symbol.name for symbols in table.values() for symbol in symbols
+           if symbol.kind in "TDRBV"}
+    return [f"{place(tree, source, symbol.name)}: {symbol.name} has no place on the packet path"
+            for source, symbols in table.items() for symbol in symbols
+            if symbol.kind in "Uwv" and symbol.name not in own and
+            not re.fullmatch(f"{PLAIN}|{PATH_CALLS.get(source, PLAIN)}", symbol.name)] + \
+           [f"{source}:1: is not built, but on the packet path" for source in PATH_CALLS
+            if source in tree.files and source not in table]
+
+
+def place(tree: Tree, source: str, symbol: str) -> str:
+    """Where a symbol stands first. Fortified calls and inline functions hide the line."""
+    word = re.sub(r"^__(\w+)_chk$", r"\1", symbol.split(".")[0])
+    for number, line in enumerate(tree.code(source).split("\n"), 1):
+        if re.search(rf"\b{re.escape(word)}\b", line):
+            return f"{source}:{number}"
+    return f"{source}:1"
+
+
+RULES: dict[str, Callable[[Tree], Problems]] = {
+    "every file names its licence": check_spdx,
+    "lib includes in the right direction": check_lib_includes,
+    "app includes its own and public headers": check_app_includes,
+    "the fast path includes no TLS": check_path_includes,
+    "everything is built": check_built,
+    "visible symbols have their prefix": check_prefixes,
+    "no state at file scope": check_state,
+    "the packet path calls no heap, log, lock or system": check_path_calls,
+    "clang-format agrees": check_format,
+    f"no file over {FILE_LINES_MAX} lines": check_file_length,
+    f"no function over {FUNCTION_LINES_MAX} lines": check_function_length,
+    "headers are read once": check_pragma_once,
+    "public headers compile alone": check_headers_alone,
+    "nothing is left unfinished": check_unfinished,
+    "no blanks at the end, a newline at the end": check_whitespace,
+    "Python compiles, without tabs": check_python,
+    "shell scripts parse": check_shell,
+    "shellcheck agrees": check_shellcheck,
+    "the project speaks of itself": check_organisation,
+}
+
+
+def apply(rule: Callable[[Tree], Problems], tree: Tree) -> tuple[Problems, str]:
+    try:
+        return rule(tree), ""
+    except Skip as reason:
+        return [], str(reason)
+
+
+# --- self-test ------------------------------------------------------------------------------------
+
+SPDX = "# SPDX-License-Identifier: BSD-3-Clause\n"
+C_SPDX = "/*" + SPDX[1:-1] + " */\n"
+ONCE = C_SPDX + "#pragma once\n"
+SOUND = {
+    "lib/base/meson.build": SPDX + "hg_headers += {'base': files('bytes.h')}\n",
+    "lib/base/bytes.h": ONCE + "#include <stdint.h>\n",
+    "lib/net/meson.build": SPDX + "hg_headers += {'net': files(\n    'sum.h')}\n",
+    "lib/net/sum.h": ONCE + '#include "base/bytes.h"\nint hg_net_sum(uint8_t x);\n',
+    "lib/net/sum.c": C_SPDX + '#include "net/sum.h"\n\nint\nhg_net_sum(uint8_t x)\n{\n'
+                              "\treturn x;\n}\n",
+    "lib/net/inner.h": ONCE,
+    "lib/wire/hvr.c": C_SPDX + "const int hg_hvr_len = 5;\n",
+    "lib/cookie/keys.c": C_SPDX + "const char *const hg_cookie_name = \"x\";\n",
+    "lib/hmac/hmac.c": C_SPDX + "const int hg_hmac_len = 32;\n",
+    "app/classify.c": C_SPDX + '#include "classify.h"\n\nint\nclassify(void)\n{\n\treturn 0;\n}\n',
+    "app/classify.h": ONCE + '#include "net/sum.h"\nint classify(void);\n',
+    "app/port.c": C_SPDX + "int port_log;\n",
+    "app/worker.c": C_SPDX + '#include <stdlib.h>\n\n#include "net/sum.h"\n\nint worker_run(void);'
+                             "\n\nint\nworker_run(void)\n{\n\treturn hg_net_sum(1);\n}\n",
+    "tool.py": "#!/usr/bin/python3\n" + SPDX + "print('a ticket was issued 2 times')\n",
+    "tool": "#!/bin/bash\n" + SPDX + "echo \"$1\"\n",
+}
+# Rule, file, what is put in place of what (at the end if of nothing), what must be reported.
+FAULTS = [
+    (check_spdx, "tool", SPDX, "# SPDX-License-Identifier: MIT\n", "tool:1:"),
+    (check_lib_includes, "lib/net/sum.c", "", "#include <rte_mbuf.h>\n", "lib/net/sum.c:9:"),
+    (check_lib_includes, "lib/net/sum.c", "", '#include <openssl/bio.h>\n', "lib/tls alone"),
+    (check_lib_includes, "lib/hmac/hmac.c", "", '#include "net/sum.h"\n', "hmac.c:3: lib/hmac"),
+    (check_lib_includes, "lib/base/bytes.h", "", '#include "net/sum.h"\n', "may not include"),
+    (check_lib_includes, "lib/net/sum.h", "", '#include "net/inner.h"\n', "which is none"),
+    (check_app_includes, "app/port.c", "", '#include "net/inner.h"\n', "app/port.c:3:"),
+    (check_app_includes, "app/port.c", "", '#include <openssl/ssl.h>\n', "lib/tls alone"),
+    (check_path_includes, "app/worker.c", "", '#include "tls/context.h"\n', "app/worker.c:13:"),
+    (check_path_includes, "lib/net/sum.h", "", "#include <rte_ip.h>\n", "lib/net/sum.h:5:"),
+    (check_built, "app/new.c", "", C_SPDX, "app/new.c:1:"),
+    (check_prefixes, "lib/net/sum.c", "", "const int sum_max = 9;\n", "lib/net/sum.c:9:"),
+    (check_prefixes, "app/port.c", "", "const int ports_max = 9;\n", "begin with port_"),
+    (check_state, "lib/net/sum.c", "return x;", "static int n;\n\n\treturn n += x;", "sum.c:7: n."),
+    (check_state, "app/port.c", "", "int port_count = 3;\n", "app/port.c:3: port_count"),
+    (check_state, "app/port.c", "", "_Thread_local int port_mine;\n", "port_mine"),
+    (check_path_calls, "app/worker.c", "hg_net_sum(1)", "malloc(1) != NULL", "worker.c:11: malloc"),
+    (check_path_calls, "lib/net/sum.c", "return x", "extern int puts(const char *);\n\n"
+     "\treturn puts(\"\") + x", "puts has no place"),
+    (check_format, "lib/net/sum.c", "\treturn", "  return", "lib/net/sum.c:6:"),
+    (check_file_length, "app/port.c", "", 600 * "\n", "app/port.c:601:"),
+    (check_function_length, "lib/net/sum.c", "\treturn", 70 * "\n" + "\treturn", "sum.c:6: hg_net"),
+    (check_pragma_once, "lib/net/inner.h", ONCE, C_SPDX + "/* #pragma once */\n", "inner.h:1:"),
+    (check_headers_alone, "lib/net/sum.h", '#include "base/bytes.h"\n', "", "lib/net/sum.h:3:"),
+    (check_headers_alone, "lib/net/sum.h", "base/bytes.h", "net/inner.h", "net/inner.h"),
+    (check_unfinished, "tool.py", "", "# FIX" + "ME: more\n", "tool.py:4:"),
+    (check_whitespace, "tool.py", "times')\n", "times') \n", "tool.py:3:"),
+    (check_whitespace, "tool", "\n", "\r\n", "tool:2:"),
+    (check_whitespace, "tool.py", "times')\n", "times')", "tool.py:3:"),
+    (check_python, "tool.py", "", "if 1:\n\tpass\n", "tool.py:5:"),
+    (check_python, "tool.py", "", "if\n", "tool.py:4:"),
+    (check_shell, "tool", "", "if true\n", "tool:"),
+    (check_shellcheck, "tool", '"$1"', "$1", "tool:3:"),
+    (check_organisation, "tool.py", "", "# as re" + "quested in is" + "sue #3\n", "tool.py:4:"),
+]
+
+
+def build_objects(root: Path) -> None:
+    """What Meson would leave, for the sources that SOUND names."""
+    database = []
+    for name in SOUND:
+        if name.endswith(".c"):
+            output = root / "build" / f"{name}.o"
+            output.parent.mkdir(parents=True, exist_ok=True)
+            run(*shlex.split(os.environ.get("CC", "cc")), "-O2", "-fPIE", "-I", str(root / "lib"),
+                "-c", str(root / name), "-o", str(output))
+            database.append({"directory": str(root / "build"), "file": f"../{name}",
+                             "output": f"{name}.o"})
+    (root / "build/compile_commands.json").write_text(json.dumps(database))
+    (root / "build/meson-private").mkdir(exist_ok=True)
+
+
+def self_test(tap: Tap) -> None:
+    symbol_rules = {check_built, check_prefixes, check_state, check_path_calls}
+    with tempfile.TemporaryDirectory() as top:
+        root = Path(top)
+        shutil.copy(Path(__file__).parents[2] / ".clang-format", root)
+        for name, text in SOUND.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        build_objects(root)
+        for title, rule in RULES.items():
+            problems, skip = apply(rule, Tree(root, root / "build"))
+            tap.result(f"sound: {title}", problems, skip)
+        tap.result("every rule has a fault", [f"{title} has none" for title, rule in RULES.items()
+                                              if rule not in {fault[0] for fault in FAULTS}])
+        for rule, name, old, new, wanted in FAULTS:
+            sound = SOUND.get(name, "")
+            broken = sound.replace(old, new) if old else sound + new
+            (root / name).write_text(broken)
+            if rule in symbol_rules:
+                build_objects(root)
+            problems, skip = apply(rule, Tree(root, root / "build"))
+            found = skip or any(wanted in problem for problem in problems)
+            tap.result(f"fault: {rule.__name__} wants {wanted}",
+                       [] if found else [f"found: {problems}"], skip)
+            (root / name).write_text(sound)
+            if name not in SOUND:
+                (root / name).unlink()
+            if rule in symbol_rules:
+                build_objects(root)
+
+
+def main() -> int:
+    tap = Tap()
+    if sys.argv[1:] == ["--self-test"]:
+        self_test(tap)
+    elif len(sys.argv) in (2, 3):
+        tree = Tree(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None)
+        for title, rule in RULES.items():
+            tap.result(title, *apply(rule, tree))
+    else:
+        print(__doc__, file=sys.stderr)
+        return 2
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs what is needed, builds, and runs every test: first as it is shipped, then with
+# AddressSanitizer and UndefinedBehaviorSanitizer, then what is threaded with ThreadSanitizer.
+# Last line: N passed, N failed, N skipped. Exit code 0 if nothing failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcmocka-dev
+	openssl gnutls-bin libcoap3-bin ncat socat coturn
+	iproute2 ethtool iputils-ping procps python3 clang-format mandoc
+)
+[ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
+
+jobs=$(nproc)
+reports=()
+failed_builds=0
+
+# Configures and builds a build tree: its name, then options of meson setup.
+build() {
+	local tree=$1
+	shift
+	if [ -f "$tree/build.ninja" ]; then
+		meson configure "$tree" "$@"
+	else
+		meson setup "$tree" "$@"
+	fi && ninja -C "$tree" -j "$jobs"
+}
+
+# Runs the tests of a build tree: its name, then options of meson test.
+check() {
+	local tree=$1
+	shift
+	rm -f "$tree"/meson-logs/testlog.junit.xml
+	meson test -C "$tree" --no-rebuild --print-errorlogs "$@" || true
+	reports+=("$tree/meson-logs/testlog.junit.xml")
+}
+
+run() {
+	local tree=$1 options=$2
+	shift 2
+	echo "== $tree"
+	# shellcheck disable=SC2086
+	if build "$tree" $options >"$tree.log" 2>&1; then
+		check "$tree" "$@"
+	else
+		cat "$tree.log"
+		failed_builds=$((failed_builds + 1))
+	fi
+	rm -f "$tree.log"
+}
+
+run build '-Dwerror=true -Dtests=true'
+if [ -z "${HG_QUICK:-}" ]; then
+	export HG_SLOW=3
+	# EAL's and OpenSSL's global tables are never freed; leaks of ours are counted by pools and tables.
+	export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	run build-asan '-Dwerror=true -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined' \
+		--no-suite lint
+	export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp"
+	run build-tsan '-Dwerror=true -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread' \
+		--suite e2e
+fi
+exec /usr/bin/python3 tests/summary.py "$failed_builds" "${reports[@]}"
