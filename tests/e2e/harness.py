@@ -27,9 +27,9 @@ from typing import Callable, Iterator, Mapping, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-import packets  # noqa: E402
-from gateway import (BUILD, RUNTIME, SOURCE, Gateway, Process, check_config,  # noqa: E402
-                     hellogate, slow)
+import packets  # noqa: E402,F401: for the tests
+from gateway import (BUILD, RUNTIME, SOURCE, Gateway, Process, check_config,  # noqa: E402,F401
+                     hellogate, kill_all, slow)
 
 GW4, CL4 = '198.18.0.1', '198.18.0.2'
 GW6, CL6 = '2001:2::1', '2001:2::2'
@@ -58,8 +58,8 @@ def need(*tools: str) -> None:
 
 def run(names: Mapping[str, object]) -> None:
     """Runs the test_* functions of a file and ends the process: 0 if all went well."""
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGHUP, _terminate)
+    for sig in _SIGNALS:
+        signal.signal(sig, _terminate)
     tests = [(n, f) for n, f in names.items() if n.startswith('test_') and callable(f)]
     wanted = sys.argv[1:]
     if wanted:
@@ -95,8 +95,18 @@ def run(names: Mapping[str, object]) -> None:
 _failure_logs: list[str] = []
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 def _terminate(sig: int, _frame) -> None:
-    raise SystemExit(128 + sig)
+    """Cleans up within the half second that meson leaves before it sends SIGKILL."""
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    kill_all()
+    _delete_nets()
+    for directory in _directories:
+        shutil.rmtree(directory, ignore_errors=True)
+    os._exit(128 + sig)  # every other child dies with us
 
 
 def _unfit() -> str | None:
@@ -224,11 +234,15 @@ def _delete_nets() -> None:
 # ---------------------------------------------------------------------------------------------
 # Certificates
 
+_directories: list[pathlib.Path] = []
+
+
 class Pki:
     """A test CA and what it signed, made with the openssl tool in a directory of its own."""
 
     def __init__(self) -> None:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hellogate-pki-'))
+        _directories.append(self.directory)
         atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
         self._made: set[str] = set()
 

@@ -147,10 +147,14 @@ def test_verified_hello_replayed() -> None:
         flow = packets.Flow(CL4, 43001, GW4, PORT)
         hello = packets.Hello(random=b'\x22' * 32)
         datagram = hello.with_(cookie=jar.mint(flow, hello.bound(), int(time.time()))).datagram()
-        for _ in range(1000):
-            sock.send(datagram)
-        stats = g.wait_for(
-            lambda s: s['hello_new'] + s['hello_again'] + s['drop_ring_full'] == 1000)
+        stats, sent = g.stats(), 0
+        # The kernel's packet ring may lose some on the way: as many as it takes.
+        while stats['hello_new'] + stats['hello_again'] + stats['drop_ring_full'] < 1000:
+            assert sent < 20000, stats
+            for _ in range(50):
+                sock.send(datagram)
+            sent += 50
+            stats = g.stats()
         assert stats['hello_new'] == 1 and stats['hello_beside'] == 0, stats
         told = g.sessions()
         assert told['sessions'] == told['half_open'] == 1, told
@@ -228,7 +232,7 @@ def test_flood_of_spoofed_hellos() -> None:
         # No reply that is not in the books; a few may be lost between driver and wire.
         sent = told['tx'] - told['arp_replies'] - told['neighbour_adverts']
         assert 0.9 * sent <= replies['packets'] <= sent, (replies, told)
-        # A close_notify may be among what was lost, so some sessions may be left; no more than that.
+        # A close_notify may be among what was lost, so some sessions may be left; not more.
         assert g.sessions()['sessions'] <= 20 and g.sessions()['half_open'] == 0
         g.stop()
 

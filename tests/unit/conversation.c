@@ -90,6 +90,26 @@ give_psk(SSL *ssl, const char *hint, char *identity, unsigned int max_identity, 
 	return (unsigned int)talk->options->psk_len;
 }
 
+/* OpenSSL's macros take a constant string's const away, which strict compilers mind. */
+static void
+set_texts(SSL *ssl, const struct client_options *options)
+{
+	char text[256];
+
+	if (options->server_name != NULL) {
+		snprintf(text, sizeof(text), "%s", options->server_name);
+		assert_int_equal(SSL_set_tlsext_host_name(ssl, text), 1);
+	}
+	if (options->signatures != NULL) {
+		snprintf(text, sizeof(text), "%s", options->signatures);
+		assert_int_equal(SSL_set1_sigalgs_list(ssl, text), 1);
+	}
+	if (options->groups != NULL) {
+		snprintf(text, sizeof(text), "%s", options->groups);
+		assert_int_equal(SSL_set1_groups_list(ssl, text), 1);
+	}
+}
+
 static void
 set_options(struct conversation *talk)
 {
@@ -102,14 +122,9 @@ set_options(struct conversation *talk)
 	SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
 	SSL_set_mtu(ssl, talk->mtu);
 	SSL_set_security_level(ssl, 0); /* a client that offers DTLS 1.0 needs SHA-1 */
-	if (options->server_name != NULL)
-		assert_int_equal(SSL_set_tlsext_host_name(ssl, options->server_name), 1);
+	set_texts(ssl, options);
 	if (options->ciphers != NULL)
 		assert_int_equal(SSL_set_cipher_list(ssl, options->ciphers), 1);
-	if (options->signatures != NULL)
-		assert_int_equal(SSL_set1_sigalgs_list(ssl, options->signatures), 1);
-	if (options->groups != NULL)
-		assert_int_equal(SSL_set1_groups_list(ssl, options->groups), 1);
 	if (options->psk != NULL)
 		SSL_set_psk_client_callback(ssl, give_psk);
 	if (options->identity != NULL) {

@@ -169,7 +169,7 @@ test_no_binds_and_many(void **state)
 static void
 test_denied_ports(void **state)
 {
-	static const uint16_t high[] = { 64, 123, 1900, 11211, 65535 };
+	static const uint16_t high[] = { 65, 123, 1900, 11211, 65535 };
 	struct classified classified;
 	struct frame frame;
 

@@ -103,32 +103,27 @@ test_lifetime(void **state)
 			ages[i].verdict);
 }
 
-/* Whatever lifetime the key schedule takes: a cookie is good when just made, and not for ever. */
+/* The shortest and the longest lifetime: good for that long, and not for ever. */
 static void
 test_extreme_lifetimes(void **state)
 {
-	static const uint32_t lifetimes[] = { 0, (1u << 24) - 6, (1u << 24) - 5, 1u << 24,
-		UINT32_MAX - 5, UINT32_MAX - 4, UINT32_MAX };
-	struct hg_cookie_keys keys;
+	static const uint32_t lifetimes[] = { 0, 1, HG_COOKIE_LIFETIME_MAX - 1,
+		HG_COOKIE_LIFETIME_MAX };
 	struct cookie_asked asked;
 
 	(void)state;
 	cookie_hello(&asked, 4, 1, 0);
 	for (unsigned int i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++) {
 		uint64_t now = (uint64_t)UINT32_MAX << 2;
+		struct hg_cookie_keys keys =
+			cookie_keys(now, UINT32_MAX, lifetimes[i], HG_COOKIE_BIND_HELLO);
 
-		if (hg_cookie_keys_derive(&keys, cookie_secret, now, UINT32_MAX, lifetimes[i],
-			    HG_COOKIE_BIND_HELLO) != 0)
-			continue;
 		mint(&keys, now, &asked);
 		assert_int_equal(ask(&keys, now, &asked, NULL), HG_COOKIE_VALID);
 		assert_int_equal(ask(&keys, now + lifetimes[i], &asked, NULL), HG_COOKIE_VALID);
 		assert_int_equal(
 			ask(&keys, now + lifetimes[i] + 1, &asked, NULL), HG_COOKIE_EXPIRED);
 	}
-	assert_int_equal(hg_cookie_keys_derive(&keys, cookie_secret, COOKIE_NOW, COOKIE_ROTATION, 0,
-				 HG_COOKIE_BIND_HELLO),
-		0);
 }
 
 /* The 24 bits of the time wrap every 194 days: no cookie dies of it. */

@@ -108,6 +108,14 @@ test_dtls13_extensions_length(void **state)
 		datagram[at + 1] = (uint8_t)n;
 		assert_int_equal(parse(len), HG_PASS);
 	}
+	/* Bytes behind the extensions change nothing. */
+	datagram[at + 1] = sizeof(extensions);
+	for (size_t n = len; n < len + 5; n++) {
+		hello_cut(datagram, n);
+		datagram[HELLO_AT_MESSAGE_LEN + 1] = 0x10;
+		assert_int_equal(parse(n), HG_DROP_HELLO_DTLS13);
+	}
+	hello_cut(datagram, len);
 	/* Cut right behind: the first fragment of a longer hello. */
 	datagram[at] = 0x10;
 	assert_int_equal(parse(len), HG_DROP_HELLO_DTLS13);

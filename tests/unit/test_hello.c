@@ -430,6 +430,11 @@ test_offer_lengths(void **state)
 		else
 			assert_int_equal(parse(len), HG_DROP_HELLO_BODY);
 	}
+	/* A list of no compression methods as the last byte. */
+	hello_build(datagram, &hello_usual);
+	datagram[compression] = 0;
+	hello_cut(datagram, compression + 1);
+	assert_hello(compression + 1);
 	for (unsigned int n = 0; n < 256; n++) {
 		len = hello_build(datagram, &hello_usual);
 		datagram[compression] = (uint8_t)n;
@@ -451,6 +456,41 @@ test_client_versions(void **state)
 		parts.client_version = versions[i];
 		assert_hello(hello_build(datagram, &parts));
 	}
+}
+
+/* Later fragments of a ClientHello, told from all else that is no hello. */
+static void
+test_is_fragment(void **state)
+{
+	size_t len = hello_build(datagram, &hello_usual);
+
+	(void)state;
+	assert_false(hg_hello_is_fragment(datagram, len));
+	for (unsigned int bit = 0; bit < 24; bit++) {
+		hello_build(datagram, &hello_usual);
+		datagram[HELLO_AT_FRAG_OFFSET + bit / 8] = (uint8_t)(1 << bit % 8);
+		assert_no_hello(len);
+		assert_true(hg_hello_is_fragment(guard_place(&guard, datagram, len), len));
+	}
+	for (unsigned int type = 0; type < 256; type++) {
+		datagram[HELLO_AT_TYPE] = (uint8_t)type;
+		assert_int_equal(hg_hello_is_fragment(datagram, len), type == 1);
+	}
+	datagram[HELLO_AT_TYPE] = 1;
+	for (unsigned int type = 0; type < 256; type++) {
+		datagram[0] = (uint8_t)type;
+		assert_int_equal(hg_hello_is_fragment(datagram, len), type == 22);
+	}
+	datagram[0] = 22;
+	for (unsigned int epoch = 0; epoch < 0x10000; epoch++) {
+		datagram[3] = (uint8_t)(epoch >> 8);
+		datagram[4] = (uint8_t)epoch;
+		assert_int_equal(hg_hello_is_fragment(datagram, len), epoch == 0);
+	}
+	datagram[3] = datagram[4] = 0;
+	for (size_t n = 0; n <= len; n++)
+		assert_int_equal(
+			hg_hello_is_fragment(guard_place(&guard, datagram, n), n), n >= 25);
 }
 
 /* Hellos changed at random: pointers stay inside the record, nothing behind it is read. */
@@ -530,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_cookie_lengths),
 		cmocka_unit_test(test_offer_lengths),
 		cmocka_unit_test(test_client_versions),
+		cmocka_unit_test(test_is_fragment),
 		cmocka_unit_test(test_random_changes),
 	};
 

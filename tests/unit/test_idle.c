@@ -111,7 +111,7 @@ rested_us(uint32_t us)
 static void
 test_rest(void **state)
 {
-	static const uint32_t lengths[] = { 0, 1, 100, 20000, 999999, 1000000, 1000001 };
+	static const uint32_t lengths[] = { 0, 1, 100, 20000, 1000001 };
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)

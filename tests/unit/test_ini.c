@@ -282,6 +282,19 @@ test_lengths_of_lines(void **state)
 	}
 }
 
+/* A carriage return within a line ends it for nobody. */
+static void
+test_carriage_return_within(void **state)
+{
+	static const char *const begins[] = { "key = value ;\r", ";\r", "[second] ;\r" };
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		ini_free(load(padded(begins[i], 300, "\n[x]\n")));
+		assert_refused(padded(begins[i], 1000, "\n[x]\n"), 2, "longer than 320");
+	}
+}
+
 static void
 test_duplicates(void **state)
 {
@@ -343,6 +356,7 @@ main(void)
 		cmocka_unit_test(test_lengths_of_keys_and_values),
 		cmocka_unit_test(test_lengths_of_section_names),
 		cmocka_unit_test(test_lengths_of_lines),
+		cmocka_unit_test(test_carriage_return_within),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_unreadable),
 	};

@@ -161,8 +161,15 @@ test_refused(void **state)
 		hg_cookie_keys_derive(&keys, secret, NOW, 0, 1, HG_COOKIE_BIND_HELLO), -EINVAL);
 	assert_int_equal(
 		hg_cookie_keys_derive(&keys, secret, NOW, 59, 60, HG_COOKIE_BIND_HELLO), -EINVAL);
-	assert_int_equal(hg_cookie_keys_derive(&keys, secret, NOW, UINT32_MAX - 1, UINT32_MAX,
-				 HG_COOKIE_BIND_HELLO),
+	assert_int_equal(hg_cookie_keys_derive(&keys, secret, NOW, HG_COOKIE_LIFETIME_MAX - 1,
+				 HG_COOKIE_LIFETIME_MAX, HG_COOKIE_BIND_HELLO),
+		-EINVAL);
+	/* The 24 bits of a cookie's time could not tell it from a new one. */
+	assert_int_equal(hg_cookie_keys_derive(&keys, secret, NOW, UINT32_MAX,
+				 HG_COOKIE_LIFETIME_MAX + 1, HG_COOKIE_BIND_HELLO),
+		-EINVAL);
+	assert_int_equal(hg_cookie_keys_derive(
+				 &keys, secret, NOW, UINT32_MAX, UINT32_MAX, HG_COOKIE_BIND_HELLO),
 		-EINVAL);
 	assert_memory_equal(&keys, &before, sizeof(keys));
 	assert_int_equal(
@@ -170,6 +177,9 @@ test_refused(void **state)
 	assert_int_equal(keys.lifetime, 60);
 	assert_int_equal(hg_cookie_keys_derive(&keys, secret, NOW, 1, 0, HG_COOKIE_BIND_HELLO), 0);
 	assert_int_equal(keys.lifetime, 0);
+	assert_int_equal(hg_cookie_keys_derive(&keys, secret, NOW, HG_COOKIE_LIFETIME_MAX,
+				 HG_COOKIE_LIFETIME_MAX, HG_COOKIE_BIND_HELLO),
+		0);
 }
 
 int

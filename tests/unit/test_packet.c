@@ -271,6 +271,10 @@ test_ether_types(void **state)
 	struct frame frame;
 
 	(void)state;
+	build(&frame, 4);
+	frame_put16(frame.bytes + 12, 0x88cc);
+	frame.len = 14; /* nothing but a header, which says enough */
+	assert_int_equal(parse(&frame), HG_DROP_ETHER_TYPE);
 	for (unsigned int type = 0; type < 0x10000; type++) {
 		build(&frame, 4);
 		frame_put16(frame.bytes + 12, type);
@@ -462,6 +466,35 @@ test_ipv4_addresses(void **state)
 	}
 }
 
+/* ICMPv6 is let through from :: alone, and only to us. */
+static void
+test_icmpv6_sources(void **state)
+{
+	static const struct {
+		uint8_t source[16];
+		enum hg_verdict verdict;
+	} sources[] = {
+		{ { 0 }, HG_PASS },
+		{ { [15] = 1 }, HG_DROP_SOURCE },
+		{ { [15] = 2 }, HG_PASS },
+		{ { [10] = 0xff, 0xff, 192, 0, 2, 1 }, HG_DROP_SOURCE },
+		{ { 0xff, 0x02, [15] = 1 }, HG_DROP_SOURCE },
+		{ { 0x20, 1, 0, 2, [15] = 1 }, HG_DROP_SOURCE },
+	};
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		frame_icmp(&frame, 6, 0, 128, 0, "abcd", 4);
+		memcpy(frame.bytes + frame.l3 + 8, sources[i].source, 16);
+		frame_seal(&frame);
+		assert_int_equal(parse(&frame), sources[i].verdict);
+		frame.bytes[frame.l3 + 39] = 0x77; /* not ours */
+		frame_seal(&frame);
+		assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+	}
+}
+
 static void
 test_ipv6_addresses(void **state)
 {
@@ -522,6 +555,23 @@ test_solicited_node(void **state)
 	frame.bytes[frame.l3 + 39] ^= 1; /* the group of another host */
 	frame_seal(&frame);
 	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+	/* Every address has its group. */
+	frame_solicit(&frame, 0, frame_host_ipv6, NULL, 0);
+	memcpy(frame.bytes, group_mac, 6);
+	memcpy(frame.bytes + frame.l3 + 24, group, 16);
+	memset(frame.bytes + frame.l3 + 24 + 13, 0, 3);
+	frame.bytes[frame.l3 + 39] = 1;
+	frame_seal(&frame);
+	assert_int_equal(parse(&frame), HG_PASS);
+	/* Other groups with the same end: all nodes, and one that differs in its scope. */
+	frame.bytes[frame.l3 + 24 + 11] = 0;
+	frame.bytes[frame.l3 + 24 + 12] = 0;
+	frame_seal(&frame);
+	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+	memcpy(frame.bytes + frame.l3 + 24, group, 16);
+	frame.bytes[frame.l3 + 25] = 5;
+	frame_seal(&frame);
+	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
 	/* UDP to the group is nobody's. */
 	build(&frame, 6);
 	memcpy(frame.bytes, group_mac, 6);
@@ -566,6 +616,7 @@ main(void)
 		cmocka_unit_test(test_ip_protocols),
 		cmocka_unit_test(test_ipv4_addresses),
 		cmocka_unit_test(test_ipv6_addresses),
+		cmocka_unit_test(test_icmpv6_sources),
 		cmocka_unit_test(test_solicited_node),
 	};
 

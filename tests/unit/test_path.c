@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,11 +89,15 @@ test_long_names(void **state)
 }
 
 static void
-test_profiles_not_found(void **state)
+test_profiles(void **state)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], expected[PATH_MAX];
 
 	(void)state;
+	assert_non_null(getenv("HG_PROFILES"));
+	snprintf(expected, sizeof(expected), "%s/net_tap.ini", getenv("HG_PROFILES"));
+	assert_int_equal(path_find_profile(path, "net_tap"), 0);
+	assert_string_equal(path, expected);
 	assert_int_equal(path_find_profile(path, "no-such-driver"), -ENOENT);
 	assert_int_equal(path_find_profile(path, ""), -ENOENT);
 	/* Only names of profiles, no way to other files. */
@@ -123,7 +128,7 @@ main(void)
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_profiles_not_found),
+		cmocka_unit_test(test_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, open_scratch, close_scratch);

@@ -65,6 +65,7 @@ assert_defaults(const struct profile *profile)
 	assert_int_equal(profile->all_multicast, 0);
 	assert_int_equal(profile->promiscuous, 0);
 	assert_int_equal(profile->retains_buffers, 0);
+	assert_int_equal(profile->packed_buffers, 0);
 }
 
 static void
@@ -82,14 +83,15 @@ test_smallest(void **state)
 static void
 test_everything(void **state)
 {
-	struct profile profile = load(HEAD "description = a test\n"
-					   "[queues]\nmax = 64\nrx-descriptors = 8192\n"
-					   "tx-descriptors = 64\nburst = 1\n"
-					   "[offload]\nrx-checksum = trust\ntx-checksum = device\n"
-					   "[rss]\nhash = udp\nkey = symmetric\n"
-					   "[eal]\noptions = --vdev x -l 0\n"
-					   "[quirks]\nmulticast = all\npromiscuous = on\n"
-					   "retains-buffers = yes\nnote = some\n");
+	struct profile profile =
+		load(HEAD "description = a test\n"
+			  "[queues]\nmax = 64\nrx-descriptors = 8192\n"
+			  "tx-descriptors = 64\nburst = 1\n"
+			  "[offload]\nrx-checksum = trust\ntx-checksum = device\n"
+			  "[rss]\nhash = udp\nkey = symmetric\n"
+			  "[eal]\noptions = --vdev x -l 0\n"
+			  "[quirks]\nmulticast = all\npromiscuous = on\n"
+			  "retains-buffers = yes\npacked-buffers = yes\nnote = some\n");
 
 	(void)state;
 	assert_string_equal(profile.description, "a test");
@@ -106,6 +108,7 @@ test_everything(void **state)
 	assert_int_equal(profile.all_multicast, 1);
 	assert_int_equal(profile.promiscuous, 1);
 	assert_int_equal(profile.retains_buffers, 1);
+	assert_int_equal(profile.packed_buffers, 1);
 	assert_string_equal(profile.note, "some");
 	profile_free(&profile);
 }
@@ -167,6 +170,9 @@ test_refused(void **state)
 	assert_refused(HEAD "[queues]\nburst = 65\n", 5, "burst must be");
 	assert_refused(HEAD "[queues]\nrx-descriptors = 63\n", 5, "rx-descriptors must be");
 	assert_refused(HEAD "[queues]\n\ntx-descriptors = 8193\n", 6, "tx-descriptors must be");
+	assert_refused(HEAD "[queues]\ntx-descriptors = 63\n", 5, "tx-descriptors must be");
+	assert_refused(HEAD "[queues]\nrx-descriptors = 8193\n", 5, "rx-descriptors must be");
+	assert_refused("[quirk]\n" HEAD, 1, "unknown section [quirk]");
 	assert_refused(HEAD "[offload]\nrx-checksum = believe\n", 5, "rx-checksum must be one of");
 	assert_refused(HEAD "[rss]\nhash = tcp\n", 5, "hash must be one of");
 	assert_refused(HEAD "[rss]\nhash\n", 5, "neither");
@@ -178,6 +184,8 @@ static void
 test_our_profiles(void **state)
 {
 	const char *directory = getenv("HG_PROFILES");
+	struct error reason = { "" };
+	struct profile by_name;
 	char pattern[PATH_MAX];
 	glob_t files;
 
@@ -202,17 +210,43 @@ test_our_profiles(void **state)
 		profile_free(&profile);
 	}
 	globfree(&files);
+	/* An installed one by its bare name; a name that ends in .ini is a file's. */
+	assert_int_equal(profile_load(&by_name, "net_tap", "/", &reason), 0);
+	assert_string_equal(by_name.driver, "net_tap");
+	profile_free(&by_name);
+	assert_int_equal(profile_load(&by_name, "net_tap.ini", "/", &reason), -EINVAL);
+	scratch_text(&scratch, "x.ini", HEAD);
+	assert_int_equal(profile_load(&by_name, "x.ini", scratch.directory, &reason), 0);
+	profile_free(&by_name);
 }
 
 static void
 test_by_default(void **state)
 {
+	static const struct {
+		const char *device, *driver;
+	} known[] = {
+		{ "net_tap", "net_tap" },
+		{ "net_tap0", "net_tap" },
+		{ "net_tap19", "net_tap" },
+		{ "net_tap208,iface=tap9", "net_tap" },
+		{ "net_af_packet7,iface=eth0,mac=0:1", "net_af_packet" },
+	};
 	static const char *const devices[] = { "net_none0", "net_none0,iface=eth0", "net_none",
 		"0000:03:00.0", "03:00.0", "0000:03:00.0,arg=1", "", ",", "0", "12345",
 		"net_none/../../x0", "../../../etc/passwd0",
 		"net_0123456789012345678901234567890123456789012345678901234567890123456789x" };
 
 	(void)state;
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct error error = { "" };
+		struct profile profile;
+
+		if (profile_load_default(&profile, known[i].device, &error) != 0)
+			fail_msg("%s: %s", known[i].device, error.text);
+		assert_string_equal(profile.driver, known[i].driver);
+		profile_free(&profile);
+	}
 	for (unsigned int i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
 		struct error error = { "" };
 		struct profile profile;

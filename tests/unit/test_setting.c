@@ -171,6 +171,54 @@ test_text(void **state)
 	ini_free(ini);
 }
 
+static void
+test_split(void **state)
+{
+	char *item[3];
+	char none[] = "", one[] = " a b\t", three[] = "a,\t b , c", more[] = "1,2,3,4,5",
+	     empty[] = ", ,";
+
+	(void)state;
+	assert_int_equal(setting_split(none, item, 3), 1);
+	assert_string_equal(item[0], "");
+	assert_int_equal(setting_split(one, item, 3), 1);
+	assert_string_equal(item[0], "a b");
+	assert_int_equal(setting_split(three, item, 3), 3);
+	assert_string_equal(item[0], "a");
+	assert_string_equal(item[1], "b");
+	assert_string_equal(item[2], "c");
+	assert_int_equal(setting_split(empty, item, 3), 3);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_string_equal(item[i], "");
+	item[2] = three;
+	assert_int_equal(setting_split(more, item, 2), 5);
+	assert_string_equal(item[0], "1");
+	assert_string_equal(item[1], "2");
+	assert_ptr_equal(item[2], three);
+}
+
+static void
+test_parse_number(void **state)
+{
+	static const char *const bad[] = { "", " ", "-1", "+1", " 1", "1 ", "0x1", "1.0", "x", "11",
+		"4294967297", "18446744073709551617", "-18446744073709551615" };
+	uint32_t number = 77;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(setting_parse_number(bad[i], 10, &number), -EINVAL);
+	assert_int_equal(number, 77);
+	assert_int_equal(setting_parse_number("1234567890", UINT32_MAX, &number), 0);
+	assert_int_equal(number, 1234567890);
+	assert_int_equal(setting_parse_number("10", 10, &number), 0);
+	assert_int_equal(number, 10);
+	assert_int_equal(setting_parse_number("000", 10, &number), 0);
+	assert_int_equal(number, 0);
+	assert_int_equal(setting_parse_number("4294967295", UINT32_MAX, &number), 0);
+	assert_true(number == UINT32_MAX);
+	assert_int_equal(setting_parse_number("4294967296", UINT32_MAX, &number), -EINVAL);
+}
+
 static int
 open_scratch(void **state)
 {
@@ -197,6 +245,8 @@ main(void)
 		cmocka_unit_test(test_choices_refused),
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_parse_number),
 	};
 
 	return cmocka_run_group_tests(tests, open_scratch, close_scratch);
