@@ -84,9 +84,12 @@ scan_entry(char *text, struct lines *lines, unsigned int number)
 static const char *
 scan_line(char *line, struct lines *lines, unsigned int number)
 {
+	size_t len = strcspn(line, "\n");
 	char *text, *end;
 
-	if (strcspn(line, "\r\n") > LINE_MAX_LEN)
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (len > LINE_MAX_LEN)
 		return "is longer than 320 characters";
 	cut_comment(line);
 	text = strip(line);

@@ -115,13 +115,24 @@ set_verification(SSL_CTX *ssl, const char *client_ca, struct hg_tls_error *error
 	return 0;
 }
 
+/* OpenSSL's macro takes a list that it may not write to as if it could. */
+static bool
+set_groups(SSL_CTX *ssl, const char *groups)
+{
+	char *list = strdup(groups);
+	bool known = list != NULL && SSL_CTX_set1_groups_list(ssl, list) == 1;
+
+	free(list);
+	return known;
+}
+
 static int
 set_choices(SSL_CTX *ssl, const struct hg_tls_settings *settings, struct hg_tls_error *error)
 {
 	if (settings->ciphers != NULL && SSL_CTX_set_cipher_list(ssl, settings->ciphers) != 1)
 		return fail(error, "ciphers", "OpenSSL knows no usable cipher in %s",
 			settings->ciphers);
-	if (settings->groups != NULL && SSL_CTX_set1_groups_list(ssl, settings->groups) != 1)
+	if (settings->groups != NULL && !set_groups(ssl, settings->groups))
 		return fail(error, "groups", "OpenSSL does not know every group in %s",
 			settings->groups);
 	if (settings->psk_hint != NULL &&
