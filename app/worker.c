@@ -51,13 +51,14 @@ answer_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	bool device_sums = burst->port->device_sums;
 	struct rte_mbuf *mbuf = burst->hello[i];
 	uint8_t cookie[HG_COOKIE_LEN];
+	uint64_t sum;
 
 	hg_cookie_batch_mint(&worker->cookies, i, cookie);
-	hg_hvr_write(hg_net_payload(packet), cookie);
+	sum = hg_hvr_write(hg_net_payload(packet), cookie);
 	mbuf->ol_flags = 0;
 	if (device_sums)
 		request_sums(mbuf, packet->family, (size_t)(packet->l3 - packet->frame));
-	answer(burst, mbuf, hg_net_answer_udp(packet, HG_HVR_LEN, device_sums));
+	answer(burst, mbuf, hg_net_answer_udp(packet, HG_HVR_LEN, sum, device_sums));
 }
 
 static void

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "net/sum.h"
 
-#define TTL 64
+#define TTL 64u
 
 #define ICMP_ECHO_REPLY 0
 #define ICMP_ECHO_REQUEST 8
@@ -14,10 +14,23 @@
 #define ICMPV6_ECHO_REPLY 129
 #define ICMPV6_NEIGHBOUR_SOLICIT 135
 #define ICMPV6_NEIGHBOUR_ADVERT 136
+#define PROTO_UDP 17u
 #define PROTO_ICMPV6 58
 
 #define NEIGHBOUR_LEN 24u  /* RFC 4861 4.3: without options */
 #define LINK_OPTION_LEN 8u /* RFC 4861 4.6.1, for Ethernet */
+
+static inline void
+store32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void
+store64(uint8_t *p, uint64_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
 
 static void
 swap(uint8_t *a, uint8_t *b, size_t n)
@@ -69,19 +82,78 @@ store_sum(uint8_t *p, uint64_t sum)
 	memcpy(p, &folded, sizeof(folded));
 }
 
-size_t
-hg_net_answer_udp(const struct hg_net_packet *packet, uint16_t payload_len, bool device_sums)
+/* Swaps destination and source of an Ethernet header. */
+static inline void
+turn_ether(uint8_t *frame)
 {
-	uint16_t l4_len = (uint16_t)(HG_NET_UDP_LEN + payload_len);
-	size_t len = turn(packet, l4_len);
+	uint64_t first;
+	uint32_t last;
 
-	swap(packet->l4, packet->l4 + 2, 2);
-	hg_store_be16(packet->l4 + 4, l4_len);
+	memcpy(&first, frame, sizeof(first));
+	memcpy(&last, frame + 8, sizeof(last));
+	store64(frame, first >> 48 | (uint64_t)last << 16 | first << 48);
+	store32(frame + 8, (uint32_t)(first >> 16));
+}
+
+/* Writes the IPv4 header of an answer; returns the sum of its addresses. */
+static inline uint64_t
+answer_ipv4(uint8_t *ip, uint16_t l4_len, bool device_sums)
+{
+	uint16_t total = __builtin_bswap16((uint16_t)(HG_NET_IPV4_LEN + l4_len)), sum = 0;
+	uint64_t start = 0x45 | (uint64_t)total << 16 | (uint64_t)0x40 << 48; /* 0x40: DF */
+	uint32_t middle = TTL | PROTO_UDP << 8;
+	uint64_t addresses;
+
+	memcpy(&addresses, ip + 12, sizeof(addresses));
+	if (!device_sums)
+		sum = hg_net_sum_fold(hg_net_sum_word(start) + middle + hg_net_sum_word(addresses));
+	store64(ip, start);
+	store32(ip + 8, middle | (uint32_t)sum << 16);
+	store64(ip + 12, addresses >> 32 | addresses << 32);
+	return hg_net_sum_word(addresses);
+}
+
+static inline uint64_t
+answer_ipv6(uint8_t *ip, uint16_t l4_len)
+{
+	uint64_t address[4];
+
+	memcpy(address, ip + 8, sizeof(address));
+	store64(ip, 0x60 | (uint64_t)__builtin_bswap16(l4_len) << 32 | (uint64_t)PROTO_UDP << 48 |
+			    (uint64_t)TTL << 56);
+	memcpy(ip + 8, address + 2, 16);
+	memcpy(ip + 24, address, 16);
+	return hg_net_sum_word(address[0]) + hg_net_sum_word(address[1]) +
+	       hg_net_sum_word(address[2]) + hg_net_sum_word(address[3]);
+}
+
+/*
+ * All of this is on every answer's way. Sums are made of what is in registers: reading back what was
+ * written a moment ago in pieces of another size would wait for the writes (store forwarding).
+ */
+size_t
+hg_net_answer_udp(const struct hg_net_packet *packet, uint16_t payload_len, uint64_t payload_sum,
+	bool device_sums)
+{
+	uint16_t l4_len = (uint16_t)(HG_NET_UDP_LEN + payload_len), sum;
+	uint32_t length = __builtin_bswap16(l4_len), ports;
+	uint64_t pseudo;
+
+	turn_ether(packet->frame);
+	pseudo = length + (PROTO_UDP << 8);
+	pseudo += packet->family == 4 ? answer_ipv4(packet->l3, l4_len, device_sums)
+				      : answer_ipv6(packet->l3, l4_len);
+	memcpy(&ports, packet->l4, sizeof(ports));
+	ports = ports >> 16 | ports << 16;
 	if (device_sums)
-		hg_net_sum_prepare(packet->l3, packet->l4, packet->family, l4_len);
+		sum = (uint16_t)~hg_net_sum_fold(pseudo);
 	else
-		hg_net_sum_write(packet->l3, packet->l4, packet->family, l4_len);
-	return len;
+		sum = hg_net_sum_fold(pseudo + ports + length + payload_sum);
+	if (sum == 0)
+		sum = 0xffff; /* RFC 768: zero says that there is none */
+	store32(packet->l4, ports);
+	store32(packet->l4 + 4, length | (uint32_t)sum << 16);
+	return (size_t)(packet->l4 - packet->frame) + l4_len;
 }
 
 size_t
@@ -128,7 +200,7 @@ hg_net_answer_echo(const struct hg_net_packet *packet)
 	icmp[0] = packet->family == 4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
 	if (packet->family == 4) {
 		hg_store_be16(packet->l3 + 10, 0);
-		store_sum(packet->l3 + 10, hg_net_sum(packet->l3, HG_NET_IPV4_LEN, 0));
+		store_sum(packet->l3 + 10, hg_net_sum_ipv4(packet->l3));
 	} else {
 		sum = hg_net_sum_pseudo(packet->l3, 6, PROTO_ICMPV6, packet->l4_len);
 	}

@@ -12,13 +12,14 @@
 #include "net/packet.h"
 
 /*
- * Turns a UDP packet round; the payload_len bytes behind its UDP header are the answer's payload
- * and already final. Sets TTL 64, DF and no options (RFC 6864: an atomic datagram has no use for an
- * identification). With device_sums the checksum fields are left as a device that fills them in
- * wants them. Returns the length of the frame.
+ * Turns a UDP packet round; the payload_len bytes behind its UDP header are the answer's payload and
+ * already final. payload_sum is their one's complement sum in memory order (RFC 1071), folded or not:
+ * whoever wrote them has had them in registers. Sets TTL 64, DF and no options (RFC 6864: an atomic
+ * datagram has no use for an identification). With device_sums the checksum fields are left as a
+ * device that fills them in wants them. Returns the length of the frame.
  */
-size_t hg_net_answer_udp(
-	const struct hg_net_packet *packet, uint16_t payload_len, bool device_sums);
+size_t hg_net_answer_udp(const struct hg_net_packet *packet, uint16_t payload_len,
+	uint64_t payload_sum, bool device_sums);
 
 /*
  * ARP request for one of the host's addresses (RFC 826): becomes the reply. Returns the length of

@@ -159,8 +159,7 @@ parse_ipv4(size_t len, const struct hg_net_host *host, bool group_frame, unsigne
 		return HG_DROP_IPV4_HEADER;
 	if ((hg_load_be16(ip + 6) & 0x3fff) != 0) /* more fragments, or an offset */
 		return HG_DROP_IPV4_FRAGMENT;
-	if ((checked & HG_NET_IP_CHECKED) == 0 &&
-		hg_net_sum_fold(hg_net_sum(ip, HG_NET_IPV4_LEN, 0)) != 0)
+	if ((checked & HG_NET_IP_CHECKED) == 0 && hg_net_sum_fold(hg_net_sum_ipv4(ip)) != 0)
 		return HG_DROP_IPV4_CHECKSUM;
 	verdict = check_ipv4_addresses(ip, host);
 	if (verdict != HG_PASS)

@@ -4,11 +4,44 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "net/packet.h"
 
 /* One's complement sum of len bytes in memory order, not yet folded, added to sum. */
 uint64_t hg_net_sum(const uint8_t *p, size_t len, uint64_t sum);
+
+/* The same for 8 bytes in a register, or 4. */
+static inline uint64_t
+hg_net_sum_word(uint64_t word)
+{
+	return (word & UINT32_MAX) + (word >> 32);
+}
+
+static inline uint64_t
+hg_net_sum_load64(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return hg_net_sum_word(word);
+}
+
+static inline uint64_t
+hg_net_sum_load32(const uint8_t *p)
+{
+	uint32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* An IPv4 header without options. */
+static inline uint64_t
+hg_net_sum_ipv4(const uint8_t *ip)
+{
+	return hg_net_sum_load64(ip) + hg_net_sum_load64(ip + 8) + hg_net_sum_load32(ip + 16);
+}
 
 /* Folds to 16 bits and complements; the result is stored in memory order with memcpy(). */
 static inline uint16_t
@@ -22,7 +55,16 @@ hg_net_sum_fold(uint64_t sum)
 }
 
 /* Sum of the pseudo header (RFC 768, RFC 8200 8.1) of the addresses in the IP header at l3. */
-uint64_t hg_net_sum_pseudo(const uint8_t *l3, uint8_t family, uint8_t next_header, uint16_t l4_len);
+static inline uint64_t
+hg_net_sum_pseudo(const uint8_t *l3, uint8_t family, uint8_t next_header, uint16_t l4_len)
+{
+	uint64_t sum = __builtin_bswap16(l4_len) + ((uint64_t)next_header << 8);
+
+	if (family == 4)
+		return sum + hg_net_sum_load64(l3 + 12);
+	return sum + hg_net_sum_load64(l3 + 8) + hg_net_sum_load64(l3 + 16) +
+	       hg_net_sum_load64(l3 + 24) + hg_net_sum_load64(l3 + 32);
+}
 
 /* Writes the IPv4 header checksum and the UDP checksum of a packet whose other bytes are final. */
 void hg_net_sum_write(uint8_t *l3, uint8_t *udp, uint8_t family, uint16_t l4_len);

@@ -14,7 +14,8 @@ _Static_assert(HG_HVR_LEN <= HG_HELLO_MIN_LEN, "no answer is larger than what it
 
 /*
  * Turns the ClientHello at datagram, which hg_hello_parse() has passed, into the HelloVerifyRequest
- * that answers it: HG_HVR_LEN bytes. Epoch, record sequence number and message_seq stay as they
- * are: RFC 6347 4.2.1 wants the first two echoed, its erratum 5186 the third.
+ * that answers it: HG_HVR_LEN bytes. Epoch, record sequence number and message_seq stay as they are:
+ * RFC 6347 4.2.1 wants the first two echoed, its erratum 5186 the third. Returns the one's complement
+ * sum of the bytes in memory order (RFC 1071), not folded.
  */
-void hg_hvr_write(uint8_t *datagram, const uint8_t cookie[HG_HVR_COOKIE_LEN]);
+uint64_t hg_hvr_write(uint8_t *datagram, const uint8_t cookie[HG_HVR_COOKIE_LEN]);

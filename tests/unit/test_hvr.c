@@ -69,6 +69,7 @@ test_hvr(void **state)
 	};
 	struct hello_parts parts = hello_usual;
 	uint8_t before[HELLO_MAX / 64];
+	uint64_t sum, byte_sum = 0;
 	size_t len;
 
 	(void)state;
@@ -77,9 +78,14 @@ test_hvr(void **state)
 	len = hello_build(datagram, &parts);
 	datagram[2] = 0xfd; /* a record that says DTLS 1.2 gets an answer that says 1.0 */
 	memcpy(before, datagram, len);
-	hg_hvr_write(datagram, expected + 28);
+	sum = hg_hvr_write(datagram, expected + 28);
 	assert_memory_equal(datagram, expected, sizeof(expected));
 	assert_memory_equal(datagram + 48, before + 48, len - 48);
+
+	/* RFC 1071: sums are equal modulo 2^16 - 1, in whatever words they were made. */
+	for (unsigned int i = 0; i < sizeof(expected); i++)
+		byte_sum += (uint64_t)expected[i] << (i % 2 * 8);
+	assert_int_equal(sum % 0xffff, byte_sum % 0xffff);
 }
 
 /* The smallest hello, with the largest sequence number, in a buffer that is full. */
