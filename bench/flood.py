@@ -3,7 +3,7 @@
 """Sends ClientHellos from spoofed IPv4 addresses out of an interface, and counts the answers.
 
     flood.py --interface IF --target 198.18.0.1:5684 --mac 02:00:00:00:00:0a
-             [--sources 198.18.128.0/17] [--count N] [--json]
+             [--sources 198.18.128.0/17] [--count N] [--rate PER_SECOND] [--json]
 
 Only benchmark, documentation, private and loopback ranges are accepted (RFC 2544, 5737, 1918): the
 answers go to the addresses that were spoofed. Bounded by --count; needs CAP_NET_RAW.
@@ -96,6 +96,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument('--mac', required=True, help='MAC address of the target')
     parser.add_argument('--sources', default='198.18.128.0/17', type=ipaddress.IPv4Network)
     parser.add_argument('--count', default=100000, type=int)
+    parser.add_argument('--rate', default=0, type=int, help='hellos per second, 0: all it can')
     parser.add_argument('--templates', default=4096, type=int,
                         help='different packets, sent in turn')
     parser.add_argument('--seed', default=1, type=int)
@@ -135,6 +136,9 @@ def main() -> int:
         sent_bytes += len(data) - 42
         if sent % 16 == 0:
             answers.take()
+            ahead = start + sent / options.rate - time.monotonic() if options.rate else 0
+            if ahead > 0:
+                time.sleep(ahead)
     seconds = time.monotonic() - start
     # The last answers: until none has come for half a second.
     while select.select([sock], [], [], 0.5)[0]:
