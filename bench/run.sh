@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# run.sh NAME [options of that benchmark]: installs what is needed, builds, and runs one benchmark.
+# Without a name it lists them. The results go to bench/results/NAME.json.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libipsec-mb-dev
+	dpdk openssl iproute2 ethtool procps util-linux python3
+)
+tree=build-bench
+
+# What writes a result of its own name is a benchmark; the first line of its description says what
+# it measures.
+list() {
+	local file name
+	for file in bench/*.py; do
+		name=$(basename "$file" .py)
+		if grep -qF "result.write('$name'," "$file"; then
+			printf '%-12s%s\n' "$name" "$(sed -n 's/^"""//p' "$file" | head -n 1)"
+		fi
+	done
+}
+
+if [ $# = 0 ]; then
+	echo "usage: bench/run.sh NAME [options of that benchmark, or --help]"
+	list
+	exit 0
+fi
+name=$1
+shift
+if ! list | cut -d ' ' -f 1 | grep -qxF -e "$name"; then
+	echo "bench/run.sh: there is no benchmark '$name'; without a name it lists them" >&2
+	exit 2
+fi
+
+[ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! {
+	[ -f "$tree/build.ninja" ] || meson setup "$tree" -Dtests=false -Dbench=true
+	ninja -C "$tree" -j "$(nproc)"
+} >"$log" 2>&1; then
+	tail -n 40 "$log" >&2
+	exit 1
+fi
+HG_SOURCE=$PWD HG_BUILD=$PWD/$tree /usr/bin/python3 "bench/$name.py" "$@"
