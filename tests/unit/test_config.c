@@ -20,6 +20,7 @@ test_defaults(void **state)
 	struct config *config = config_load_sections(&(struct config_text){ NULL });
 	const struct config_gateway *gateway = &config->gateway;
 	static const uint8_t zeros[HG_COOKIE_SECRET_LEN];
+	static const uint16_t reflecting[5] = { 7, 13, 17, 19, 37 };
 
 	(void)state;
 	assert_null(gateway->cookie_secret);
@@ -33,7 +34,10 @@ test_defaults(void **state)
 	assert_null(gateway->hmac_kernel_name);
 	assert_int_equal(gateway->max_sessions, 65536);
 	assert_int_equal(gateway->half_open, 1024);
+	assert_int_equal(gateway->handshake_timeout, 15);
 	assert_int_equal(gateway->n_denied, 5);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(gateway->denied[i], reflecting[i]);
 	assert_int_equal(config->n_ports, 1);
 	assert_string_equal(config->port[0].name, "wan");
 	assert_false(config->port[0].has_mac);
@@ -324,6 +328,15 @@ test_secret_files(void **state)
 	}
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		scratch_text(&config_scratch, "s", bad[i]);
+		config_gateway_refused(text.gateway, 1, "must hold 64 hex digits");
+	}
+	/* However many line ends are between the digits and what does not belong there. */
+	for (unsigned int n = 0; n < 200; n++) {
+		char text_of_file[64 + 200 + 2] = HEX64;
+
+		memset(text_of_file + 64, '\n', n);
+		text_of_file[64 + n] = 'x';
+		scratch_text(&config_scratch, "s", text_of_file);
 		config_gateway_refused(text.gateway, 1, "must hold 64 hex digits");
 	}
 	scratch_write(&config_scratch, "s", zero, sizeof(zero) - 1);

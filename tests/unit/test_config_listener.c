@@ -59,6 +59,11 @@ test_binds_of_no_port(void **state)
 		5, "address that no port has");
 }
 
+/* Addresses that are alike in their first bytes, or in all but them. */
+#define MANY_PORT                                                                                \
+	"[port wan]\ndevice = net_null0\naddress = 198.18.0.1/24, 198.18.0.2/24, 2001:2::1/48, " \
+	"2001:2::2/48, ::5/64, ::6/64\n"
+
 static void
 test_binds_overlap(void **state)
 {
@@ -78,21 +83,24 @@ test_binds_overlap(void **state)
 		{ "[::]:5684", "[2001:2::1]:5684", true },
 		{ "[2001:2::1]:5684", "[::]:5684", true },
 		{ "0.0.0.0:5684", "198.18.0.1:5685", false },
+		{ "198.18.0.1:5684", "198.18.0.2:5684", false },
+		{ "[2001:2::1]:5684", "[2001:2::2]:5684", false },
+		{ "[::5]:5684", "[2001:2::1]:5684", false },
+		{ "[::5]:5684", "[::6]:5684", false },
 	};
 	char text[512];
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(text, sizeof(text),
-			"[port wan]\n" CONFIG_PORT "[listener a]\nbind = %s\n" TLS
-			"[listener b]\n" TLS "bind = %s\n",
+			MANY_PORT "[listener a]\nbind = %s\n" TLS "[listener b]\n" TLS
+				  "bind = %s\n",
 			cases[i].first, cases[i].second);
 		if (cases[i].overlap)
 			config_refused(text, 13, "number 1 of bind is taken by listener a");
 		else
 			config_free(config_load_text(text));
-		snprintf(text, sizeof(text),
-			"[port wan]\n" CONFIG_PORT "[listener a]\nbind = %s, %s\n" TLS,
+		snprintf(text, sizeof(text), MANY_PORT "[listener a]\nbind = %s, %s\n" TLS,
 			cases[i].first, cases[i].second);
 		if (cases[i].overlap)
 			config_refused(text, 5, "number 2 of bind is taken by listener a");
@@ -156,18 +164,39 @@ test_tls_refused(void **state)
 	config_listener_refused(CONFIG_LISTENER "groups = P-257\n", 5, "P-257");
 }
 
+/* Copies a file under a name so short that many of them fit into 255 characters. */
+static void
+copy(const char *from, const char *to)
+{
+	char text[4096];
+	size_t len;
+	FILE *file = fopen(scratch_path(&config_scratch, from), "re");
+
+	assert_non_null(file);
+	len = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	assert_in_range(len, 1, sizeof(text) - 1);
+	scratch_write(&config_scratch, to, text, len);
+}
+
 static void
 test_pairs_of_one_listener(void **state)
 {
-	char lines[1024], list[64] = "x";
+	char lines[1024], certificates[64] = "c", keys[64] = "k";
 
 	(void)state;
+	copy("server.pem", "c");
+	copy("server.key", "k");
 	for (unsigned int n = 2; n <= 17; n++) {
-		strcat(list, ",x");
+		strcat(certificates, ",c");
+		strcat(keys, ",k");
 		snprintf(lines, sizeof(lines),
-			BIND "upstream = echo\ncertificate = %s\nprivate-key = %s\n", list, list);
-		if (n <= 16) /* reaches the first file */
-			config_listener_refused(lines, 3, "cannot read a certificate from x");
+			BIND "upstream = echo\ncertificate = %s\nprivate-key = %s\n"
+			     "client-ca = c\npsk-file = psk.txt\n",
+			certificates, keys);
+		if (n <= 16)
+			config_free(
+				config_load_sections(&(struct config_text){ .listener = lines }));
 		else
 			config_listener_refused(lines, 4, "at most 16");
 	}
