@@ -19,27 +19,6 @@
 #define ROR(x, n) XOR(SHR(x, n), _mm256_slli_epi32(x, 32 - (n)))
 #define XOR3(x, y, z) XOR(XOR(x, y), z)
 
-/*
- * Nothing below loops over the elements of a local array: where an index is no constant, the
- * compiler keeps the vectors in memory.
- */
-#define TIMES4(DO)     \
-	do {           \
-		DO(0); \
-		DO(1); \
-		DO(2); \
-		DO(3); \
-	} while (0)
-
-#define TIMES8(DO)          \
-	do {                \
-		TIMES4(DO); \
-		DO(4);      \
-		DO(5);      \
-		DO(6);      \
-		DO(7);      \
-	} while (0)
-
 INLINE __m256i
 swap_bytes(__m256i words)
 {

@@ -30,27 +30,6 @@ swap_bytes(__m512i words)
 	return _mm512_shuffle_epi8(words, _mm512_broadcast_i32x4(swap));
 }
 
-/*
- * Nothing below loops over the elements of a local array: where an index is no constant, the
- * compiler keeps the vectors in memory.
- */
-#define TIMES4(DO)     \
-	do {           \
-		DO(0); \
-		DO(1); \
-		DO(2); \
-		DO(3); \
-	} while (0)
-
-#define TIMES8(DO)          \
-	do {                \
-		TIMES4(DO); \
-		DO(4);      \
-		DO(5);      \
-		DO(6);      \
-		DO(7);      \
-	} while (0)
-
 /* In each 128-bit quarter, word i of r[j] changes places with word j of r[i]. */
 INLINE void
 transpose_quarters(__m512i r[4])

@@ -15,6 +15,27 @@
 #define HG_WIDE_LANES 32u /* of the widest kernel */
 
 /*
+ * No kernel loops over the elements of a local array: where an index is no constant, the
+ * compiler keeps the vectors in memory.
+ */
+#define TIMES4(DO)     \
+	do {           \
+		DO(0); \
+		DO(1); \
+		DO(2); \
+		DO(3); \
+	} while (0)
+
+#define TIMES8(DO)          \
+	do {                \
+		TIMES4(DO); \
+		DO(4);      \
+		DO(5);      \
+		DO(6);      \
+		DO(7);      \
+	} while (0)
+
+/*
  * A group under way, longest message first; a lane without a message of its own reads lane 0's. The
  * first two hold secrets: chaining values and message schedules, ordered as the instruction set wants
  * them.
