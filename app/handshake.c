@@ -434,6 +434,7 @@ handshake_run(void *arg)
 	unsigned int reader = gateway->n_workers + core->index;
 	uint32_t rest = 0;
 
+	idle_begin();
 	rte_rcu_qsbr_thread_online(gateway->qsbr, reader);
 	while (atomic_load_explicit(&gateway->stage, memory_order_acquire) < STAGE_DRAIN) {
 		unsigned int n = take_packets(core);

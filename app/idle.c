@@ -14,7 +14,12 @@ void
 idle_init(struct idle *idle, bool busy, uint32_t longest_us)
 {
 	*idle = (struct idle){ .busy = busy, .longest_us = longest_us };
-	/* The kernel rounds sleeps up by 50 us unless told not to. */
+}
+
+void
+idle_begin(void)
+{
+	/* The kernel lets sleeps last up to 50 us longer unless a thread says otherwise. */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 }
 

@@ -16,6 +16,9 @@ struct idle {
 
 void idle_init(struct idle *idle, bool busy, uint32_t longest_us);
 
+/* To be called once by the lcore itself, before its first round: its rests are meant as they are. */
+void idle_begin(void);
+
 /* To be told after every round; returns for how many microseconds to rest, 0 for not at all. */
 uint32_t idle_step(struct idle *idle, bool worked);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "session.h"
 
+#include <rte_jhash.h>
 #include <rte_random.h>
 
 #include <errno.h>
@@ -8,11 +9,15 @@
 struct rte_hash *
 session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr)
 {
-	/* The seed is ours: nobody outside can aim at one bucket. */
+	/*
+	 * Seeded, so that nobody outside can aim at one bucket; and not rte_hash's default, CRC32C,
+	 * of which two keys that collide under one seed collide under all.
+	 */
 	struct rte_hash_parameters parameters = {
 		.name = "sessions",
 		.entries = max,
 		.key_len = sizeof(struct session_key),
+		.hash_func = rte_jhash,
 		.hash_func_init_val = (uint32_t)rte_rand(),
 		.socket_id = SOCKET_ID_ANY,
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |

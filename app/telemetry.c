@@ -75,8 +75,10 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_u64(data, "sessions", stats_get(&sum.sessions));
 	rte_tel_data_add_dict_u64(data, "half_open", stats_get(&sum.half_open));
-	rte_tel_data_add_dict_u64(
-		data, "established", stats_get(&sum.sessions) - stats_get(&sum.half_open));
+	/* The two are not read at one moment. */
+	rte_tel_data_add_dict_u64(data, "established",
+		stats_get(&sum.sessions) -
+			RTE_MIN(stats_get(&sum.half_open), stats_get(&sum.sessions)));
 	rte_tel_data_add_dict_u64(data, "max", gateway->config->gateway.max_sessions);
 	for (unsigned int i = 0; i < gateway->n_cores; i++) {
 		char name[32];

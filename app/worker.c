@@ -398,6 +398,7 @@ worker_run(void *arg)
 	struct gateway *gateway = worker->gateway;
 	enum stage stage;
 
+	idle_begin();
 	rte_rcu_qsbr_thread_online(gateway->qsbr, worker->index);
 	do {
 		const struct hg_cookie_keys *keys;

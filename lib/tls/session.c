@@ -149,8 +149,9 @@ hg_tls_session_read(struct hg_tls_session *session, uint8_t *buffer, size_t size
 	if (session->state != HG_TLS_ESTABLISHED)
 		return 0;
 	ERR_clear_error();
-	if (SSL_read_ex(session->ssl, buffer, size, &n) == 1)
-		return n;
+	while (SSL_read_ex(session->ssl, buffer, size, &n) == 1)
+		if (n != 0) /* an empty record is legal, and no end */
+			return n;
 	error = SSL_get_error(session->ssl, 0);
 	if (error == SSL_ERROR_ZERO_RETURN)
 		session->state = HG_TLS_CLOSED;

@@ -44,7 +44,7 @@ PATH = re.compile(r"app/(worker|classify|recent)\.c|lib/(net|wire|cookie|hmac)/.
 PATH_CALLS = {
     "app/worker.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
-                    r"__assert_fail|__rte_\w*trace_\w+|idle_(rest|step)",
+                    r"__assert_fail|__rte_\w*trace_\w+|idle_(begin|rest|step)",
     # Once, at start: finds out which kernel runs here, and fastest.
     "lib/hmac/hmac.c": "clock_gettime|strcmp",
 }

@@ -226,8 +226,10 @@ take(struct conversation *talk)
 	size_t n;
 
 	while ((n = hg_tls_session_read(talk->server, talk->received + talk->received_len,
-			sizeof(talk->received) - talk->received_len)) != 0)
+			sizeof(talk->received) - talk->received_len)) != 0) {
+		assert_true(n <= sizeof(talk->received) - talk->received_len);
 		talk->received_len += n;
+	}
 }
 
 enum hg_tls_state
@@ -281,11 +283,11 @@ void
 conversation_run(struct conversation *talk)
 {
 	uint8_t datagram[WIRE_DATAGRAM_MAX];
+	unsigned int rounds = 0, before;
 	size_t len;
 
 	while (talk->to_server.n != 0 || talk->to_client.n != 0) {
-		unsigned int before = talk->to_client.n;
-
+		assert_true(rounds++ < 100); /* or they talk for ever */
 		while ((len = wire_pop(&talk->to_server, datagram)) != 0)
 			conversation_feed(talk, datagram, len);
 		before = talk->to_client.n;

@@ -6,8 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +20,40 @@ static struct scratch scratch;
 static struct identity authority, ec, rsa, client;
 static struct hg_tls_context *context;
 static const struct client_options plain;
+static size_t live_bytes; /* that OpenSSL has */
+
+static void *
+count_malloc(size_t size, const char *file, int line)
+{
+	void *p = malloc(size);
+
+	(void)file;
+	(void)line;
+	live_bytes += malloc_usable_size(p);
+	return p;
+}
+
+static void
+count_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	live_bytes -= malloc_usable_size(p);
+	free(p);
+}
+
+static void *
+count_realloc(void *p, size_t size, const char *file, int line)
+{
+	size_t before = malloc_usable_size(p);
+	void *grown = realloc(p, size);
+
+	(void)file;
+	(void)line;
+	if (grown != NULL || size == 0)
+		live_bytes += malloc_usable_size(grown) - before;
+	return grown;
+}
 
 /* RFC 6347 4.2.1: the ServerHello has the record sequence number of the hello that it answers. */
 static void
@@ -206,8 +243,10 @@ test_lost_last_flight(void **state)
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
 	talk->to_client.n = 0;
 	assert_int_equal(DTLSv1_get_timeout(talk->client, &left), 1);
-	while (DTLSv1_get_timeout(talk->client, &left) == 1 && (left.tv_sec | left.tv_usec) != 0)
+	while (DTLSv1_get_timeout(talk->client, &left) == 1 && (left.tv_sec | left.tv_usec) != 0) {
+		assert_in_range(left.tv_sec, 0, 1);
 		nanosleep(&rest, NULL);
+	}
 	assert_int_equal(DTLSv1_handle_timeout(talk->client), 1);
 	conversation_run(talk);
 	assert_true(SSL_is_init_finished(talk->client));
@@ -246,6 +285,104 @@ test_data_behind_finished(void **state)
 	assert_memory_equal(talk->received, "firstsecond", 11);
 	conversation_free(talk);
 	SSL_SESSION_free(options.session);
+}
+
+/* Takes the client's datagrams apart: each record becomes a datagram. Returns how many there are. */
+static unsigned int
+split_records(struct conversation *talk, struct wire *records)
+{
+	uint8_t datagram[WIRE_DATAGRAM_MAX];
+	size_t len;
+
+	records->n = 0;
+	while ((len = wire_pop(&talk->to_server, datagram)) != 0)
+		for (size_t at = 0; at + 13 <= len;) {
+			size_t n = 13 + ((size_t)datagram[at + 11] << 8 | datagram[at + 12]);
+
+			assert_true(at + n <= len);
+			wire_push(records, datagram + at, n);
+			at += n;
+		}
+	return records->n;
+}
+
+/* RFC 6347 4.1: the client's Finished overtakes its ChangeCipherSpec. */
+static void
+test_finished_overtakes(void **state)
+{
+	struct conversation *talk = conversation_new(&plain);
+	struct wire *records = calloc(1, sizeof(*records));
+	unsigned int n;
+
+	(void)state;
+	assert_non_null(records);
+	conversation_get_cookie(talk);
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	conversation_client(talk);
+	n = split_records(talk, records);
+	assert_in_range(n, 3, 8);
+	assert_int_equal(records->datagram[n - 2].bytes[0], 20);
+	for (unsigned int i = 0; i < n - 2; i++)
+		wire_push(&talk->to_server, records->datagram[i].bytes, records->datagram[i].len);
+	wire_push(&talk->to_server, records->datagram[n - 1].bytes, records->datagram[n - 1].len);
+	wire_push(&talk->to_server, records->datagram[n - 2].bytes, records->datagram[n - 2].len);
+	conversation_run(talk);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	conversation_echo(talk, 100);
+	conversation_free(talk);
+	free(records);
+}
+
+/* What OpenSSL keeps of unauthenticated records is bounded, and none of it ends the handshake. */
+static void
+test_early_records(void **state)
+{
+	struct conversation *talk = conversation_new(&plain);
+	uint8_t record[13 + 64] = { 22, 0xfe, 0xfd, 0, 1, [12] = 64 };
+	size_t before;
+
+	(void)state;
+	conversation_get_cookie(talk);
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	before = live_bytes;
+	for (unsigned int i = 0; i < 5000; i++) {
+		record[0] = (uint8_t)(20 + i % 4);
+		record[9] = (uint8_t)(i >> 8);
+		record[10] = (uint8_t)i;
+		assert_int_equal(conversation_feed(talk, record, sizeof(record)), HG_TLS_HANDSHAKE);
+	}
+	assert_in_range(live_bytes - before, 0, 256 * 1024);
+	conversation_run(talk);
+	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
+	conversation_echo(talk, 100);
+	conversation_free(talk);
+}
+
+/* The same for handshake messages of the future, whole and in pieces. */
+static void
+test_future_messages(void **state)
+{
+	struct conversation *talk = conversation_new(&plain);
+	uint8_t record[13 + 12 + 200] = { 22, 0xfe, 0xfd, [12] = 12 + 200, 16 };
+	size_t before;
+
+	(void)state;
+	conversation_get_cookie(talk);
+	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
+	before = live_bytes;
+	for (unsigned int i = 0; i < 5000; i++) {
+		record[9] = (uint8_t)((i + 100) >> 8);
+		record[10] = (uint8_t)(i + 100);
+		record[15] =
+			i % 2 == 0 ? 0 : 0x3e; /* 200 bytes, or 16072 of which these are some */
+		record[16] = 200;
+		record[17] = (uint8_t)((i + 3) >> 8); /* message_seq; the next one is 2 */
+		record[18] = (uint8_t)(i + 3);
+		record[24] = 200;
+		conversation_feed(talk, record, sizeof(record));
+	}
+	assert_in_range(live_bytes - before, 0, 512 * 1024);
+	conversation_free(talk);
 }
 
 static int
@@ -289,7 +426,13 @@ main(void)
 		cmocka_unit_test(test_lost_flight),
 		cmocka_unit_test(test_lost_last_flight),
 		cmocka_unit_test(test_data_behind_finished),
+		cmocka_unit_test(test_finished_overtakes),
+		cmocka_unit_test(test_early_records),
+		cmocka_unit_test(test_future_messages),
 	};
 
+	/* Before anything else of OpenSSL's. */
+	if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)
+		return 1;
 	return cmocka_run_group_tests(tests, make_context, free_context);
 }

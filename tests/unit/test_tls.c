@@ -311,6 +311,26 @@ test_client_certificate(void **state)
 	hg_tls_context_free(context);
 }
 
+/* OpenSSL wants to know whose sessions these are when it has verified a client. */
+static void
+test_resumption_with_client_certificate(void **state)
+{
+	const struct hg_tls_settings settings = {
+		.pairs = &ec_a.files,
+		.n_pairs = 1,
+		.client_ca = authority.files.certificate,
+		.tickets = true,
+	};
+	const struct client_options options = { .identity = &client };
+	struct hg_tls_context *context = make_context(&settings);
+	SSL_SESSION *session = first_session(context, &options);
+
+	(void)state;
+	assert_resumption(context, session, NULL, true);
+	SSL_SESSION_free(session);
+	hg_tls_context_free(context);
+}
+
 /* With a pair chosen by name, too, a client must show its certificate. */
 static void
 test_client_certificate_by_name(void **state)
@@ -453,7 +473,13 @@ static void
 test_dtls10_refused(void **state)
 {
 	const struct client_options options = { .max_version = DTLS1_VERSION };
-	struct hg_tls_context *context = context_of(&rsa_a);
+	/* Ciphers that would leave OpenSSL no reason of its own. */
+	const struct hg_tls_settings settings = {
+		.pairs = &rsa_a.files,
+		.n_pairs = 1,
+		.ciphers = "ALL:@SECLEVEL=0",
+	};
+	struct hg_tls_context *context = make_context(&settings);
 	struct conversation *talk = conversation_new(&options);
 
 	(void)state;
@@ -550,6 +576,7 @@ main(void)
 		cmocka_unit_test(test_psk),
 		cmocka_unit_test(test_psk_beside_certificate),
 		cmocka_unit_test(test_client_certificate),
+		cmocka_unit_test(test_resumption_with_client_certificate),
 		cmocka_unit_test(test_client_certificate_by_name),
 		cmocka_unit_test(test_server_names),
 		cmocka_unit_test(test_key_types),
