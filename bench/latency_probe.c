@@ -6,10 +6,12 @@
  * answer in a burst.
  *
  *     latency_probe EAL-OPTIONS -- --target ADDRESS:PORT --mac MAC --source ADDRESS
- *         [--search SECONDS] [--rates PPS,PPS,...] [--seconds SECONDS] [--repetitions N]
+ *         [--worker TID] [--search SECONDS]
+ *         [--rates PPS,PPS,...] [--seconds SECONDS] [--repetitions N]
  *
- * --search finds the highest rate that is answered without loss: bisection with trials of so many
- * seconds, of which one in three must succeed, as other work on the same machine can spoil any.
+ * --search finds the highest rate that is answered without loss, by bisection with trials of so
+ * many seconds. Three losses speak against a rate; but one that other work on the machine is to
+ * blame for, as the probe or the worker did not have its CPU all the time, does not count.
  * Then every rate is measured, in turn, as often as --repetitions says; rates below 1 are parts of
  * the one that was found. One JSON object per result.
  */
@@ -24,8 +26,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "histogram.h"
+#include "task_clock.h"
 
 #define BURST 32u
 #define TEMPLATES 256u
@@ -34,8 +38,10 @@
 #define SEARCH_FROM 50000.0 /* per second */
 #define SEARCH_TO 20e6
 #define SEARCH_PRECISION 0.02
-#define SEARCH_TRIES 3u
-#define SENT_MIN 0.99 /* of what was due, or the ring was full: that is loss too */
+#define SEARCH_LOSSES 3u
+#define SEARCH_TRIES 20u /* of one rate, those that do not count included */
+#define SHARE_MIN 0.995  /* of a CPU, for a trial that counts */
+#define SENT_MIN 0.99    /* of what was due, or the ring was full: that is loss too */
 #define SETTLE_SECONDS 0.02
 #define RATES_MAX 16u
 
@@ -58,6 +64,7 @@ struct probe {
 	struct hello hello[TEMPLATES];
 	struct stamp *stamp;
 	uint32_t seq; /* of the next hello */
+	int worker;   /* task clock, or -1 */
 	double search;
 	double seconds;
 	unsigned int repetitions;
@@ -68,6 +75,7 @@ struct probe {
 	double due; /* hellos that the rate asks for */
 	uint64_t sent;
 	uint64_t answered;
+	double share; /* of a CPU, that the probe or the worker had, whichever had less */
 	struct histogram latency; /* in TSC cycles */
 };
 
@@ -162,18 +170,23 @@ take_answers(struct probe *probe)
 	rte_pktmbuf_free_bulk(mbuf, n);
 }
 
-/* Sends at a rate for so long, and waits a moment for the last answers. */
+static double
+clock_seconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Sends at a rate for so long. */
 static void
-run_trial(struct probe *probe, double rate, double seconds)
+send_at_rate(struct probe *probe, double rate, double seconds)
 {
 	double hz = (double)rte_get_tsc_hz(), skipped = 0;
-	uint64_t begun, now, end;
+	uint64_t begun = rte_rdtsc(), now = begun;
+	uint64_t end = begun + (uint64_t)(seconds * hz);
 
-	histogram_clear(&probe->latency);
-	memset(probe->stamp, 0, STAMPS * sizeof(*probe->stamp));
-	probe->sent = probe->answered = 0;
-	begun = now = rte_rdtsc();
-	end = begun + (uint64_t)(seconds * hz);
 	while (now < end) {
 		double late;
 
@@ -187,7 +200,28 @@ run_trial(struct probe *probe, double rate, double seconds)
 		now = rte_rdtsc();
 	}
 	probe->due += skipped;
-	end = now + (uint64_t)(SETTLE_SECONDS * hz);
+}
+
+/* Sends at a rate for so long, and waits a moment for the last answers. */
+static void
+run_trial(struct probe *probe, double rate, double seconds)
+{
+	double wall, own, worker;
+	uint64_t end;
+
+	histogram_clear(&probe->latency);
+	memset(probe->stamp, 0, STAMPS * sizeof(*probe->stamp));
+	probe->sent = probe->answered = 0;
+	wall = clock_seconds(CLOCK_MONOTONIC);
+	own = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+	worker = probe->worker >= 0 ? (double)task_clock_read(probe->worker) / 1e9 : 0;
+	send_at_rate(probe, rate, seconds);
+	if (probe->worker >= 0)
+		worker = (double)task_clock_read(probe->worker) / 1e9 - worker;
+	own = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - own;
+	wall = clock_seconds(CLOCK_MONOTONIC) - wall;
+	probe->share = (probe->worker >= 0 ? RTE_MIN(own, worker) : own) / wall;
+	end = rte_rdtsc() + (uint64_t)(SETTLE_SECONDS * (double)rte_get_tsc_hz());
 	while (probe->answered < probe->sent && rte_rdtsc() < end)
 		take_answers(probe);
 }
@@ -195,10 +229,13 @@ run_trial(struct probe *probe, double rate, double seconds)
 static bool
 is_lossless(struct probe *probe, double rate)
 {
-	for (unsigned int i = 0; i < SEARCH_TRIES; i++) {
+	unsigned int losses = 0;
+
+	for (unsigned int i = 0; i < SEARCH_TRIES && losses < SEARCH_LOSSES; i++) {
 		run_trial(probe, rate, probe->search);
 		if (probe->answered == probe->sent && (double)probe->sent >= SENT_MIN * probe->due)
 			return true;
+		losses += probe->share >= SHARE_MIN;
 	}
 	return false;
 }
@@ -225,13 +262,14 @@ report(struct probe *probe, double rate, double part)
 	double us = 1e6 / (double)rte_get_tsc_hz();
 
 	printf("{\"percent\": %.0f, \"offered_pps\": %.0f, \"sent\": %llu, \"lost\": %llu, "
-	       "\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.1f}\n",
+	       "\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.1f, "
+	       "\"cpu_share\": %.4f}\n",
 		part * 100, rate, (unsigned long long)probe->sent,
 		(unsigned long long)(probe->sent - probe->answered),
 		us * (double)histogram_quantile(&probe->latency, 0.5),
 		us * (double)histogram_quantile(&probe->latency, 0.99),
 		us * (double)histogram_quantile(&probe->latency, 0.999),
-		us * (double)probe->latency.max);
+		us * (double)probe->latency.max, probe->share);
 	fflush(stdout);
 }
 
@@ -273,8 +311,8 @@ static _Noreturn void
 usage(void)
 {
 	fputs("usage: latency_probe EAL-OPTIONS -- --target ADDRESS:PORT --mac MAC\n"
-	      "           --source ADDRESS [--search SECONDS] [--rates PPS,PPS,...]\n"
-	      "           [--seconds SECONDS] [--repetitions N]\n",
+	      "           --source ADDRESS [--worker TID] [--search SECONDS]\n"
+	      "           [--rates PPS,PPS,...] [--seconds SECONDS] [--repetitions N]\n",
 		stderr);
 	exit(2);
 }
@@ -295,6 +333,7 @@ parse(struct probe *probe, int argc, char **argv)
 		{ "target", required_argument, NULL, 't' },
 		{ "mac", required_argument, NULL, 'm' },
 		{ "source", required_argument, NULL, 's' },
+		{ "worker", required_argument, NULL, 'k' },
 		{ "search", required_argument, NULL, 'c' },
 		{ "rates", required_argument, NULL, 'r' },
 		{ "seconds", required_argument, NULL, 'd' },
@@ -303,6 +342,7 @@ parse(struct probe *probe, int argc, char **argv)
 	};
 	int option, wrong = 0;
 
+	probe->worker = -1;
 	probe->seconds = 1;
 	probe->repetitions = 1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -311,6 +351,10 @@ parse(struct probe *probe, int argc, char **argv)
 		case 'm':
 		case 's':
 			wrong |= memif_link_set(&probe->link, option, optarg);
+			break;
+		case 'k':
+			probe->worker = task_clock_open((int)strtol(optarg, NULL, 10));
+			wrong |= probe->worker < 0;
 			break;
 		case 'c':
 			probe->search = strtod(optarg, NULL);
