@@ -72,5 +72,5 @@ int64_t hg_tls_session_timeout(struct hg_tls_session *session);
 /* Sends the last flight again. */
 enum hg_tls_state hg_tls_session_expire(struct hg_tls_session *session);
 
-/* Sends close_notify, if established. */
+/* Sends close_notify, if established, or in answer to the peer's. */
 void hg_tls_session_close(struct hg_tls_session *session);

@@ -260,12 +260,46 @@ test_renegotiation_refused(void **state)
 		unsigned int before = talk->sent;
 
 		conversation_feed(talk, datagram, len);
-		assert_in_range(talk->sent - before, 0, 1); /* no_renegotiation, no flight */
+		assert_in_range(talk->sent - before, 0, 1);
 	}
+	for (unsigned int i = 0; i < talk->to_client.n; i++) /* no_renegotiation, no flight */
+		assert_int_equal(talk->to_client.datagram[i].bytes[0], 21);
 	assert_int_equal(talk->received_len, 0);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
 	assert_int_equal(hg_tls_session_write(talk->server, (const uint8_t *)"on", 2), 0);
 	conversation_free(talk);
+}
+
+/* A fragment of 100 bytes that declares 100000 reserves no room for them (coturn#2003). */
+static void
+test_huge_message(void **state)
+{
+	const struct hg_tls_settings settings = {
+		.pairs = &identity.files,
+		.n_pairs = 1,
+		.client_ca = identity.files.certificate,
+	};
+	struct hg_tls_context *verifying = NULL;
+	struct hg_tls_error error;
+
+	(void)state;
+	assert_int_equal(hg_tls_context_new(&verifying, &settings, &error), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct conversation *talk = conversation_new(&plain);
+		uint8_t record[13 + 12 + 100] = { 22, 0xfe, 0xfd, [9] = 9, 0, 0, 112, 11 };
+
+		record[14] = i == 0 ? 0 : 0x01; /* 16000 or 100000 bytes of certificates */
+		record[15] = i == 0 ? 0x3e : 0x86;
+		record[16] = i == 0 ? 0x80 : 0xa0;
+		record[18] = 2; /* message_seq */
+		record[24] = 100;
+		conversation_get_cookie(talk);
+		conversation_enter(talk, verifying, 1200);
+		assert_int_equal(conversation_feed(talk, record, sizeof(record)),
+			i == 0 ? HG_TLS_HANDSHAKE : HG_TLS_FAILED);
+		conversation_free(talk);
+	}
+	hg_tls_context_free(verifying);
 }
 
 static void
@@ -475,6 +509,7 @@ main(void)
 		cmocka_unit_test(test_empty_datagram),
 		cmocka_unit_test(test_bad_finished),
 		cmocka_unit_test(test_renegotiation_refused),
+		cmocka_unit_test(test_huge_message),
 		cmocka_unit_test(test_several_records_in_one_datagram),
 		cmocka_unit_test(test_forged_before_genuine),
 		cmocka_unit_test(test_read_into_small_buffer),
