@@ -3,13 +3,14 @@
 """Every kind of port without a NIC, both address families, several queues; ARP, ND, ping, VLAN."""
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
 
-from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Net, Pki, RawPort, command, dtls_client,
-                     echo_line, gateway, in_netns, neighbour, packets, run, run_client, s_client,
-                     slow)
+from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, EchoServer, Net, Pki, RawPort, Skip,
+                     command, dtls_client, echo_line, gateway, in_netns, neighbour, packets, run,
+                     run_client, s_client, slow)
 
 PKI = Pki()
 
@@ -53,6 +54,26 @@ def test_af_xdp() -> None:
 
 def test_tap() -> None:
     both_families('tap')
+
+
+def test_memif_and_ring_come_up() -> None:
+    """Both ends of a memif link and a ring, each by its profile: links up, and all buffers back."""
+    if 'TSAN_OPTIONS' in os.environ:
+        raise Skip("ThreadSanitizer does not see the locks of EAL's interrupt thread, memif's own")
+    with Net() as net:
+        memif = f'socket={PKI.path("memif.sock")}'
+        wan = {'device': f'net_memif0,role=server,{memif}',
+               'profile': SOURCE / 'pmd-config' / 'net_memif.ini'}
+        others = {
+            'port far': {'device': f'net_memif1,role=client,{memif}', 'address': '198.19.0.1/24',
+                         'profile': SOURCE / 'pmd-config' / 'net_memif.ini'},
+            'port own': {'device': 'net_ring0', 'address': '198.19.1.1/24',
+                         'profile': SOURCE / 'pmd-config' / 'net_ring.ini'}}
+        with gateway(net, {'echo': certified()}, port=wan, sections=others) as g:
+            g.wait_for(lambda s: all(s[name]['link_up'] for name in ('wan', 'far', 'own')),
+                       command='/hellogate/ports')
+            code, _ = g.stop()
+            assert code == 0
 
 
 def test_largest_datagrams() -> None:
