@@ -302,3 +302,15 @@ gateway_destroy(struct gateway *gateway)
 	free(gateway->queue);
 	free(gateway->port);
 }
+
+void
+gateway_sum(const struct gateway *gateway, struct stats_worker *ret_worker,
+	struct stats_handshake *ret_handshake)
+{
+	memset(ret_worker, 0, sizeof(*ret_worker));
+	memset(ret_handshake, 0, sizeof(*ret_handshake));
+	for (unsigned int i = 0; i < gateway->n_workers; i++)
+		stats_sum_worker(ret_worker, &gateway->worker[i].stats);
+	for (unsigned int i = 0; i < gateway->n_cores; i++)
+		stats_sum_handshake(ret_handshake, &gateway->core[i].stats);
+}

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "gateway.h"
+#include "stats.h"
 
 /*
  * config, n_workers, n_cores and hmac are set; EAL runs. Probes the devices, creates pools, rings
@@ -18,3 +19,7 @@ int gateway_create(struct gateway *gateway, struct error *error);
  */
 unsigned int gateway_close_ports(struct gateway *gateway);
 void gateway_destroy(struct gateway *gateway);
+
+/* Adds up the counters of all workers, and of all handshake cores. */
+void gateway_sum(const struct gateway *gateway, struct stats_worker *ret_worker,
+	struct stats_handshake *ret_handshake);

@@ -52,13 +52,10 @@ print_counter(void *arg, const char *name, const char *help, uint64_t value)
 static void
 print_counters(const struct gateway *gateway)
 {
-	struct stats_handshake handshake = { 0 };
-	struct stats_worker worker = { 0 };
+	struct stats_handshake handshake;
+	struct stats_worker worker;
 
-	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		stats_sum_worker(&worker, &gateway->worker[i].stats);
-	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		stats_sum_handshake(&handshake, &gateway->core[i].stats);
+	gateway_sum(gateway, &worker, &handshake);
 	stats_each_worker(&worker, print_counter, stdout);
 	stats_each_handshake(&handshake, print_counter, stdout);
 	fflush(stdout);

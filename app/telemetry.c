@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "gateway_setup.h"
 #include "port.h"
 #include "worker.h"
 
@@ -26,23 +27,14 @@ add_counter(void *arg, const char *name, const char *help, uint64_t value)
 	rte_tel_data_add_dict_u64(arg, name, value);
 }
 
-static void
-sum_cores(const struct gateway *gateway, struct stats_handshake *sum)
-{
-	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		stats_sum_handshake(sum, &gateway->core[i].stats);
-}
-
 static int
 show_stats(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
 {
-	struct stats_handshake handshake = { 0 };
-	struct stats_worker worker = { 0 };
+	struct stats_handshake handshake;
+	struct stats_worker worker;
 
 	(void)params;
-	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		stats_sum_worker(&worker, &gateway->worker[i].stats);
-	sum_cores(gateway, &handshake);
+	gateway_sum(gateway, &worker, &handshake);
 	rte_tel_data_start_dict(data);
 	stats_each_worker(&worker, add_counter, data);
 	stats_each_handshake(&handshake, add_counter, data);
@@ -68,10 +60,11 @@ show_worker(const struct gateway *gateway, const char *params, struct rte_tel_da
 static int
 show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
 {
-	struct stats_handshake sum = { 0 };
+	struct stats_handshake sum;
+	struct stats_worker worker;
 
 	(void)params;
-	sum_cores(gateway, &sum);
+	gateway_sum(gateway, &worker, &sum);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_u64(data, "sessions", stats_get(&sum.sessions));
 	rte_tel_data_add_dict_u64(data, "half_open", stats_get(&sum.half_open));
