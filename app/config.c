@@ -19,7 +19,7 @@
 			offsetof(struct config_gateway, field)                       \
 	}
 
-static const char hmac_kernels[] = "auto|scalar|shani|avx2|avx512|avx512-shani";
+static const char hmac_kernels[] = "auto|scalar|shani|avx2|avx512|avx512-shani|armv8";
 
 static const struct setting gateway_table[] = {
 	GATEWAY("cookie-secret", CUSTOM, 0, 0, NULL, NULL, cookie_secret,

@@ -11,11 +11,13 @@
 /* A later one is at least as good for small bursts as its equals before it. */
 static const struct hg_hmac_kernel *const kernels[] = {
 	&hg_hmac_scalar,
-#ifdef __x86_64__
+#if defined(__x86_64__)
 	&hg_hmac_avx2,
 	&hg_hmac_shani,
 	&hg_hmac_avx512,
 	&hg_hmac_avx512_shani,
+#elif defined(__aarch64__)
+	&hg_hmac_armv8,
 #endif
 };
 

@@ -52,7 +52,7 @@ const struct hg_hmac_kernel *const *hg_hmac_kernels(size_t *ret_n);
 /*
  * The kernel of that name, or NULL if this build has none. It may be unusable here. Everywhere:
  * "scalar"; on x86-64 also "avx2", "shani", "avx512" and "avx512-shani", which gives what would leave
- * most AVX-512 lanes idle (a small burst, an odd long message) to SHA-NI.
+ * most AVX-512 lanes idle (a small burst, an odd long message) to SHA-NI; on AArch64 also "armv8".
  */
 const struct hg_hmac_kernel *hg_hmac_kernel_find(const char *name);
 

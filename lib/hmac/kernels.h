@@ -32,15 +32,16 @@ void hg_hmac_wipe_traces(void);
 
 extern const struct hg_hmac_kernel hg_hmac_scalar;
 
-#ifdef __x86_64__
+/* What the CPU at hand may lack. A build has those of its own architecture. */
 bool hg_hmac_cpu_shani(void);
 bool hg_hmac_cpu_avx2(void);
 bool hg_hmac_cpu_avx512(void);
+bool hg_hmac_cpu_armv8(void);
 
 extern const struct hg_hmac_kernel hg_hmac_shani;
 extern const struct hg_hmac_kernel hg_hmac_avx2;
 extern const struct hg_hmac_kernel hg_hmac_avx512;
 extern const struct hg_hmac_kernel hg_hmac_avx512_shani;
-#endif
+extern const struct hg_hmac_kernel hg_hmac_armv8;
 
 #pragma GCC visibility pop

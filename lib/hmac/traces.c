@@ -3,7 +3,7 @@
 
 #include "base/secret.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__)
 static inline void
 wipe_vectors(void)
 {
@@ -51,6 +51,25 @@ wipe_vectors(void)
 			 "pxor %%xmm15, %%xmm15" ::
 				 : "memory", XMM_ALL);
 }
+#elif defined(__aarch64__)
+static inline void
+wipe_vectors(void)
+{
+	/* With SVE these are the low ends of longer registers, whose rest a write zeroes as well. */
+	__asm__ volatile(".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, "
+			 "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"
+			 "movi v\\i\\().2d, #0\n\t"
+			 ".endr" ::
+				 : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8",
+			 "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",
+			 "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
+			 "v30", "v31");
+}
+#else
+static inline void
+wipe_vectors(void)
+{
+}
 #endif
 
 __attribute__((noinline)) void
@@ -59,7 +78,5 @@ hg_hmac_wipe_traces(void)
 	uint8_t below[HG_HMAC_STACK];
 
 	hg_secret_wipe(below, sizeof(below));
-#ifdef __x86_64__
 	wipe_vectors();
-#endif
 }

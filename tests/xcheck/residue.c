@@ -59,15 +59,22 @@ residue_unavailable(void)
 #endif
 }
 
-/* Saves the vector registers: x87, SSE, AVX and AVX-512 states, as far as there are any. */
+/* Saves the vector registers: on x86 all of x87, SSE, AVX and AVX-512 that there is. */
 static inline __attribute__((always_inline)) void
 save_registers(uint8_t registers[4096], bool xsave)
 {
-#ifdef __x86_64__
+#if defined(__x86_64__)
 	if (xsave)
 		__asm__ volatile("xsave64 (%0)" ::"r"(registers), "a"(0xe7), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" ::"r"(registers) : "memory");
+#elif defined(__aarch64__)
+	(void)xsave;
+	__asm__ volatile(".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, "
+			 "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"
+			 "str q\\i, [%0, #16 * \\i]\n\t"
+			 ".endr" ::"r"(registers)
+			 : "memory");
 #else
 	(void)registers;
 	(void)xsave;
