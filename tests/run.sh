@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Installs what is needed, builds, and runs every test: first as it is shipped, then with
-# AddressSanitizer and UndefinedBehaviorSanitizer, then what is threaded with ThreadSanitizer.
+# AddressSanitizer and UndefinedBehaviorSanitizer, then what is threaded with ThreadSanitizer, and last
+# for AArch64 under an emulator.
 # Last line: N passed, N failed, N skipped. Exit code 0 if nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +16,9 @@ packages=(
 
 jobs=$(nproc)
 reports=()
+skipped=()
 failed_builds=0
+machine=() # options of meson setup that meson configure does not take
 
 # Configures and builds a build tree: its name, then options of meson setup.
 build() {
@@ -24,7 +27,7 @@ build() {
 	if [ -f "$tree/build.ninja" ]; then
 		meson configure "$tree" "$@"
 	else
-		meson setup "$tree" "$@"
+		meson setup "$tree" "${machine[@]}" "$@"
 	fi && ninja -C "$tree" -j "$jobs"
 }
 
@@ -61,5 +64,13 @@ if [ -z "${HG_QUICK:-}" ]; then
 	export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp"
 	run build-tsan '-Dwerror=true -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread' \
 		--suite e2e
+	if why=$(.ci/arm64-sysroot build-aarch64); then
+		machine=(--cross-file build-aarch64/sysroot.ini --cross-file tests/aarch64.ini)
+		export HG_WRAP="qemu-aarch64 -L $PWD/build-aarch64/sysroot" HG_KERNEL=armv8
+		run build-aarch64 '-Dwerror=true -Dtests=true' \
+			--suite unit --suite xcheck --suite fixtures --timeout-multiplier 4
+	else
+		skipped=(--skipped "build-aarch64: $why")
+	fi
 fi
-exec /usr/bin/python3 tests/summary.py "$failed_builds" "${reports[@]}"
+exec /usr/bin/python3 tests/summary.py "${skipped[@]}" "$failed_builds" "${reports[@]}"

@@ -1,18 +1,26 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Adds up JUnit reports of meson test: summary.py FAILED_BUILDS REPORT...
+"""Adds up JUnit reports of meson test: summary.py [--skipped WHAT_AND_WHY]... FAILED_BUILDS REPORT...
 
-Prints each failed and each skipped test, and last of all how many of which there were.
+Prints each failed and each skipped test, and last of all how many of which there were. What could not
+be built here counts as one skipped test.
 """
+import argparse
 import pathlib
 import sys
 import xml.etree.ElementTree as xml
 
 
 def main() -> int:
-    failed = int(sys.argv[1])
-    passed = skipped = 0
-    for report in map(pathlib.Path, sys.argv[2:]):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--skipped', action='append', default=[])
+    parser.add_argument('failed_builds', type=int)
+    parser.add_argument('reports', type=pathlib.Path, nargs='*')
+    args = parser.parse_args()
+    failed, passed, skipped = args.failed_builds, 0, len(args.skipped)
+    for what_and_why in args.skipped:
+        print(f'skipped {what_and_why}')
+    for report in args.reports:
         if not report.exists():
             print(f'{report} is missing')
             failed += 1
