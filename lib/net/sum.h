@@ -9,7 +9,16 @@
 #include "net/packet.h"
 
 /* One's complement sum of len bytes in memory order, not yet folded, added to sum. */
+uint64_t hg_net_sum_portable(const uint8_t *p, size_t len, uint64_t sum);
+
+#ifdef __x86_64__
+uint64_t hg_net_sum_avx512(const uint8_t *p, size_t len, uint64_t sum);
+
+/* Of these, what this CPU is faster with; settled while the program is loaded. */
 uint64_t hg_net_sum(const uint8_t *p, size_t len, uint64_t sum);
+#else
+#define hg_net_sum hg_net_sum_portable
+#endif
 
 /* The same for 8 bytes in a register, or 4. */
 static inline uint64_t
@@ -43,15 +52,16 @@ hg_net_sum_ipv4(const uint8_t *ip)
 	return hg_net_sum_load64(ip) + hg_net_sum_load64(ip + 8) + hg_net_sum_load32(ip + 16);
 }
 
-/* Folds to 16 bits and complements; the result is stored in memory order with memcpy(). */
+/*
+ * Folds to 16 bits and complements; the result is stored in memory order with memcpy(). A word and
+ * the same with its halves exchanged add up to the folded sum, with its carry, in the upper half.
+ */
 static inline uint16_t
 hg_net_sum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+	return (uint16_t) ~((half + (half << 16 | half >> 16)) >> 16);
 }
 
 /* Sum of the pseudo header (RFC 768, RFC 8200 8.1) of the addresses in the IP header at l3. */

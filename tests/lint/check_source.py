@@ -428,7 +428,7 @@ def check_path_calls(tree: Tree) -> Problems:
     table = {source: symbols for source, symbols in tree.symbols().items()
              if PATH.fullmatch(source)}
     own = {symbol.name for symbols in table.values() for symbol in symbols
-           if symbol.kind in "TDRBV"}
+           if symbol.kind in "TDRBVi"}
     return [f"{place(tree, source, symbol.name)}: {symbol.name} has no place on the packet path"
             for source, symbols in table.items() for symbol in symbols
             if symbol.kind in "Uwv" and symbol.name not in own and
