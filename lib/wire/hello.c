@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "wire/hello.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 
 #define CLIENT_MIN_LEN 35u /* client_version, random, session_id length */
+
+/* The first eight bytes of a handshake record in epoch 0, whatever its minor version, as a little-endian word. */
+#define EPOCH_0 ((uint64_t)HG_VERSION_MAJOR << 8 | HG_CONTENT_HANDSHAKE)
+#define EPOCH_0_MASK UINT64_C(0x000000ffff00ffff)
 
 #define EXTENSION_SUPPORTED_VERSIONS 43
 #define SUITE_MAJOR_TLS13 0x13
@@ -112,6 +118,7 @@ parse_body(const uint8_t *body, size_t len, struct hg_hello *hello)
 	return HG_PASS;
 }
 
+/* For a record that is not, or not in epoch 0, of a handshake. */
 static enum hg_verdict
 check_record(const uint8_t *datagram, size_t len)
 {
@@ -139,33 +146,35 @@ enum hg_verdict
 hg_hello_parse(const uint8_t *datagram, size_t len, bool *ret_is_hello, struct hg_hello *hello)
 {
 	const uint8_t *handshake = datagram + HG_RECORD_LEN;
-	enum hg_verdict verdict = check_record(datagram, len);
-	uint32_t fragment_len;
-	uint16_t record_len, message_seq;
+	uint32_t record_len, fragment_len;
+	uint64_t start, fragment;
 
-	if (verdict != HG_PASS)
-		return verdict;
 	*ret_is_hello = false;
+	if (len < HG_RECORD_LEN)
+		return HG_DROP_RECORD_SHORT;
+	memcpy(&start, datagram, sizeof(start));
+	if ((start & EPOCH_0_MASK) != EPOCH_0)
+		return check_record(datagram, len);
 	record_len = hg_load_be16(datagram + HG_RECORD_LENGTH);
-	if (datagram[0] != HG_CONTENT_HANDSHAKE || hg_load_be16(datagram + HG_RECORD_EPOCH) != 0)
-		return HG_PASS;
+	if (record_len == 0 || record_len > len - HG_RECORD_LEN)
+		return HG_DROP_RECORD_LENGTH;
 	if (record_len < HG_HANDSHAKE_LEN)
 		return HG_DROP_HANDSHAKE_SHORT;
-	if (handshake[0] != HG_HANDSHAKE_CLIENT_HELLO ||
-		hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) != 0)
+	/* message_seq, fragment offset and fragment length, of 16, 24 and 24 bits */
+	fragment = hg_load_be64(handshake + HG_HANDSHAKE_SEQ);
+	if (handshake[0] != HG_HANDSHAKE_CLIENT_HELLO || (fragment >> 24 & 0xffffff) != 0)
 		return HG_PASS;
 
 	*ret_is_hello = true;
-	message_seq = hg_load_be16(handshake + HG_HANDSHAKE_SEQ);
-	if (message_seq > 1)
+	if (fragment >> 48 > 1)
 		return HG_DROP_HELLO_SEQ;
-	fragment_len = hg_load_be24(handshake + HG_HANDSHAKE_FRAG_LENGTH);
-	hello->message_len = hg_load_be24(handshake + HG_HANDSHAKE_LENGTH);
+	fragment_len = (uint32_t)fragment & 0xffffff;
+	hello->message_len = hg_load_be32(handshake) & 0xffffff;
 	if (fragment_len != record_len - HG_HANDSHAKE_LEN || fragment_len > hello->message_len)
 		return HG_DROP_HELLO_FRAGMENT;
-	hello->message_seq = (uint8_t)message_seq;
+	hello->message_seq = (uint8_t)(fragment >> 48);
 	hello->record_len = (uint16_t)(HG_RECORD_LEN + record_len);
-	hello->record_seq = hg_load_be48(datagram + HG_RECORD_SEQ);
+	hello->record_seq = hg_load_be64(datagram + HG_RECORD_EPOCH); /* the epoch is 0 */
 	return parse_body(handshake + HG_HANDSHAKE_LEN, fragment_len, hello);
 }
 
