@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cookie/batch.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/secret.h"
 
 #define FORMAT 1u
-#define HEADER_LEN 4u
-#define TAG_LEN (HG_COOKIE_LEN - HEADER_LEN)
+#define TAG_LEN (HG_COOKIE_LEN - HG_COOKIE_HEADER_LEN)
 #define EPOCH_MASK 31u
 #define TIME_MASK 0xffffffu
 #define UNDECIDED HG_COOKIE_VERDICTS /* until the tag is known */
@@ -39,76 +37,50 @@ find_key(const struct hg_cookie_keys *keys, uint8_t epoch)
 
 /* Judges all of a cookie but its tag. */
 static enum hg_cookie_verdict
-judge_header(const struct hg_cookie_batch *batch, const struct hg_cookie_hello *hello,
+judge_header(const struct hg_cookie_batch *batch, const uint8_t *cookie, uint8_t cookie_len,
 	const struct hg_hmac_key **ret_key)
 {
 	const struct hg_hmac_key *key;
 	uint32_t age;
 
-	if (hello->cookie_len == 0)
-		return HG_COOKIE_NONE;
-	if (hello->cookie_len != HG_COOKIE_LEN || hello->cookie[0] >> 5 != FORMAT)
+	if (cookie_len != HG_COOKIE_LEN || cookie[0] >> 5 != FORMAT)
 		return HG_COOKIE_MALFORMED;
-	key = find_key(batch->keys, hello->cookie[0] & EPOCH_MASK);
+	key = find_key(batch->keys, cookie[0] & EPOCH_MASK);
 	if (key == NULL)
 		return HG_COOKIE_UNKNOWN_EPOCH;
 	/*
 	 * Modulo 2^24 seconds, or 194 days: shifted by the skew, the future is far beyond the
 	 * lifetime.
 	 */
-	age = (batch->now - hg_load_be24(hello->cookie + 1) + HG_COOKIE_CLOCK_SKEW) & TIME_MASK;
+	age = (batch->now - hg_load_be24(cookie + 1) + HG_COOKIE_CLOCK_SKEW) & TIME_MASK;
 	if (age > batch->keys->lifetime + HG_COOKIE_CLOCK_SKEW)
 		return HG_COOKIE_EXPIRED;
 	*ret_key = key;
 	return UNDECIDED;
 }
 
-/* Appends one message to the arena; returns the job's number. */
-static uint8_t
-add_job(struct hg_cookie_batch *batch, const struct hg_hmac_key *key, const uint8_t *header,
-	const struct hg_cookie_hello *hello)
+void
+hg_cookie_batch_check(struct hg_cookie_batch *batch, unsigned int number, const uint8_t *cookie,
+	uint8_t cookie_len)
 {
+	const struct hg_hmac_job *mint = &batch->job[batch->hello[number].mint];
 	struct hg_hmac_job *job = &batch->job[batch->n_jobs];
-	uint8_t *message = batch->arena + batch->used, *p = message;
-	size_t tuple_len = hello->family == 4 ? 12 : 36;
+	uint8_t *message = batch->arena + batch->used;
+	size_t len = (size_t)mint->n_blocks * HG_SHA256_BLOCK;
+	const struct hg_hmac_key *key = NULL;
 
-	memcpy(p, header, HEADER_LEN);
-	p += HEADER_LEN;
-	*p++ = hello->family;
-	memcpy(p, hello->tuple, tuple_len);
-	p += tuple_len;
-	if (batch->keys->binding == HG_COOKIE_BIND_HELLO) {
-		memcpy(p, hello->client, hello->client_len);
-		p += hello->client_len;
-		memcpy(p, hello->offer, hello->offer_len);
-		p += hello->offer_len;
-	}
+	batch->hello[number].verdict = (uint8_t)judge_header(batch, cookie, cookie_len, &key);
+	if (key == NULL)
+		return;
+	/* What the fresh cookie is made of, padding and all, but for its first bytes. */
+	memcpy(message, mint->blocks, len);
+	memcpy(message, cookie, HG_COOKIE_HEADER_LEN);
+	memcpy(batch->hello[number].tag, cookie + HG_COOKIE_HEADER_LEN, TAG_LEN);
 	job->key = key;
 	job->blocks = message;
-	job->n_blocks = hg_hmac_pad(message, (size_t)(p - message));
-	batch->used += job->n_blocks * HG_SHA256_BLOCK;
-	return (uint8_t)batch->n_jobs++;
-}
-
-int
-hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello *hello)
-{
-	const struct hg_hmac_key *check_key = NULL;
-	unsigned int number = batch->n_hellos;
-
-	if (number == HG_COOKIE_BATCH_MAX)
-		return -ENOSPC;
-	if ((size_t)hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX)
-		return -EMSGSIZE;
-	batch->hello[number].verdict = (uint8_t)judge_header(batch, hello, &check_key);
-	batch->hello[number].mint =
-		add_job(batch, &batch->keys->slot[HG_COOKIE_CURRENT].mac, batch->header, hello);
-	if (check_key != NULL) {
-		batch->hello[number].check = add_job(batch, check_key, hello->cookie, hello);
-		memcpy(batch->hello[number].tag, hello->cookie + HEADER_LEN, TAG_LEN);
-	}
-	batch->n_hellos++;
-	return (int)number;
+	job->n_blocks = mint->n_blocks;
+	batch->hello[number].check = (uint8_t)batch->n_jobs++;
+	batch->used += (uint32_t)len;
 }
 
 void
@@ -131,6 +103,7 @@ void
 hg_cookie_batch_mint(
 	const struct hg_cookie_batch *batch, unsigned int number, uint8_t ret_cookie[HG_COOKIE_LEN])
 {
-	memcpy(ret_cookie, batch->header, HEADER_LEN);
-	memcpy(ret_cookie + HEADER_LEN, batch->job[batch->hello[number].mint].tag, TAG_LEN);
+	memcpy(ret_cookie, batch->header, HG_COOKIE_HEADER_LEN);
+	memcpy(ret_cookie + HG_COOKIE_HEADER_LEN, batch->job[batch->hello[number].mint].tag,
+		TAG_LEN);
 }

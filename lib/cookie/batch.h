@@ -17,13 +17,16 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cookie/keys.h"
 #include "hmac/hmac.h"
 
 #define HG_COOKIE_LEN 20u
+#define HG_COOKIE_HEADER_LEN 4u
 #define HG_COOKIE_BATCH_MAX 64u   /* hellos */
 #define HG_COOKIE_BOUND_MAX 2048u /* bytes of client and offer together */
 #define HG_COOKIE_CLOCK_SKEW 5u   /* seconds that another node's clock may be ahead */
@@ -56,7 +59,7 @@ struct hg_cookie_hello {
 	uint8_t family;     /* 4: tuple has 12 bytes; 6: 36 */
 };
 
-#define HG_COOKIE_MESSAGE_MAX (4u + 1u + 36u + HG_COOKIE_BOUND_MAX)
+#define HG_COOKIE_MESSAGE_MAX (HG_COOKIE_HEADER_LEN + 1u + 36u + HG_COOKIE_BOUND_MAX)
 
 /* Work space of one thread, about 300 KB of which a burst touches what it needs. Holds no key. */
 struct hg_cookie_batch {
@@ -64,13 +67,13 @@ struct hg_cookie_batch {
 	uint32_t now;
 	unsigned int n_hellos;
 	unsigned int n_jobs;
-	uint32_t used;     /* bytes of arena */
-	uint8_t header[4]; /* of fresh cookies */
+	uint32_t used;                        /* bytes of arena */
+	uint8_t header[HG_COOKIE_HEADER_LEN]; /* of fresh cookies */
 	struct {
 		uint8_t verdict; /* enum hg_cookie_verdict */
 		uint8_t mint;    /* job numbers */
 		uint8_t check;
-		uint8_t tag[HG_COOKIE_LEN - 4]; /* that the hello brought */
+		uint8_t tag[HG_COOKIE_LEN - HG_COOKIE_HEADER_LEN]; /* that the hello brought */
 	} hello[HG_COOKIE_BATCH_MAX];
 	struct hg_hmac_job job[2 * HG_COOKIE_BATCH_MAX];
 	_Alignas(64)
@@ -84,11 +87,57 @@ void hg_cookie_batch_begin(
 	struct hg_cookie_batch *batch, const struct hg_cookie_keys *keys, uint64_t now);
 
 /*
+ * For hg_cookie_batch_add(): judges the cookie that a hello has brought, and adds a job for its tag
+ * if it is worth one.
+ */
+void hg_cookie_batch_check(struct hg_cookie_batch *batch, unsigned int number,
+	const uint8_t *cookie, uint8_t cookie_len);
+
+/*
  * Adds a hello and returns its number, counted from 0. Returns -ENOSPC after HG_COOKIE_BATCH_MAX
  * hellos, and -EMSGSIZE if client and offer exceed HG_COOKIE_BOUND_MAX; the batch is unchanged
  * then.
+ *
+ * Inline, as *hello then need not exist: written field by field just before, it would be read back
+ * before it has reached the cache.
  */
-int hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello *hello);
+static inline int
+hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello *hello)
+{
+	struct hg_hmac_job *job = &batch->job[batch->n_jobs];
+	uint8_t *message = batch->arena + batch->used, *p = message;
+	size_t tuple_len = hello->family == 4 ? 12 : 36;
+	unsigned int number = batch->n_hellos;
+
+	if (number == HG_COOKIE_BATCH_MAX)
+		return -ENOSPC;
+	if ((size_t)hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX)
+		return -EMSGSIZE;
+	memcpy(p, batch->header, HG_COOKIE_HEADER_LEN);
+	p[HG_COOKIE_HEADER_LEN] = hello->family;
+	p += HG_COOKIE_HEADER_LEN + 1;
+	if (tuple_len == 12)
+		memcpy(p, hello->tuple, 12);
+	else
+		memcpy(p, hello->tuple, 36);
+	p += tuple_len;
+	if (batch->keys->binding == HG_COOKIE_BIND_HELLO) {
+		memcpy(p, hello->client, hello->client_len);
+		p += hello->client_len;
+		memcpy(p, hello->offer, hello->offer_len);
+		p += hello->offer_len;
+	}
+	job->key = &batch->keys->slot[HG_COOKIE_CURRENT].mac;
+	job->blocks = message;
+	job->n_blocks = hg_hmac_pad(message, (size_t)(p - message));
+	batch->used += job->n_blocks * HG_SHA256_BLOCK;
+	batch->hello[number].mint = (uint8_t)batch->n_jobs++;
+	batch->hello[number].verdict = HG_COOKIE_NONE;
+	batch->n_hellos++;
+	if (hello->cookie_len != 0)
+		hg_cookie_batch_check(batch, number, hello->cookie, hello->cookie_len);
+	return (int)number;
+}
 
 /* Computes every tag and settles every verdict. */
 void hg_cookie_batch_run(struct hg_cookie_batch *batch, const struct hg_hmac_kernel *kernel);
