@@ -14,6 +14,7 @@
 _Static_assert(HG_COOKIE_LEN == HG_HVR_COOKIE_LEN, "what is minted is what is sent");
 
 #define PREFETCH_AHEAD 4u
+#define RECEIVE_MAX 16u                    /* packets at once */
 #define RECORD_SEQ_MAX (UINT64_C(1) << 47) /* OpenSSL 3.0 answers such a hello with sequence 0 */
 #define HELLO_LEN_MAX 16384u               /* bytes for which OpenSSL may be made to reserve room */
 
@@ -30,6 +31,7 @@ answer(struct worker_burst *burst, struct rte_mbuf *mbuf, size_t len)
 {
 	mbuf->data_len = (uint16_t)len;
 	mbuf->pkt_len = (uint32_t)len;
+	burst->answer_bytes += len;
 	burst->answer[burst->n_answers++] = mbuf;
 }
 
@@ -271,20 +273,16 @@ static void
 send_answers(struct worker *worker, struct worker_burst *burst)
 {
 	struct stats_worker *stats = &worker->stats;
-	uint16_t length[WORKER_BURST_MAX];
-	uint64_t bytes = 0;
 	uint16_t sent;
 
-	for (unsigned int i = 0; i < burst->n_answers; i++)
-		length[i] = burst->answer[i]->data_len; /* the driver may free it */
 	sent = rte_eth_tx_burst(
 		burst->port->id, burst->queue->number, burst->answer, (uint16_t)burst->n_answers);
-	for (unsigned int i = 0; i < sent; i++)
-		bytes += length[i];
-	stats_add(&stats->tx, sent);
-	stats_add(&stats->tx_bytes, bytes);
-	for (unsigned int i = sent; i < burst->n_answers; i++)
+	for (unsigned int i = sent; i < burst->n_answers; i++) {
+		burst->answer_bytes -= burst->answer[i]->data_len;
 		drop(worker, burst->answer[i], HG_DROP_TX_FULL);
+	}
+	stats_add(&stats->tx, sent);
+	stats_add(&stats->tx_bytes, burst->answer_bytes);
 }
 
 static void
@@ -307,28 +305,14 @@ send_forwards(struct worker *worker)
 	}
 }
 
-/* One burst of one queue, from the driver to where it goes. Returns the number of packets. */
-static unsigned int
-poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *keys, uint64_t now)
+/* Receives up to n packets and sorts them. Returns how many there were. */
+static uint16_t
+receive(struct worker *worker, struct worker_burst *burst, uint16_t n)
 {
-	const struct queue *queue = worker->queue[q];
-	struct worker_burst *burst = &worker->burst;
-	struct rte_mbuf *mbuf[WORKER_BURST_MAX];
+	struct rte_mbuf *mbuf[RECEIVE_MAX];
 	uint64_t bytes = 0;
-	uint16_t n;
 
-	n = rte_eth_rx_burst(
-		queue->port->id, queue->number, mbuf, (uint16_t)queue->port->config->profile.burst);
-	if (n == 0)
-		return 0;
-	burst->queue = queue;
-	burst->port = queue->port;
-	burst->queue_index = worker->queue_index[q];
-	burst->now = now;
-	burst->n_hellos = 0;
-	burst->n_records = 0;
-	burst->n_answers = 0;
-	hg_cookie_batch_begin(&worker->cookies, keys, now);
+	n = rte_eth_rx_burst(burst->port->id, burst->queue->number, mbuf, n);
 	for (unsigned int i = 0; i < PREFETCH_AHEAD && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf[i], void *));
 	for (unsigned int i = 0; i < n; i++) {
@@ -339,14 +323,42 @@ poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *k
 	}
 	stats_add(&worker->stats.rx, n);
 	stats_add(&worker->stats.rx_bytes, bytes);
+	return n;
+}
+
+/* One burst of one queue, from the driver to where it goes. Returns the number of packets. */
+static unsigned int
+poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *keys, uint64_t now)
+{
+	const struct queue *queue = worker->queue[q];
+	unsigned int room = queue->port->config->profile.burst, total = 0;
+	struct worker_burst *burst = &worker->burst;
+	uint16_t n, most;
+
+	burst->queue = queue;
+	burst->port = queue->port;
+	burst->queue_index = worker->queue_index[q];
+	burst->now = now;
+	burst->n_hellos = 0;
+	burst->n_records = 0;
+	burst->n_answers = 0;
+	burst->answer_bytes = 0;
+	hg_cookie_batch_begin(&worker->cookies, keys, now);
+	/* In pieces: a packet is looked at soon after the driver has written it. */
+	do {
+		most = (uint16_t)RTE_MIN(room - total, RECEIVE_MAX);
+		n = receive(worker, burst, most);
+		total += n;
+	} while (n == most && total < room);
 	if (burst->n_hellos != 0)
 		settle_hellos(worker, burst);
 	if (burst->n_records != 0)
 		settle_records(worker, burst);
 	if (burst->n_answers != 0)
 		send_answers(worker, burst);
-	send_forwards(worker);
-	return n;
+	if (total != 0)
+		send_forwards(worker);
+	return total;
 }
 
 /* Sends packets of sessions that go by the same queue. */

@@ -31,6 +31,7 @@ struct worker_burst {
 	unsigned int n_hellos;
 	unsigned int n_records;
 	unsigned int n_answers;
+	uint64_t answer_bytes; /* of all answers */
 	struct rte_mbuf *hello[WORKER_BURST_MAX];
 	struct classified hello_info[WORKER_BURST_MAX];
 	struct rte_mbuf *record[WORKER_BURST_MAX];
