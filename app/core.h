@@ -35,6 +35,8 @@ struct core {
 	/* the core's own */
 	_Alignas(64) struct idle idle;
 	int epoll;
+	unsigned int n_upstreams; /* sockets in it */
+	unsigned int rounds;      /* since they were looked at */
 	bool draining;
 	struct session_list sessions;
 	struct session_list due; /* whose timers have run out */

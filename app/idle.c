@@ -3,11 +3,12 @@
 
 #include <rte_pause.h>
 
+#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
-#define SPIN_ROUNDS 256u /* a few microseconds */
-#define STEP_ROUNDS 64u  /* rests of one length before they double */
+#define AWAKE_ROUNDS 256u /* about 100 us: longer than a peer on the same network takes to answer */
+#define STEP_ROUNDS 64u   /* rests of one length before they double */
 #define FIRST_US 10u
 
 void
@@ -32,12 +33,20 @@ idle_step(struct idle *idle, bool worked)
 		idle->empty = 0;
 		return 0;
 	}
-	if (idle->busy || idle->empty < SPIN_ROUNDS) {
-		idle->empty++;
+	if (idle->busy) {
 		rte_pause();
 		return 0;
 	}
-	doublings = (idle->empty - SPIN_ROUNDS) / STEP_ROUNDS;
+	/*
+	 * A sleep of 10 us takes three times that where the CPU itself goes to sleep, so whoever may
+	 * just be waiting for the next packet stays awake, but leaves the CPU to those who share it.
+	 */
+	if (idle->empty < AWAKE_ROUNDS) {
+		idle->empty++;
+		sched_yield();
+		return 0;
+	}
+	doublings = (idle->empty - AWAKE_ROUNDS) / STEP_ROUNDS;
 	us = doublings < 16 ? FIRST_US << doublings : idle->longest_us;
 	if (us >= idle->longest_us)
 		return idle->longest_us;

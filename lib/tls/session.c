@@ -148,7 +148,9 @@ hg_tls_session_read(struct hg_tls_session *session, uint8_t *buffer, size_t size
 
 	if (session->state != HG_TLS_ESTABLISHED)
 		return 0;
-	ERR_clear_error();
+	/* The usual end: OpenSSL has taken the datagram, and nothing of it is left. */
+	if (session->in == NULL && SSL_has_pending(session->ssl) == 0)
+		return 0;
 	while (SSL_read_ex(session->ssl, buffer, size, &n) == 1)
 		if (n != 0) /* an empty record is legal, and no end */
 			return n;
@@ -185,7 +187,6 @@ hg_tls_session_write(struct hg_tls_session *session, const uint8_t *data, size_t
 		return -EMSGSIZE;
 	if (len == 0) /* OpenSSL has no way to send an empty record */
 		return 0;
-	ERR_clear_error();
 	if (SSL_write_ex(session->ssl, data, len, &n) == 1)
 		return 0;
 	ERR_clear_error();
