@@ -182,6 +182,8 @@ drain(struct gateway *gateway)
 int
 control_run(struct gateway *gateway, struct error *error)
 {
+	char hmac[HG_HMAC_LADDER_TEXT];
+
 	for (unsigned int i = 0; i < gateway->n_workers; i++) {
 		atomic_init(&gateway->worker[i].receiving, true);
 		atomic_init(&gateway->worker[i].running, true);
@@ -190,8 +192,9 @@ control_run(struct gateway *gateway, struct error *error)
 		atomic_init(&gateway->core[i].running, true);
 	if (launch(gateway) != 0)
 		return error_set(error, "DPDK does not start an lcore");
+	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
 	printf("hellogate: ready: %u ports, %u workers, %u handshake cores, hmac kernel %s\n",
-		gateway->n_ports, gateway->n_workers, gateway->n_cores, gateway->hmac->name);
+		gateway->n_ports, gateway->n_workers, gateway->n_cores, hmac);
 	fflush(stdout);
 	work(gateway);
 	drain(gateway);

@@ -159,6 +159,7 @@ show_config(const struct gateway *gateway, const char *params, struct rte_tel_da
 {
 	const struct config *config = gateway->config;
 	struct collector collector = { .data = data };
+	char hmac[HG_HMAC_LADDER_TEXT];
 
 	if (params != NULL && *params != '\0')
 		collector.wanted = params;
@@ -168,7 +169,8 @@ show_config(const struct gateway *gateway, const char *params, struct rte_tel_da
 	config_each(config, add_setting, &collector);
 	end_section(&collector);
 	rte_tel_data_add_dict_u64(data, "effective/workers", gateway->n_workers);
-	rte_tel_data_add_dict_string(data, "effective/hmac_kernel", gateway->hmac->name);
+	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
+	rte_tel_data_add_dict_string(data, "effective/hmac_kernel", hmac);
 	return 0;
 }
 

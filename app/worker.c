@@ -213,7 +213,8 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 	uint64_t verdicts[HG_COOKIE_VERDICTS] = { 0 };
 	struct stats_worker *stats = &worker->stats;
 
-	hg_cookie_batch_run(&worker->cookies, worker->gateway->hmac);
+	hg_cookie_batch_run(&worker->cookies,
+		hg_hmac_ladder_pick(&worker->gateway->hmac, worker->cookies.n_jobs));
 	for (unsigned int i = 0; i < burst->n_hellos; i++) {
 		enum hg_cookie_verdict verdict = hg_cookie_batch_verdict(&worker->cookies, i);
 

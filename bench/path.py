@@ -207,7 +207,7 @@ def run_gateway(bench: Bench, case: Case) -> Run:
         'server.key': (bench.directory / 'server.key').read_text()})
     gateway.eal = [*bench.eal(), f'--file-prefix={gateway.prefix}', lcores(bench, case.workers)]
     with gateway:
-        bench.kernel = re.search(r'hmac kernel (\S+)', gateway.process.stdout).group(1)
+        bench.kernel = re.search(r'hmac kernel (.+)', gateway.process.stdout).group(1)
         task = worker_task(gateway.process.pid)
         rates = bench.slices(lambda: {**cpu_times(task), **told(gateway.stats())})
         gateway.stop()

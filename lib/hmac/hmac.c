@@ -2,7 +2,6 @@
 #include "hmac/hmac.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -23,6 +22,8 @@ static const struct hg_hmac_kernel *const kernels[] = {
 
 #define N_KERNELS (sizeof(kernels) / sizeof(kernels[0]))
 
+_Static_assert(N_KERNELS <= HG_HMAC_KERNELS_MAX, "tables of kernels have room");
+
 const struct hg_hmac_kernel *const *
 hg_hmac_kernels(size_t *ret_n)
 {
@@ -37,78 +38,6 @@ hg_hmac_kernel_find(const char *name)
 		if (strcmp(kernels[i]->name, name) == 0)
 			return kernels[i];
 	return NULL;
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-#define TRIAL_JOBS 32u
-#define TRIAL_BLOCKS 2u
-#define TRIAL_ROUNDS 2u
-#define TRIAL_NS 100000u /* for one kernel in one round */
-
-/*
- * The shortest of as many runs as fit into TRIAL_NS: what an interruption or a cold cache adds is not
- * the kernel's. The runs of a kernel follow each other, so that one whose instructions slow the clock
- * down (AVX-512 on some CPUs) pays for that itself.
- */
-static uint64_t
-time_kernel(const struct hg_hmac_kernel *kernel, struct hg_hmac_job *jobs)
-{
-	uint64_t best = UINT64_MAX;
-	uint64_t from = now_ns();
-	uint64_t until = from + TRIAL_NS;
-
-	while (from < until) {
-		uint64_t to;
-
-		kernel->run(jobs, TRIAL_JOBS);
-		to = now_ns();
-		if (to - from < best)
-			best = to - from;
-		from = to;
-	}
-	return best;
-}
-
-const struct hg_hmac_kernel *
-hg_hmac_kernel_best(void)
-{
-	uint8_t blocks[TRIAL_JOBS][TRIAL_BLOCKS * HG_SHA256_BLOCK] = { 0 };
-	struct hg_hmac_key key = { 0 };
-	struct hg_hmac_job jobs[TRIAL_JOBS];
-	uint64_t took[N_KERNELS], least = UINT64_MAX;
-	bool usable[N_KERNELS];
-	size_t best = 0;
-
-	for (unsigned int i = 0; i < TRIAL_JOBS; i++)
-		jobs[i] = (struct hg_hmac_job){ &key, blocks[i], TRIAL_BLOCKS, { 0 } };
-	for (size_t k = 0; k < N_KERNELS; k++) {
-		took[k] = UINT64_MAX;
-		usable[k] = kernels[k]->usable();
-	}
-	for (unsigned int round = 0; round < TRIAL_ROUNDS; round++) {
-		for (size_t k = 0; k < N_KERNELS; k++) {
-			uint64_t t;
-
-			if (!usable[k])
-				continue;
-			t = time_kernel(kernels[k], jobs);
-			took[k] = t < took[k] ? t : took[k];
-			least = t < least ? t : least;
-		}
-	}
-	/* Less than a sixteenth is noise: the last of those that are so close. */
-	for (size_t k = 0; k < N_KERNELS; k++)
-		if (took[k] <= least + least / 16)
-			best = k;
-	return kernels[best];
 }
 
 /* FIPS 180-4, 5.1.1 and 6.2. */

@@ -57,17 +57,42 @@ const struct hg_hmac_kernel *const *hg_hmac_kernels(size_t *ret_n);
 const struct hg_hmac_kernel *hg_hmac_kernel_find(const char *name);
 
 /*
- * The fastest usable kernel, found by timing each on a burst of 32 two-block messages (about a
- * millisecond in all); of several that are equally fast, the last one in hg_hmac_kernels(). Never
- * NULL: the reference is usable everywhere.
- */
-const struct hg_hmac_kernel *hg_hmac_kernel_best(void);
-
-/*
  * Known answers (RFC 4231, and messages around every block boundary) for all batch sizes up to twice
  * the kernel's lanes. Returns true if every tag is right. A gateway must not start on false.
  */
 bool hg_hmac_self_test(const struct hg_hmac_kernel *kernel);
+
+#define HG_HMAC_STEPS 6u
+
+/* Which kernel is for bursts of how many: up to 1, 2, 4, 8, 16, and of more messages. */
+struct hg_hmac_ladder {
+	const struct hg_hmac_kernel *step[HG_HMAC_STEPS];
+};
+
+/*
+ * Fills a ladder with the fastest usable kernel for each size, found by timing all of them on
+ * two-block messages (about a millisecond in all, the clock of the operating system). Of several that
+ * are equally fast it is the last one in hg_hmac_kernels().
+ */
+void hg_hmac_ladder_measure(struct hg_hmac_ladder *ret_ladder);
+
+/* The same kernel for every size. */
+void hg_hmac_ladder_force(struct hg_hmac_ladder *ret_ladder, const struct hg_hmac_kernel *kernel);
+
+/*
+ * Writes the names of a ladder's kernels, each but the last with the largest burst that it is for:
+ * "shani to 8, avx512". Cut to size, which is not 0; HG_HMAC_LADDER_TEXT is enough.
+ */
+#define HG_HMAC_LADDER_TEXT 160u
+void hg_hmac_ladder_describe(const struct hg_hmac_ladder *ladder, char *ret_text, size_t size);
+
+static inline const struct hg_hmac_kernel *
+hg_hmac_ladder_pick(const struct hg_hmac_ladder *ladder, size_t n)
+{
+	unsigned int step = n > 1 ? (unsigned int)(64 - __builtin_clzll(n - 1)) : 0;
+
+	return ladder->step[step < HG_HMAC_STEPS ? step : HG_HMAC_STEPS - 1];
+}
 
 /*
  * Derives the midstates from a secret of len bytes (hashed first if longer than 64, RFC 2104), and

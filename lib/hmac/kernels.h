@@ -10,7 +10,8 @@
 
 #pragma GCC visibility push(hidden)
 
-#define HG_SHA256_WORDS 8u /* words of a chaining value */
+#define HG_HMAC_KERNELS_MAX 8u /* of one build */
+#define HG_SHA256_WORDS 8u     /* words of a chaining value */
 
 /* FIPS 180-4, 4.2.2 and 5.3.3. The round constants start a cache line: kernels add them from memory. */
 extern const uint32_t hg_sha256_k[64];

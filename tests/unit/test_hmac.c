@@ -203,15 +203,60 @@ test_find(void **state)
 }
 
 static void
-test_best(void **state)
+test_ladder_measured(void **state)
 {
-	const struct hg_hmac_kernel *best = hg_hmac_kernel_best();
+	struct hg_hmac_ladder ladder;
 
 	(void)state;
-	assert_non_null(best);
-	assert_ptr_equal(hg_hmac_kernel_find(best->name), best);
-	assert_true(best->usable());
-	assert_true(hg_hmac_self_test(best));
+	hg_hmac_ladder_measure(&ladder);
+	for (unsigned int i = 0; i < HG_HMAC_STEPS; i++) {
+		assert_ptr_equal(hg_hmac_kernel_find(ladder.step[i]->name), ladder.step[i]);
+		assert_true(ladder.step[i]->usable());
+		assert_true(hg_hmac_self_test(ladder.step[i]));
+	}
+}
+
+/* Each step ends at a power of two; the last has no end. */
+static void
+test_ladder_pick(void **state)
+{
+	struct hg_hmac_kernel kernel[HG_HMAC_STEPS];
+	struct hg_hmac_ladder ladder;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < HG_HMAC_STEPS; i++)
+		ladder.step[i] = &kernel[i];
+	for (unsigned int i = 0; i < HG_HMAC_STEPS; i++)
+		for (; n <= (size_t)1 << i; n++)
+			assert_ptr_equal(hg_hmac_ladder_pick(&ladder, n), &kernel[i]);
+	for (; n < 1000; n++)
+		assert_ptr_equal(hg_hmac_ladder_pick(&ladder, n), &kernel[HG_HMAC_STEPS - 1]);
+}
+
+static void
+test_ladder_describe(void **state)
+{
+	const struct hg_hmac_kernel one = { .name = "one" }, two = { .name = "two" };
+	char text[HG_HMAC_LADDER_TEXT], full[HG_HMAC_LADDER_TEXT];
+	struct hg_hmac_ladder ladder;
+
+	(void)state;
+	hg_hmac_ladder_force(&ladder, &two);
+	hg_hmac_ladder_describe(&ladder, text, sizeof(text));
+	assert_string_equal(text, "two");
+	ladder.step[0] = &one;
+	ladder.step[1] = &one;
+	ladder.step[3] = &one;
+	hg_hmac_ladder_describe(&ladder, full, sizeof(full));
+	assert_string_equal(full, "one to 2, two to 4, one to 8, two");
+	for (size_t size = 1; size < strlen(full) + 1; size++) {
+		memset(text, 'x', sizeof(text));
+		hg_hmac_ladder_describe(&ladder, text, size);
+		assert_int_equal(strlen(text), size - 1);
+		assert_memory_equal(text, full, size - 1);
+		assert_int_equal(text[size], 'x');
+	}
 }
 
 int
@@ -223,7 +268,9 @@ main(void)
 		cmocka_unit_test(test_pad),
 		cmocka_unit_test(test_secret_lengths),
 		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_best),
+		cmocka_unit_test(test_ladder_measured),
+		cmocka_unit_test(test_ladder_pick),
+		cmocka_unit_test(test_ladder_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

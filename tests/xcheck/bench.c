@@ -120,6 +120,8 @@ bench_len(struct work *work, size_t len)
 void
 bench(struct oracle *oracle)
 {
+	char chosen[HG_HMAC_LADDER_TEXT];
+	struct hg_hmac_ladder ladder;
 	static struct work work;
 	size_t len;
 	const uint8_t *secret = oracle_secret(oracle, 0, &len);
@@ -130,5 +132,7 @@ bench(struct oracle *oracle)
 		SLICE_NS / 1000);
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
 		bench_len(&work, lens[i]);
-	printf("\nhg_hmac_kernel_best(): %s\n", hg_hmac_kernel_best()->name);
+	hg_hmac_ladder_measure(&ladder);
+	hg_hmac_ladder_describe(&ladder, chosen, sizeof(chosen));
+	printf("\nhg_hmac_ladder_measure(): %s\n", chosen);
 }
