@@ -25,7 +25,8 @@ import result
 from harness import command
 
 # Sessions, datagrams of each under way, bytes in each.
-CASES = ((1, 1, 64), (1, 1, 1024), (1, 32, 64), (1, 32, 1024), (16, 8, 64), (16, 8, 1024))
+CASES = ((1, 1, 64), (1, 1, 1024), (1, 32, 64), (1, 32, 1024), (16, 8, 64), (16, 8, 1024),
+         (128, 1, 64), (1024, 1, 64))
 MODES = ('echo', 'upstream')
 ECHO_PORT, UPSTREAM_PORT, UDP_PORT = 5684, 5685, 5683
 PLAIN = '198.18.2.1'
