@@ -143,7 +143,7 @@ session_open(struct core *core, const struct session_key *key, struct rte_mbuf *
 	session->upstream = -1;
 	session->half_open = true;
 	session->queue = note->queue;
-	session->port_frame_max = core->gateway->queue[note->queue].port->frame_max;
+	session->mtu = core->gateway->queue[note->queue].port->mtu;
 	hg_net_path_init(&session->path, packet);
 	memcpy(session->random, hello->client + 2, SESSION_RANDOM_LEN);
 	session->opened = rte_get_tsc_cycles();
@@ -220,7 +220,7 @@ static void
 update_path(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet *packet)
 {
 	session->queue = note_of(mbuf)->queue;
-	session->port_frame_max = session->core->gateway->queue[session->queue].port->frame_max;
+	session->mtu = session->core->gateway->queue[session->queue].port->mtu;
 	hg_net_path_init(&session->path, packet);
 }
 

@@ -254,7 +254,7 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 	set_filters(port);
 	if (rte_eth_dev_get_mtu(port->id, &mtu) != 0)
 		mtu = RTE_ETHER_MTU;
-	port->frame_max = (uint16_t)RTE_MIN(mtu + ETHER_VLAN_MAX, RTE_MBUF_DEFAULT_DATAROOM);
+	port->mtu = RTE_MIN(mtu, (uint16_t)(RTE_MBUF_DEFAULT_DATAROOM - ETHER_VLAN_MAX));
 	if (rte_eth_dev_start(port->id) != 0)
 		return error_set(error, "port %s: the device does not start", port->config->name);
 	port->started = true;

@@ -18,7 +18,7 @@ struct port {
 	uint16_t n_queues;
 	uint16_t rx_descriptors; /* per queue, as the device adjusted them */
 	uint16_t tx_descriptors;
-	uint16_t frame_max; /* bytes of the longest frame that may be sent, without CRC */
+	uint16_t mtu; /* bytes of the longest IP packet that may be sent */
 	bool probed;
 	bool started;
 	bool device_sums;  /* the device fills in IPv4 and UDP checksums */

@@ -55,8 +55,10 @@ relay_send(void *arg, const uint8_t *datagram, size_t len)
 
 	if (out->n == CORE_BURST)
 		flush_one(core, queue->worker, core->draining);
-	mbuf = path->header_len + len <= session->port_frame_max ? rte_pktmbuf_alloc(core->pool)
-								 : NULL;
+	/* The headers of the link layer are not part of what the MTU counts. */
+	mbuf = path->header_len - path->l3_offset + len <= session->mtu
+		       ? rte_pktmbuf_alloc(core->pool)
+		       : NULL;
 	if (mbuf == NULL) {
 		stats_add(&core->stats.out_dropped, 1);
 		return;

@@ -58,9 +58,9 @@ struct session {
 	TAILQ_ENTRY(session) due; /* while its timer has run out and is not yet handled */
 	bool is_due;
 	bool half_open;
-	int upstream;   /* socket, or -1 */
-	uint16_t queue; /* that its last authentic datagram came by */
-	uint16_t port_frame_max;
+	int upstream;                       /* socket, or -1 */
+	uint16_t queue;                     /* that its last authentic datagram came by */
+	uint16_t mtu;                       /* of that queue's port */
 	struct hg_net_path path;            /* way back to the client */
 	uint8_t random[SESSION_RANDOM_LEN]; /* of its ClientHello: tells a repeated one from a new
 					       one */

@@ -96,6 +96,21 @@ def test_too_long_from_the_upstream_is_dropped_and_counted() -> None:
         g.stop()
 
 
+def test_an_untagged_packet_is_held_to_the_mtu_as_well() -> None:
+    """The upstream's answer is a byte longer than its question: just as long as the MTU of 1500
+    allows, or one byte longer."""
+    longest = 1500 - 20 - 45  # of what goes over IPv4, as above
+    for size, dropped in ((longest - 1, 0), (longest, 1)):
+        with Net() as net, EchoServer(net.gateway, prefix=b'x') as server, \
+                gateway(net, {'echo': certified(upstream=f'127.0.0.1:{server.port}')}) as g:
+            results = run_client(net, '--mtu', 1500, '--size', size, '--deadline', 2, '--ciphers',
+                                 'ECDHE-ECDSA-AES256-GCM-SHA384', expect=1)
+            assert results['wrong'] == 1 - dropped, results
+            stats = g.wait_for(lambda s: s['upstream_rx'] == 1)
+            assert stats['out_dropped'] == dropped, stats
+            g.stop()
+
+
 def spread(driver: str) -> None:
     """Two workers, two handshake cores, three listeners, each with its own name and upstream."""
     with Net(driver, 2) as net, EchoServer(net.gateway, prefix=b'one:') as one, \
