@@ -117,16 +117,31 @@ nth_lcore(unsigned int n)
 	return lcore;
 }
 
+/* Starts the lcores. The flags of those that run are set, also if one does not start. */
 static int
 launch(struct gateway *gateway)
 {
-	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		if (rte_eal_remote_launch(handshake_run, &gateway->core[i],
-			    nth_lcore(gateway->n_workers + i)) != 0)
+	for (unsigned int i = 0; i < gateway->n_cores; i++) {
+		struct core *core = &gateway->core[i];
+
+		atomic_store_explicit(&core->running, true, memory_order_relaxed);
+		if (rte_eal_remote_launch(handshake_run, core, nth_lcore(gateway->n_workers + i)) !=
+			0) {
+			atomic_store_explicit(&core->running, false, memory_order_relaxed);
 			return -EBUSY;
-	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		if (rte_eal_remote_launch(worker_run, &gateway->worker[i], nth_lcore(i)) != 0)
+		}
+	}
+	for (unsigned int i = 0; i < gateway->n_workers; i++) {
+		struct worker *worker = &gateway->worker[i];
+
+		atomic_store_explicit(&worker->receiving, true, memory_order_relaxed);
+		atomic_store_explicit(&worker->running, true, memory_order_relaxed);
+		if (rte_eal_remote_launch(worker_run, worker, nth_lcore(i)) != 0) {
+			atomic_store_explicit(&worker->receiving, false, memory_order_relaxed);
+			atomic_store_explicit(&worker->running, false, memory_order_relaxed);
 			return -EBUSY;
+		}
+	}
 	return 0;
 }
 
@@ -184,14 +199,10 @@ control_run(struct gateway *gateway, struct error *error)
 {
 	char hmac[HG_HMAC_LADDER_TEXT];
 
-	for (unsigned int i = 0; i < gateway->n_workers; i++) {
-		atomic_init(&gateway->worker[i].receiving, true);
-		atomic_init(&gateway->worker[i].running, true);
-	}
-	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		atomic_init(&gateway->core[i].running, true);
-	if (launch(gateway) != 0)
+	if (launch(gateway) != 0) {
+		drain(gateway);
 		return error_set(error, "DPDK does not start an lcore");
+	}
 	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
 	printf("hellogate: ready: %u ports, %u workers, %u handshake cores, hmac kernel %s\n",
 		gateway->n_ports, gateway->n_workers, gateway->n_cores, hmac);

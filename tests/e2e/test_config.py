@@ -3,10 +3,11 @@
 """The command line and the configuration: what is refused, how, and what --check tells."""
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 
-from harness import (RUNTIME, Gateway, Net, Pki, Process, check_config, command, gateway, run,
+from harness import (BUILD, RUNTIME, Gateway, Net, Pki, Process, check_config, command, gateway, run,
                      run_client, running)
 
 PKI = Pki()
@@ -302,6 +303,25 @@ def test_more_workers_than_the_device_has_queues() -> None:
         received = sorted(g.telemetry(f'/hellogate/worker,{n}')['rx'] for n in (0, 1))
         assert received[0] == 0 and received[1] > 0, received
         g.stop()
+
+
+def test_lcore_that_does_not_start() -> None:
+    """Whichever of them it is, those that run already are brought down in order."""
+    config = GOOD.replace('net_tap0,iface=hgcheck0', 'net_null0').replace(
+        'handshake-cores = 1', 'handshake-cores = 2').replace('workers = 1', 'workers = 2')
+    for launches in range(4):
+        g = Gateway(config, files=files(), env={
+            'LD_PRELOAD': str(BUILD / 'tests' / 'e2e' / 'liblaunch_fails.so'),
+            'HG_LAUNCHES': str(launches),
+            'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'})
+        try:
+            g.spawn().wait()
+            code, counters = g.stop(expect=1)
+            assert 'hellogate: DPDK does not start an lcore\n' in g.process.stderr, g.log()
+            assert 'leaked' not in g.process.stderr and counters['sessions_opened'] == 0, g.log()
+            assert counters['rx'] == sum(v for k, v in counters.items() if k.startswith('drop_'))
+        finally:
+            g.close()
 
 
 def test_good_configuration_starts() -> None:
