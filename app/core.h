@@ -38,6 +38,7 @@ struct core {
 	unsigned int n_upstreams; /* sockets in it */
 	unsigned int rounds;      /* since they were looked at */
 	bool draining;
+	unsigned int turn; /* the worker whose rings come first, modulo their number */
 	struct session_list sessions;
 	struct session_list due; /* whose timers have run out */
 	struct core_out *out;    /* one for each worker */

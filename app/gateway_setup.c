@@ -112,7 +112,8 @@ static int
 create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	struct worker *worker = &gateway->worker[index];
-	unsigned int buffers = gateway->n_cores * RINGS_SIZE;
+	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
+	unsigned int buffers = n_forward * RINGS_SIZE;
 	bool packed = false;
 
 	worker->gateway = gateway;
@@ -120,9 +121,8 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	idle_init(&worker->idle, gateway->config->gateway.poll_busy != 0, WORKER_REST_US);
 	worker->queue = calloc(gateway->n_queues, sizeof(*worker->queue));
 	worker->queue_index = calloc(gateway->n_queues, sizeof(*worker->queue_index));
-	worker->n_forward = calloc(gateway->n_cores, sizeof(*worker->n_forward));
-	worker->forward =
-		calloc((size_t)gateway->n_cores * WORKER_BURST_MAX, sizeof(*worker->forward));
+	worker->n_forward = calloc(n_forward, sizeof(*worker->n_forward));
+	worker->forward = calloc((size_t)n_forward * WORKER_BURST_MAX, sizeof(*worker->forward));
 	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
 		worker->forward == NULL)
 		return error_set(error, memory_hint, "workers");

@@ -19,6 +19,10 @@
  */
 #define FLIGHT_MAX (1280u - HG_NET_IPV6_LEN - HG_NET_UDP_LEN)
 
+/* Packets in one round of the loop; of verified hellos, one that begins a handshake. */
+#define ESTABLISHED_MAX RINGS_SIZE
+#define PENDING_MAX 4u
+
 /* Why a session ends: the counter of it. */
 #define ENDED(session, reason) session_end(session, &(session)->core->stats.sessions_##reason)
 
@@ -171,7 +175,9 @@ establish(struct session *session)
 	if (hg_tls_session_resumed(session->tls))
 		stats_add(&core->stats.handshakes_resumed, 1);
 	if (old != NULL)
-		ENDED(old, replaced);
+		ENDED(old, replaced); /* leaves the table's entry to the new one */
+	else
+		session_publish(core->gateway->sessions, session); /* as established */
 	/*
 	 * Without a socket the session lives on and loses what is for the upstream, as if that were
 	 * down.
@@ -378,23 +384,74 @@ take(struct core *core, struct rte_mbuf *mbuf)
 	rte_pktmbuf_free(mbuf);
 }
 
+/* The ring of a class that is the i-th in this round. */
+static struct rte_ring *
+nth_ring(const struct core *core, unsigned int i, enum rings_class rank)
+{
+	const struct rings *rings = &core->gateway->rings;
+
+	return rings_in(rings, (core->turn + i) % rings->n_workers, core->index, rank);
+}
+
+/* Takes at most max packets of one class. Returns the number of packets. */
+static unsigned int
+take_class(struct core *core, enum rings_class rank, unsigned int max)
+{
+	struct rte_mbuf *mbuf[CORE_BURST];
+	unsigned int total = 0, before;
+
+	do {
+		before = total;
+		for (unsigned int i = 0; i < core->gateway->n_workers; i++) {
+			unsigned int n = rte_ring_sc_dequeue_burst(nth_ring(core, i, rank),
+				(void **)mbuf, RTE_MIN(CORE_BURST, max - total), NULL);
+
+			for (unsigned int k = 0; k < n; k++)
+				take(core, mbuf[k]);
+			total += n;
+		}
+	} while (total != before && total < max);
+	return total;
+}
+
+/* Takes verified hellos until one of them begins a handshake. Returns the number of packets. */
+static unsigned int
+take_hellos(struct core *core)
+{
+	uint64_t opened = stats_get(&core->stats.sessions_opened);
+	unsigned int total = 0;
+	struct rte_mbuf *mbuf;
+
+	for (unsigned int i = 0; i < core->gateway->n_workers; i++) {
+		struct rte_ring *ring = nth_ring(core, i, RINGS_NEW);
+
+		while (total < RINGS_SIZE && rte_ring_sc_dequeue(ring, (void **)&mbuf) == 0) {
+			take(core, mbuf);
+			total++;
+			if (stats_get(&core->stats.sessions_opened) != opened)
+				return total;
+		}
+	}
+	return total;
+}
+
+/*
+ * One round: established sessions first, then handshakes in progress, then new ones. A datagram of
+ * an established session takes microseconds, a message of a handshake takes a hundred or more. So
+ * the lower classes have a few messages in each round, enough that a flood of another class never
+ * stops them, and few enough that established sessions have most of the time, and wait for the next
+ * round no longer than for those messages.
+ */
 static unsigned int
 take_packets(struct core *core)
 {
-	struct gateway *gateway = core->gateway;
-	struct rte_mbuf *mbuf[CORE_BURST];
-	unsigned int total = 0;
+	unsigned int n = take_class(core, RINGS_ESTABLISHED, ESTABLISHED_MAX), lower;
 
-	for (unsigned int worker = 0; worker < gateway->n_workers; worker++) {
-		unsigned int n =
-			rte_ring_sc_dequeue_burst(rings_in(&gateway->rings, worker, core->index),
-				(void **)mbuf, CORE_BURST, NULL);
-
-		for (unsigned int i = 0; i < n; i++)
-			take(core, mbuf[i]);
-		total += n;
-	}
-	return total;
+	lower = take_class(core, RINGS_PENDING, n < ESTABLISHED_MAX ? PENDING_MAX : 1);
+	lower += take_hellos(core);
+	core->turn++;
+	core->rounds += lower; /* as it takes as long: upstreams are not to wait for handshakes */
+	return n + lower;
 }
 
 static void

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rings between workers and handshake cores: one single-producer, single-consumer ring for each
- * pair and direction. What lies in them is an mbuf with a note in its private area.
+ * The rings between workers and handshake cores, each with a single producer and a single consumer.
+ * Towards the core a pair has one ring for each class of packets, so that a flood of one class
+ * neither fills the ring of another nor stands before it. What lies in a ring is an mbuf with a note
+ * in its private area.
  */
 #pragma once
 
@@ -14,6 +16,14 @@
 #include "net/packet.h"
 
 #define RINGS_SIZE 512u /* packets; small, so that they stay in the cache */
+
+/* Packets for a core, in the order in which it takes them. */
+enum rings_class {
+	RINGS_ESTABLISHED, /* of an established session, but for what only a handshake can use */
+	RINGS_PENDING,     /* of a handshake in progress */
+	RINGS_NEW,         /* verified hellos, and fragments on their heels */
+	RINGS_CLASSES,
+};
 
 enum note_kind {
 	NOTE_HELLO,  /* a ClientHello whose cookie is valid */
@@ -71,8 +81,8 @@ note_get_packet(struct rte_mbuf *mbuf)
 struct rings {
 	unsigned int n_workers;
 	unsigned int n_cores;
-	struct rte_ring **in;  /* [worker * n_cores + core]: worker to core */
-	struct rte_ring **out; /* likewise: core to worker */
+	struct rte_ring **in;  /* [(worker * n_cores + core) * RINGS_CLASSES + rank] */
+	struct rte_ring **out; /* [worker * n_cores + core] */
 };
 
 /* Returns 0 or -EINVAL; what was made is freed by rings_free() in either case. */
@@ -83,9 +93,9 @@ int rings_create(
 void rings_free(struct rings *rings);
 
 static inline struct rte_ring *
-rings_in(const struct rings *rings, unsigned int worker, unsigned int core)
+rings_in(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank)
 {
-	return rings->in[worker * rings->n_cores + core];
+	return rings->in[(worker * rings->n_cores + core) * RINGS_CLASSES + rank];
 }
 
 static inline struct rte_ring *

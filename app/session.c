@@ -39,13 +39,17 @@ session_find(const struct rte_hash *table, const struct session_key *key)
 {
 	void *data;
 
-	return rte_hash_lookup_data(table, key, &data) >= 0 ? data : NULL;
+	if (rte_hash_lookup_data(table, key, &data) < 0)
+		return NULL;
+	return (struct session *)((uintptr_t)data & ~(uintptr_t)1);
 }
 
 int
 session_publish(struct rte_hash *table, struct session *session)
 {
-	return rte_hash_add_key_data(table, &session->key, session) == 0 ? 0 : -ENOSPC;
+	char *data = (char *)session + (session->half_open ? 0 : 1);
+
+	return rte_hash_add_key_data(table, &session->key, data) == 0 ? 0 : -ENOSPC;
 }
 
 void

@@ -3,7 +3,7 @@
  * The session table. A 4-tuple has one entry: the session that its datagrams belong to, and while
  * that one is established possibly a handshake beside it (RFC 6347 4.2.8). The owner core of a
  * 4-tuple follows from its hash, and it alone adds, changes and deletes the entry; workers only
- * look whether there is one, without a lock.
+ * look whether there is one, and whether its handshake is complete, without a lock.
  */
 #pragma once
 
@@ -44,6 +44,16 @@ session_owner(hash_sig_t hash, unsigned int n_cores)
 	return (unsigned int)(((uint64_t)hash * n_cores) >> 32);
 }
 
+/*
+ * For workers, of the data that the table holds for a key: is the session established? They know
+ * this much of a session, and do not follow the pointer.
+ */
+static inline bool
+session_is_established(const void *data)
+{
+	return ((uintptr_t)data & 1) != 0;
+}
+
 struct core;
 
 /* Written and read by the owner core alone. */
@@ -78,8 +88,8 @@ struct rte_hash *session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr);
 struct session *session_find(const struct rte_hash *table, const struct session_key *key);
 
 /*
- * Makes session the entry of its key, in place of an older one if there is one. Returns 0 or
- * -ENOSPC.
+ * Makes session the entry of its key, in place of an older one if there is one. To be called again
+ * when its handshake is complete. Returns 0, or -ENOSPC for a key that had no entry.
  */
 int session_publish(struct rte_hash *table, struct session *session);
 void session_unpublish(struct rte_hash *table, struct session *session);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "net/answer.h"
 #include "port.h"
 #include "wire/hvr.h"
@@ -163,10 +164,13 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 }
 
 static void
-forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core)
+forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum rings_class rank)
 {
+	unsigned int way = core * RINGS_CLASSES + rank;
+
 	note_of(mbuf)->queue = (uint16_t)worker->burst.queue_index;
-	worker->forward[core * WORKER_BURST_MAX + worker->n_forward[core]++] = mbuf;
+	worker->forward[way * WORKER_BURST_MAX + worker->n_forward[way]++] = mbuf;
+	worker->has_forwards = true;
 }
 
 /* Can OpenSSL go on from a hello whose cookie is valid? */
@@ -203,7 +207,7 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	session_key_fill(&key, &info->packet);
 	hash = rte_hash_hash(gateway->sessions, &key);
 	recent_add(&worker->recent, &key, hash, burst->now);
-	forward(worker, mbuf, session_owner(hash, gateway->n_cores));
+	forward(worker, mbuf, session_owner(hash, gateway->n_cores), RINGS_NEW);
 }
 
 /* Second stage: every cookie of the burst at once, then each hello by its verdict. */
@@ -244,6 +248,21 @@ continues_hello(const struct worker *worker, const struct worker_burst *burst, u
 	       recent_has(&worker->recent, &burst->record_key[i], hash, burst->now);
 }
 
+/*
+ * How urgent is a record of a peer that has a session? Of epoch 0 an established session can use
+ * nothing (RFC 6347 4.1): it is for a handshake beside it, or forged.
+ */
+static enum rings_class
+classify_record(struct rte_mbuf *mbuf, const void *data)
+{
+	struct hg_net_packet packet = note_get_packet(mbuf);
+
+	if (session_is_established(data) &&
+		hg_load_be16(hg_net_payload(&packet) + HG_RECORD_EPOCH) != 0)
+		return RINGS_ESTABLISHED;
+	return RINGS_PENDING;
+}
+
 /* Second stage for other records: whoever has a session may go on. */
 static void
 settle_records(struct worker *worker, struct worker_burst *burst)
@@ -251,18 +270,25 @@ settle_records(struct worker *worker, struct worker_burst *burst)
 	struct gateway *gateway = worker->gateway;
 	const void *key[WORKER_BURST_MAX];
 	hash_sig_t hash[WORKER_BURST_MAX];
-	int32_t position[WORKER_BURST_MAX];
+	void *data[WORKER_BURST_MAX];
+	uint64_t hits = 0;
 
 	for (unsigned int i = 0; i < burst->n_records; i++) {
 		key[i] = &burst->record_key[i];
 		hash[i] = rte_hash_hash(gateway->sessions, key[i]);
 	}
-	rte_hash_lookup_with_hash_bulk(gateway->sessions, key, hash, burst->n_records, position);
+	rte_hash_lookup_with_hash_bulk_data(
+		gateway->sessions, key, hash, burst->n_records, &hits, data);
 	for (unsigned int i = 0; i < burst->n_records; i++) {
-		if (position[i] < 0 && !continues_hello(worker, burst, i, hash[i]))
-			drop(worker, burst->record[i], HG_DROP_NO_SESSION);
+		unsigned int core = session_owner(hash[i], gateway->n_cores);
+		struct rte_mbuf *mbuf = burst->record[i];
+
+		if ((hits >> i & 1) != 0)
+			forward(worker, mbuf, core, classify_record(mbuf, data[i]));
+		else if (continues_hello(worker, burst, i, hash[i]))
+			forward(worker, mbuf, core, RINGS_NEW); /* behind its beginning */
 		else
-			forward(worker, burst->record[i], session_owner(hash[i], gateway->n_cores));
+			drop(worker, mbuf, HG_DROP_NO_SESSION);
 	}
 }
 
@@ -286,24 +312,36 @@ send_answers(struct worker *worker, struct worker_burst *burst)
 	stats_add(&stats->tx_bytes, burst->answer_bytes);
 }
 
+/* Hands what has gathered for one class of packets of one core to its ring. */
+static void
+send_way(struct worker *worker, unsigned int core, enum rings_class rank)
+{
+	static const enum hg_verdict full[] = {
+		[RINGS_ESTABLISHED] = HG_DROP_RING_FULL,
+		[RINGS_PENDING] = HG_DROP_RING_PENDING_FULL,
+		[RINGS_NEW] = HG_DROP_RING_NEW_FULL,
+	};
+	unsigned int way = core * RINGS_CLASSES + rank;
+	struct rte_mbuf **mbuf = worker->forward + way * WORKER_BURST_MAX;
+	unsigned int n = worker->n_forward[way], sent;
+
+	sent = rte_ring_sp_enqueue_burst(
+		rings_in(&worker->gateway->rings, worker->index, core, rank), (void **)mbuf, n,
+		NULL);
+	stats_add(&worker->stats.forwarded, sent);
+	for (unsigned int i = sent; i < n; i++)
+		drop(worker, mbuf[i], full[rank]);
+	worker->n_forward[way] = 0;
+}
+
 static void
 send_forwards(struct worker *worker)
 {
-	struct gateway *gateway = worker->gateway;
-
-	for (unsigned int core = 0; core < gateway->n_cores; core++) {
-		struct rte_mbuf **mbuf = worker->forward + core * WORKER_BURST_MAX;
-		unsigned int n = worker->n_forward[core], sent;
-
-		if (n == 0)
-			continue;
-		sent = rte_ring_sp_enqueue_burst(
-			rings_in(&gateway->rings, worker->index, core), (void **)mbuf, n, NULL);
-		stats_add(&worker->stats.forwarded, sent);
-		for (unsigned int i = sent; i < n; i++)
-			drop(worker, mbuf[i], HG_DROP_RING_FULL);
-		worker->n_forward[core] = 0;
-	}
+	for (unsigned int core = 0; core < worker->gateway->n_cores; core++)
+		for (enum rings_class rank = 0; rank < RINGS_CLASSES; rank++)
+			if (worker->n_forward[core * RINGS_CLASSES + rank] != 0)
+				send_way(worker, core, rank);
+	worker->has_forwards = false;
 }
 
 /* Receives up to n packets and sorts them. Returns how many there were. */
@@ -357,7 +395,7 @@ poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *k
 		settle_records(worker, burst);
 	if (burst->n_answers != 0)
 		send_answers(worker, burst);
-	if (total != 0)
+	if (worker->has_forwards)
 		send_forwards(worker);
 	return total;
 }

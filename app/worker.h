@@ -50,8 +50,9 @@ struct worker {
 
 	/* the worker's own */
 	_Alignas(64) struct idle idle;
-	struct rte_mbuf **forward; /* [core * WORKER_BURST_MAX]: on their way to each core */
-	unsigned int *n_forward;
+	struct rte_mbuf **forward; /* [(core * RINGS_CLASSES + rank) * WORKER_BURST_MAX] */
+	unsigned int *n_forward;   /* [core * RINGS_CLASSES + rank] */
+	bool has_forwards;
 	struct recent recent;
 	struct worker_burst burst;
 	struct hg_cookie_batch cookies;

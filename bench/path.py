@@ -219,7 +219,8 @@ def told(stats: Mapping[str, int]) -> dict[str, int]:
     names = ('rx', 'tx', 'forwarded', 'session_tx', 'handshakes')
     dropped = sum(v for k, v in stats.items() if k.startswith('drop_'))
     return {**{n: stats[n] for n in names}, 'dropped': dropped,
-            'ring_full': stats['drop_ring_full'], 'tx_full': stats['drop_tx_full']}
+            'ring_full': sum(v for k, v in stats.items() if k.startswith('drop_ring_')),
+            'tx_full': stats['drop_tx_full']}
 
 
 # ---- testpmd

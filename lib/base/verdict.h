@@ -48,7 +48,10 @@
 	X(HELLO_TOO_LONG, hello_too_long, "valid cookie, but declares more than 16384 bytes")      \
 	X(NO_SESSION, no_session,                                                                  \
 		"DTLS record that is no ClientHello, from a peer without a session")               \
-	X(RING_FULL, ring_full, "ring to the handshake core is full")                              \
+	X(RING_FULL, ring_full, "ring to the handshake core is full: established sessions")        \
+	X(RING_PENDING_FULL, ring_pending_full,                                                    \
+		"ring to the handshake core is full: handshakes in progress")                      \
+	X(RING_NEW_FULL, ring_new_full, "ring to the handshake core is full: verified hellos")     \
 	X(TX_FULL, tx_full, "transmit queue is full")
 
 enum hg_verdict {
