@@ -37,6 +37,12 @@ struct config_gateway {
 	uint32_t max_sessions;
 	uint32_t half_open;         /* handshakes in progress per handshake core */
 	uint32_t handshake_timeout; /* seconds */
+	uint32_t handshake_rate;    /* per handshake core and second; 0: no limit */
+	uint32_t client_rate;       /* handshakes of one client per second; 0: no limit */
+	uint32_t client_burst;
+	uint32_t client_half_open; /* handshakes in progress of one client; 0: no limit */
+	uint32_t client_table;     /* clients per handshake core */
+	uint32_t used_hellos;      /* remembered per handshake core */
 	const char *denied_text;
 	uint16_t denied[CONFIG_DENIED_MAX]; /* source ports, host byte order */
 	unsigned int n_denied;

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "admission.h"
 #include "gateway.h"
 #include "idle.h"
 #include "session.h"
@@ -27,6 +28,7 @@ struct core {
 	/* written by main before the start, read by the core */
 	struct gateway *gateway;
 	unsigned int index;
+	struct admission *admission;
 	struct rte_mempool *pool; /* buffers of the packets that it sends */
 	uint32_t sessions_max;
 	uint32_t half_open_max;

@@ -8,6 +8,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -15,6 +16,7 @@
 #include "hmac/hmac.h"
 #include "rings.h"
 
+struct admission;
 struct port;
 struct rte_hash;
 
@@ -44,8 +46,11 @@ struct gateway {
 	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, then cores */
 	struct hg_hmac_ladder hmac;
-	struct worker *worker; /* n_workers of them */
-	struct core *core;     /* n_cores of them */
+	struct worker *worker;       /* n_workers of them */
+	struct core *core;           /* n_cores of them */
+	struct admission *admission; /* n_cores of them */
+	bool by_client;              /* a client's sessions are all on one core */
+	uint32_t spread_seed;        /* which one */
 
 	/* written by main, read by all */
 	_Alignas(64) _Atomic(enum stage) stage;

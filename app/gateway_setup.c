@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_pool_ops.h>
+#include <rte_random.h>
 #include <rte_timer.h>
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admission.h"
+#include "cookie/batch.h"
 #include "core.h"
 #include "port.h"
 #include "session.h"
@@ -142,6 +145,34 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	return 0;
 }
 
+/* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
+static int
+create_admission(struct gateway *gateway, struct admission *admission, struct error *error)
+{
+	const struct config_gateway *settings = &gateway->config->gateway;
+	size_t clients = clients_size(settings->client_table);
+	size_t used = used_size(settings->used_hellos);
+	uint64_t hz = rte_get_tsc_hz();
+	void *memory;
+
+	pace_init(&admission->pace, hz, settings->handshake_rate, settings->handshake_rate);
+	if (gateway->by_client) {
+		memory = rte_zmalloc("clients", clients, RTE_CACHE_LINE_SIZE);
+		if (memory == NULL)
+			return error_set(error, memory_hint, "client-table");
+		clients_init(&admission->clients, memory, settings->client_table, rte_rand());
+		pace_init(&admission->clients.pace, hz, settings->client_rate,
+			settings->client_burst);
+		admission->clients.half_open_max = settings->client_half_open;
+	}
+	memory = rte_zmalloc("used", used, RTE_CACHE_LINE_SIZE);
+	if (memory == NULL)
+		return error_set(error, memory_hint, "used-hellos");
+	used_init(&admission->used, memory, settings->used_hellos,
+		settings->cookie_lifetime + HG_COOKIE_CLOCK_SKEW, hz, rte_rand());
+	return 0;
+}
+
 static int
 create_core(struct gateway *gateway, unsigned int index, struct error *error)
 {
@@ -150,6 +181,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 
 	core->gateway = gateway;
 	core->index = index;
+	core->admission = &gateway->admission[index];
 	core->sessions_max = RTE_MAX(settings->max_sessions / gateway->n_cores, 1u);
 	core->half_open_max = settings->half_open;
 	core->handshake_cycles = settings->handshake_timeout * rte_get_tsc_hz();
@@ -166,7 +198,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (core->epoll < 0)
 		return error_set(error, "cannot wait for upstream sockets: %m");
-	return 0;
+	return create_admission(gateway, core->admission, error);
 }
 
 /* Every session has a socket of its own. */
@@ -225,12 +257,19 @@ gateway_create(struct gateway *gateway, struct error *error)
 		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_workers * sizeof(*gateway->worker));
 	gateway->core =
 		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_cores * sizeof(*gateway->core));
-	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL)
+	gateway->admission =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_cores * sizeof(*gateway->admission));
+	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL ||
+		gateway->admission == NULL)
 		return error_set(error, memory_hint, "lcores");
 	memset(gateway->worker, 0, gateway->n_workers * sizeof(*gateway->worker));
 	memset(gateway->core, 0, gateway->n_cores * sizeof(*gateway->core));
+	memset(gateway->admission, 0, gateway->n_cores * sizeof(*gateway->admission));
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		gateway->core[i].epoll = -1;
+	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
+			     gateway->config->gateway.client_half_open != 0;
+	gateway->spread_seed = (uint32_t)rte_rand();
 	raise_file_limit(gateway->config);
 
 	err = probe_ports(gateway, error);
@@ -293,12 +332,17 @@ gateway_destroy(struct gateway *gateway)
 		if (gateway->core[i].epoll >= 0)
 			close(gateway->core[i].epoll);
 	}
+	for (unsigned int i = 0; gateway->admission != NULL && i < gateway->n_cores; i++) {
+		rte_free(gateway->admission[i].clients.table);
+		rte_free((void *)(uintptr_t)gateway->admission[i].used.table);
+	}
 	rte_hash_free(gateway->sessions);
 	rte_free(gateway->qsbr);
 	rings_free(&gateway->rings);
 	rte_timer_subsystem_finalize();
 	free(gateway->worker);
 	free(gateway->core);
+	free(gateway->admission);
 	free(gateway->queue);
 	free(gateway->port);
 }

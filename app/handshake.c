@@ -35,9 +35,12 @@ gauge_add(_Atomic uint64_t *gauge, int n)
 static void
 leave_half_open(struct session *session)
 {
-	if (session->half_open)
-		gauge_add(&session->core->stats.half_open, -1);
+	if (!session->half_open)
+		return;
+	gauge_add(&session->core->stats.half_open, -1);
 	session->half_open = false;
+	if (session->client != NULL)
+		clients_leave(session->client);
 }
 
 /* Ends a session for good; the one beside it, if any, takes its place in the table. */
@@ -248,34 +251,19 @@ feed(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet 
 	return true;
 }
 
-/* May another handshake begin? Counts the refusal if not. */
-static bool
-admit(struct core *core)
-{
-	if (stats_get(&core->stats.half_open) >= core->half_open_max) {
-		stats_add(&core->stats.refused_half_open, 1);
-		return false;
-	}
-	if (stats_get(&core->stats.sessions) >= core->sessions_max) {
-		stats_add(&core->stats.refused_sessions_full, 1);
-		return false;
-	}
-	return true;
-}
-
+/* An admitted hello opens a session; head is the established one that it is beside, or NULL. */
 static void
 begin(struct core *core, struct session *head, const struct session_key *key, struct rte_mbuf *mbuf,
-	const struct hg_net_packet *packet, const struct hg_hello *hello)
+	const struct hg_net_packet *packet, const struct hg_hello *hello,
+	const struct admission_ask *ask)
 {
-	struct session *session;
+	struct session *session = session_open(core, key, mbuf, packet, hello);
 
-	if (!admit(core))
-		return;
-	session = session_open(core, key, mbuf, packet, hello);
 	if (session == NULL) {
 		stats_add(&core->stats.refused_no_memory, 1);
 		return;
 	}
+	admission_take(core, ask, session);
 	stats_add(head == NULL ? &core->stats.hello_new : &core->stats.hello_beside, 1);
 	if (head != NULL) {
 		head->beside = session;
@@ -304,7 +292,8 @@ static void
 take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
 	const struct session_key *key)
 {
-	struct session *head = session_find(core->gateway->sessions, key), *known = NULL;
+	struct session *head = session_find(core->gateway->sessions, key), *pending, *established;
+	struct admission_ask ask;
 	struct hg_hello hello;
 	bool is_hello = false;
 
@@ -313,30 +302,23 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 			HG_PASS ||
 		!is_hello)
 		return;
-	if (same_random(head, &hello))
-		known = head;
-	else if (head != NULL && same_random(head->beside, &hello))
-		known = head->beside;
-	if (known != NULL) {
-		/*
-		 * Lost replies are sent again by the timer, so a replayed hello costs no signature.
-		 */
+	/*
+	 * A handshake in progress has no use for its hello again: OpenSSL has it, and the timer sends
+	 * lost replies. So it costs no signature, whether it is a retransmission or a replay.
+	 */
+	if (!admission_begin(core->admission, key, &hello, &ask) || same_random(head, &hello) ||
+		(head != NULL && same_random(head->beside, &hello))) {
 		stats_add(&core->stats.hello_again, 1);
-		if (known->half_open)
-			feed(known, mbuf, packet);
 		return;
 	}
-	/*
-	 * One handshake at a time for a 4-tuple: the client has given the other up, or it is an old
-	 * replay.
-	 */
-	if (head != NULL && head->beside != NULL)
-		ENDED(head->beside, replaced);
-	if (head != NULL && head->half_open) {
-		ENDED(head, replaced);
-		head = NULL;
-	}
-	begin(core, head, key, mbuf, packet, &hello);
+	/* One handshake at a time for a 4-tuple: the client has given the other up. */
+	established = head != NULL && !head->half_open ? head : NULL;
+	pending = established != NULL ? established->beside : head;
+	if (!admission_admit(core, pending != NULL, &ask))
+		return;
+	if (pending != NULL)
+		ENDED(pending, replaced);
+	begin(core, established, key, mbuf, packet, &hello, &ask);
 }
 
 static void

@@ -2,7 +2,7 @@
 /*
  * The session table. A 4-tuple has one entry: the session that its datagrams belong to, and while
  * that one is established possibly a handshake beside it (RFC 6347 4.2.8). The owner core of a
- * 4-tuple follows from its hash, and it alone adds, changes and deletes the entry; workers only
+ * 4-tuple follows from a hash of it, or of its client's address, and it alone adds, changes and deletes the entry; workers only
  * look whether there is one, and whether its handshake is complete, without a lock.
  */
 #pragma once
@@ -54,6 +54,7 @@ session_is_established(const void *data)
 	return ((uintptr_t)data & 1) != 0;
 }
 
+struct client;
 struct core;
 
 /* Written and read by the owner core alone. */
@@ -61,6 +62,7 @@ struct session {
 	struct session_key key;
 	struct core *core;
 	const struct config_listener *listener;
+	struct client *client; /* while half open; NULL if clients have no limit of their own */
 	struct hg_tls_session *tls;
 	struct session *beside; /* of an entry in the table: a handshake that may replace it */
 	struct session *head;   /* of a session beside another: that one */

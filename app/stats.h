@@ -43,19 +43,26 @@
 
 /*
  * Per handshake core. For every core, once its rings are empty:
- *   datagrams = hello_new + hello_beside + hello_again + records + the four refused_* after them
+ *   datagrams = hello_new + hello_beside + hello_again + records + every refused_*
  *   sessions_opened = sessions live + the sum of the sessions_* that follow it
  */
 #define STATS_HANDSHAKE(X)                                                                           \
 	X(datagrams, "datagrams taken from the workers")                                             \
 	X(hello_new, "verified ClientHellos that opened a session")                                  \
 	X(hello_beside, "verified ClientHellos of a peer that has a session: handshake beside it")   \
-	X(hello_again, "verified ClientHellos received before")                                      \
+	X(hello_again, "verified ClientHellos that have begun a handshake before")                   \
 	X(records, "datagrams passed to a session")                                                  \
 	X(refused_half_open, "verified ClientHellos refused: too many handshakes in progress")       \
+	X(refused_handshake_rate, "verified ClientHellos refused: handshake-rate used up")           \
+	X(refused_client_rate,                                                                       \
+		"verified ClientHellos refused: client-rate of their client used up")                \
+	X(refused_client_half_open,                                                                  \
+		"verified ClientHellos refused: too many handshakes in progress of their client")    \
+	X(refused_client_table, "verified ClientHellos refused: no place for another client")        \
 	X(refused_sessions_full, "verified ClientHellos refused: max-sessions reached")              \
 	X(refused_no_memory, "verified ClientHellos refused: no memory for a session")               \
 	X(refused_session_gone, "datagrams dropped: the session ended while they waited")            \
+	X(used_forgotten, "ClientHellos forgotten before their cookies were too old")                \
 	X(sessions_opened, "handshakes begun")                                                       \
 	X(sessions_failed, "sessions ended: handshake refused or broken")                            \
 	X(sessions_half_open_expired, "sessions ended: handshake not complete in time")              \

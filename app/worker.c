@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_jhash.h>
 #include <rte_lcore.h>
 #include <rte_prefetch.h>
 
 #include <string.h>
 
+#include "admission.h"
 #include "base/bytes.h"
 #include "net/answer.h"
 #include "port.h"
@@ -173,6 +176,46 @@ forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum ri
 	worker->has_forwards = true;
 }
 
+/* The handshake core of a 4-tuple; hash is that of its key in the session table. */
+static unsigned int
+owner(const struct gateway *gateway, const struct session_key *key, hash_sig_t hash)
+{
+	if (gateway->n_cores == 1)
+		return 0;
+	if (gateway->by_client) {
+		uint64_t id = clients_id(key);
+
+		hash = rte_jhash_2words((uint32_t)id, (uint32_t)(id >> 32), gateway->spread_seed);
+	}
+	return session_owner(hash, gateway->n_cores);
+}
+
+/*
+ * Does the core have reason to refuse a verified hello already? Then it ends here, and takes no room
+ * in a ring from others.
+ */
+static enum hg_verdict
+look_ahead(struct worker_burst *burst, const struct admission *admission,
+	const struct session_key *key, const struct hg_hello *hello)
+{
+	struct used_mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
+
+	if (burst->cycles == 0)
+		burst->cycles = rte_rdtsc();
+	if (used_has(&admission->used, &mark, burst->cycles))
+		return HG_DROP_HELLO_USED;
+	if (admission->clients.table == NULL)
+		return HG_PASS;
+	switch (clients_look(&admission->clients, clients_id(key), burst->cycles)) {
+	case CLIENTS_RATE:
+		return HG_DROP_CLIENT_RATE;
+	case CLIENTS_HALF_OPEN:
+		return HG_DROP_CLIENT_HALF_OPEN;
+	default:
+		return HG_PASS;
+	}
+}
+
 /* Can OpenSSL go on from a hello whose cookie is valid? */
 static enum hg_verdict
 judge_verified(const struct hg_hello *hello)
@@ -195,8 +238,14 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	struct rte_mbuf *mbuf = burst->hello[i];
 	struct note *note = note_of(mbuf);
 	struct session_key key;
+	unsigned int core;
 	hash_sig_t hash;
 
+	session_key_fill(&key, &info->packet);
+	hash = rte_hash_hash(gateway->sessions, &key);
+	core = owner(gateway, &key, hash);
+	if (verdict == HG_PASS)
+		verdict = look_ahead(burst, &gateway->admission[core], &key, &info->hello);
 	if (verdict != HG_PASS) {
 		drop(worker, mbuf, verdict);
 		return;
@@ -204,10 +253,8 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	note_set_packet(note, &info->packet);
 	note->kind = NOTE_HELLO;
 	note->listener = info->listener;
-	session_key_fill(&key, &info->packet);
-	hash = rte_hash_hash(gateway->sessions, &key);
 	recent_add(&worker->recent, &key, hash, burst->now);
-	forward(worker, mbuf, session_owner(hash, gateway->n_cores), RINGS_NEW);
+	forward(worker, mbuf, core, RINGS_NEW);
 }
 
 /* Second stage: every cookie of the burst at once, then each hello by its verdict. */
@@ -280,7 +327,7 @@ settle_records(struct worker *worker, struct worker_burst *burst)
 	rte_hash_lookup_with_hash_bulk_data(
 		gateway->sessions, key, hash, burst->n_records, &hits, data);
 	for (unsigned int i = 0; i < burst->n_records; i++) {
-		unsigned int core = session_owner(hash[i], gateway->n_cores);
+		unsigned int core = owner(gateway, &burst->record_key[i], hash[i]);
 		struct rte_mbuf *mbuf = burst->record[i];
 
 		if ((hits >> i & 1) != 0)
@@ -378,6 +425,7 @@ poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *k
 	burst->port = queue->port;
 	burst->queue_index = worker->queue_index[q];
 	burst->now = now;
+	burst->cycles = 0;
 	burst->n_hellos = 0;
 	burst->n_records = 0;
 	burst->n_answers = 0;

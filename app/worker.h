@@ -28,6 +28,7 @@ struct worker_burst {
 	const struct port *port;
 	unsigned int queue_index; /* place of queue in gateway->queue */
 	uint64_t now;             /* seconds since 1970 */
+	uint64_t cycles;          /* of the TSC; 0: not yet looked at */
 	unsigned int n_hellos;
 	unsigned int n_records;
 	unsigned int n_answers;

@@ -67,7 +67,9 @@ def listener(name: str, port: int, pair: str, upstream: str = 'echo') -> str:
 
 
 def configuration(profile: str, device: str, listeners: str, **options: object) -> str:
-    settings = {'workers': 1, 'handshake_cores': 1, **options}
+    # What is measured is what can be done, not what is allowed.
+    settings = {'workers': 1, 'handshake_cores': 1, 'handshake_rate': 0, 'client_rate': 0,
+                'client_half_open': 0, **options}
     lines = ''.join(f'{key.replace("_", "-")} = {value}\n' for key, value in settings.items())
     return (f'[gateway]\n{lines}[port bench]\nprofile = {SOURCE}/pmd-config/{profile}.ini\n'
             f'device = {device}\nmac = {MAC}\naddress = {NETWORK}\n{listeners}')

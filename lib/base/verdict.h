@@ -46,6 +46,10 @@
 		"valid cookie, but message_seq 0: cannot be continued")                            \
 	X(HELLO_RECORD_SEQ, hello_record_seq, "valid cookie, but record sequence of 2^47 or more") \
 	X(HELLO_TOO_LONG, hello_too_long, "valid cookie, but declares more than 16384 bytes")      \
+	X(HELLO_USED, hello_used, "valid cookie, but this hello has begun a handshake already")    \
+	X(CLIENT_RATE, client_rate, "valid cookie, but client-rate of its client is used up")      \
+	X(CLIENT_HALF_OPEN, client_half_open,                                                      \
+		"valid cookie, but its client has too many handshakes in progress")                \
 	X(NO_SESSION, no_session,                                                                  \
 		"DTLS record that is no ClientHello, from a peer without a session")               \
 	X(RING_FULL, ring_full, "ring to the handshake core is full: established sessions")        \

@@ -304,9 +304,12 @@ class Pki:
 def configuration(net: Net, listeners: Mapping[str, Mapping[str, object]],
                   port: Mapping[str, object] | None = None,
                   sections: Mapping[str, Mapping[str, object]] | None = None, **options) -> str:
-    """The configuration file of one gateway. Underscores in the names of keys become hyphens."""
+    """The configuration file of one gateway. Underscores in the names of keys become hyphens.
+
+    Clients have no limits of their own unless a test says so: all of a test have one address."""
     parts: list[tuple[str, Mapping[str, object]]] = [
-        ('gateway', {'workers': net.queues, 'handshake_cores': 1, **options}),
+        ('gateway', {'workers': net.queues, 'handshake_cores': 1, 'client_rate': 0,
+                     'client_half_open': 0, **options}),
         ('port wan', {'profile': net.profile(), 'device': net.device(),
                       'address': f'{GW4}/24, {GW6}/48', **(port or {})}),
         *(sections or {}).items()]

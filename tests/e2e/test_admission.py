@@ -7,10 +7,10 @@ import contextlib
 import os
 import threading
 import time
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
-from harness import (CL4, GW4, PORT, Gateway, Net, Pki, configuration, dtls_client, packets, run,
-                     run_client, running, slow)
+from harness import (CL4, GW4, GW6, PORT, Gateway, Net, Pki, RawPort, configuration, dtls_client,
+                     gateway, packets, run, run_client, running, slow)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -135,6 +135,308 @@ def test_a_flood_at_an_established_session_does_not_keep_others_from_connecting(
         client.expect('^done 1$')
         client.say('close')
         assert client.results()['failed'] == 0
+        g.stop()
+
+
+def test_a_flood_of_one_client_does_not_keep_others_from_connecting() -> None:
+    """It ends with the worker, so that every hello of the others finds room in the ring."""
+    frames = [verified(packets.Flow('198.19.1.1', 30000 + n, GW4, PORT), n) for n in range(500)]
+    for reason, options in (('drop_client_rate', {'client_rate': 1, 'client_burst': 20}),
+                            ('drop_client_half_open', {'client_half_open': 20})):
+        with Net() as net, flooded(net, frames, **options) as g:
+            before = g.wait_for(lambda s, r=reason: s[r] > 100000)
+            results = run_client(net, '--sessions', 20)
+            assert results['handshakes'] == 20, results
+            after = g.stats()
+            assert after[reason] > before[reason], after
+            told = {k: after[k] - before[k] for k in (reason, 'drop_ring_new_full')}
+            # With each new token come as many as arrive before the core has taken one of them.
+            assert told['drop_ring_new_full'] < told[reason] / 10, told
+            g.stop()
+
+
+# ---- limits, one by one
+
+REFUSED_CLIENT_RATE = ('refused_client_rate', 'drop_client_rate')
+REFUSED_CLIENT_HALF_OPEN = ('refused_client_half_open', 'drop_client_half_open')
+USED = ('hello_again', 'drop_hello_used')
+
+
+class Hellos:
+    """Verified hellos out of nowhere, from any address, each with a random of its own."""
+
+    def __init__(self, net: Net, g: Gateway) -> None:
+        self.gateway = g
+        self.raw = RawPort(net)
+        self.begun = time.monotonic()
+        self.sent = 0
+
+    def send(self, source: str, count: int = 1) -> None:
+        for _ in range(count):
+            self.sent += 1
+            self.raw.send(verified(packets.Flow(source, 20000 + self.sent,
+                                                GW6 if ':' in source else GW4, PORT), self.sent))
+
+    def settled(self) -> dict[str, int]:
+        """The counters once every hello is accounted for."""
+        return self.gateway.wait_for(
+            lambda s: s['cookie_valid'] == self.sent and s['forwarded'] == s['datagrams'])
+
+    def allowed(self, number: int, rate: float, since: float) -> None:
+        """So many have begun a handshake, or more only as far as time has passed."""
+        stats = self.settled()
+        more = stats['hello_new'] - number
+        assert 0 <= more <= rate * (time.monotonic() - since), (number, stats)
+
+    def until_allowed(self, source: str) -> dict[str, int]:
+        """One hello after the other, until one begins a handshake."""
+        before = self.settled()['hello_new']
+        end = time.monotonic() + slow(20)
+        while True:
+            self.send(source)
+            stats = self.settled()
+            if stats['hello_new'] > before:
+                return stats
+            assert time.monotonic() < end, stats
+            time.sleep(0.05)  # the pace of the questions
+
+
+@contextlib.contextmanager
+def asked(**options) -> Iterator[tuple[Net, Gateway, Hellos]]:
+    """A gateway that is sent hellos."""
+    with Net() as net, gateway(net, {'echo': ECHO}, cookie_secret=SECRET_FILE,
+                               port={'mac': FLOOD_MAC}, **options) as g:
+        hellos = Hellos(net, g)
+        with hellos.raw:
+            yield net, g, hellos
+
+
+def count(stats: Mapping[str, int], names: Sequence[str]) -> int:
+    return sum(stats[name] for name in names)
+
+
+def test_client_rate() -> None:
+    """client-burst at once, no more; then client-rate. Every address has its own."""
+    with asked(client_rate=1, client_burst=3) as (_, g, hellos):
+        since = time.monotonic()
+        hellos.send('198.18.0.10', 3)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 3 and count(stats, REFUSED_CLIENT_RATE) == 0, stats
+        hellos.send('198.18.0.10', 7)
+        hellos.allowed(3, 1, since)
+        hellos.send('198.18.0.11', 3)
+        hellos.allowed(6, 1, since)
+        stats = hellos.until_allowed('198.18.0.10')
+        assert count(stats, REFUSED_CLIENT_RATE) == hellos.sent - stats['hello_new'], stats
+        assert stats['hello_new'] <= 6 + (time.monotonic() - since), stats
+        g.stop()
+
+
+def test_client_rate_of_an_ipv6_network() -> None:
+    """All addresses of a /64 are one client, those of the next one are another."""
+    with asked(client_rate=1, client_burst=3) as (_, g, hellos):
+        since = time.monotonic()
+        for host in range(10):
+            hellos.send(f'2001:2:0:7:{host:x}::{host + 1:x}')
+        hellos.allowed(3, 1, since)
+        assert count(g.stats(), REFUSED_CLIENT_RATE) > 0
+        hellos.send('2001:2:0:8::1', 3)
+        hellos.allowed(6, 1, since)
+        g.stop()
+
+
+def test_client_rate_holds_over_workers_and_cores() -> None:
+    """Two workers and two cores, and still one bucket: a client's handshakes are all on one core."""
+    with Net(queues=2) as net, gateway(net, {'echo': ECHO}, cookie_secret=SECRET_FILE,
+                                       port={'mac': FLOOD_MAC}, handshake_cores=2, client_rate=1,
+                                       client_burst=8) as g:
+        hellos = Hellos(net, g)
+        with hellos.raw:
+            hellos.send('198.18.0.10', 40)
+            hellos.allowed(8, 1, hellos.begun)
+            workers = [g.telemetry(f'/hellogate/worker,{n}') for n in (0, 1)]
+            assert all(w['cookie_valid'] > 0 for w in workers), workers
+            cores = [g.sessions()[f'core_{n}'] for n in (0, 1)]
+            assert min(cores) == 0, cores
+            for host in range(20, 40):  # all of them on one core: once in 2^19 runs
+                hellos.send(f'198.18.0.{host}')
+            hellos.settled()
+            cores = [g.sessions()[f'core_{n}'] for n in (0, 1)]
+            assert min(cores) > 0, cores
+        g.stop()
+
+
+def test_client_half_open() -> None:
+    with asked(client_half_open=3, handshake_timeout=int(slow(3))) as (_, g, hellos):
+        hellos.send('198.18.0.10', 3)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 3 and count(stats, REFUSED_CLIENT_HALF_OPEN) == 0, stats
+        hellos.send('198.18.0.10', 2)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 3 and count(stats, REFUSED_CLIENT_HALF_OPEN) == 2, stats
+        hellos.send('198.18.0.11', 4)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 6 and count(stats, REFUSED_CLIENT_HALF_OPEN) == 3, stats
+        g.wait_for(lambda s: s['sessions_half_open_expired'] == 6)
+        hellos.send('198.18.0.10', 4)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 9 and count(stats, REFUSED_CLIENT_HALF_OPEN) == 4, stats
+        g.stop()
+
+
+def test_established_sessions_do_not_count_as_half_open() -> None:
+    with Net() as net, gateway(net, {'echo': ECHO}, client_half_open=1) as g:
+        for _ in range(3):
+            assert run_client(net, '--leave')['handshakes'] == 1
+        assert g.sessions()['sessions'] == 3 and g.sessions()['half_open'] == 0
+        g.stop()
+
+
+def test_client_table() -> None:
+    """Eight clients with handshakes in progress fill a table of eight; the ninth is refused, whoever
+    is in the table is not."""
+    with asked(client_half_open=9, client_table=8, handshake_timeout=int(slow(3))) as (_, g, hellos):
+        for host in range(8):
+            hellos.send(f'198.18.0.{10 + host}')
+        stats = hellos.settled()
+        assert stats['hello_new'] == 8 and stats['refused_client_table'] == 0, stats
+        hellos.send('198.18.0.30', 2)
+        hellos.send('198.18.0.10')
+        stats = hellos.settled()
+        assert stats['hello_new'] == 9 and stats['refused_client_table'] == 2, stats
+        g.wait_for(lambda s: s['sessions_half_open_expired'] == 9)
+        hellos.send('198.18.0.30')
+        stats = hellos.settled()
+        assert stats['hello_new'] == 10 and stats['refused_client_table'] == 2, stats
+        g.stop()
+
+
+def test_handshake_rate() -> None:
+    """So many in the first moment, whoever they are from; then so many a second."""
+    with asked(handshake_rate=4) as (_, g, hellos):
+        since = time.monotonic()
+        for host in range(20):
+            hellos.send(f'198.18.0.{10 + host}')
+        hellos.allowed(4, 4, since)
+        assert g.stats()['refused_handshake_rate'] > 0
+        stats = hellos.until_allowed('198.18.0.100')
+        assert stats['refused_handshake_rate'] == hellos.sent - stats['hello_new'], stats
+        assert stats['hello_new'] <= 4 + 4 * (time.monotonic() - since), stats
+        g.stop()
+
+
+def test_no_limit() -> None:
+    with asked(handshake_rate=0) as (_, g, hellos):
+        hellos.send('198.18.0.10', 100)
+        assert hellos.settled()['hello_new'] == 100
+        g.stop()
+
+
+def test_a_refused_client_gets_in_by_sending_again() -> None:
+    """A hello that was refused has not been used."""
+    with Net() as net, gateway(net, {'echo': ECHO}, handshake_rate=1) as g:
+        results = run_client(net, '--sessions', 3)
+        assert results['handshakes'] == results['received'] == 3, results
+        stats = g.stats()
+        assert stats['refused_handshake_rate'] > 0 and count(stats, USED) == 0, stats
+        g.stop()
+
+
+def test_defaults_let_clients_in() -> None:
+    with Net() as net, gateway(net, {'echo': ECHO}, client_rate=None, client_half_open=None) as g:
+        results = run_client(net, '--sessions', 5, '--datagrams', 20)
+        assert results['handshakes'] == 5 and results['received'] == 100, results
+        assert sum(v for k, v in g.stats().items() if k.startswith('refused_')) == 0
+        g.stop()
+
+
+# ---- no hello twice
+
+def test_a_hello_a_million_times() -> None:
+    """One handshake, also when it is long over."""
+    frame = verified(packets.Flow('198.18.0.10', 30000, GW4, PORT))
+    with Net() as net, flooded(net, [frame], handshake_timeout=1) as g:
+        g.wait_for(lambda s: s['cookie_valid'] >= 1000000, 60)
+        seen = g.wait_for(lambda s: s['sessions_half_open_expired'] == 1)['cookie_valid']
+        g.wait_for(lambda s: s['cookie_valid'] >= seen + 1000000, 60)
+        _, counters = g.stop()
+        assert counters['hello_new'] == counters['sessions_opened'] == 1, counters
+        assert counters['hello_beside'] == 0, counters
+        again = ('hello_again', 'drop_hello_used', 'drop_ring_new_full')
+        assert count(counters, again) == counters['cookie_valid'] - 1, counters
+        assert counters['drop_hello_used'] >= 1000000, counters  # seen by the worker
+
+
+def second_hello(raw: RawPort) -> bytes:
+    """What a client sends after the HelloVerifyRequest."""
+    return raw.wait_for(lambda f: packets.parse(f).payload[13:14] == b'\x01'
+                        and packets.parse(f).payload[17:19] == b'\x00\x01')
+
+
+def test_the_hello_of_a_session_that_was_closed() -> None:
+    """A second signature is not to be had for it, and its client is not shut out."""
+    for binding in ('hello', 'address'):
+        with Net() as net, gateway(net, {'echo': ECHO}, cookie_binding=binding) as g, \
+                RawPort(net, outgoing=True) as raw:
+            client = ('--source-port', 41000, '--datagrams', 3)
+            assert run_client(net, *client)['received'] == 3
+            hello = second_hello(raw)
+            g.wait_for(lambda s: s['sessions_closed'] == 1)
+            for _ in range(100):
+                raw.send(hello)
+            stats = g.wait_for(lambda s: count(s, USED) == 100)
+            assert stats['sessions_opened'] == 1, stats
+            # From the same port, within the second in which a cookie is the same.
+            assert run_client(net, *client)['received'] == 3
+            g.wait_for(lambda s: s['sessions_closed'] == 2)
+            stats = g.stats()
+            assert stats['handshakes'] == 2 and count(stats, USED) == 100, stats
+            g.stop()
+
+
+def test_a_hello_that_arrives_several_times() -> None:
+    """While its handshake is in progress, and while its session lives: nobody notices."""
+    with Net() as net, gateway(net, {'echo': ECHO}) as g, RawPort(net, outgoing=True) as raw, \
+            dtls_client(net, '--interactive', '--datagrams', 3) as client:
+        hello = second_hello(raw)
+        for _ in range(5):
+            raw.send(hello)
+        client.expect('^done 0$')
+        for _ in range(5):
+            raw.send(hello)
+        g.wait_for(lambda s: count(s, USED) == 10)
+        client.say('echo 10')
+        client.expect('^done 1$')
+        client.say('close')
+        assert client.results()['failed'] == 0
+        stats = g.wait_for(lambda s: s['sessions_closed'] == 1)
+        assert stats['sessions_opened'] == stats['handshakes'] == 1, stats
+        g.stop()
+
+
+def test_used_hellos_forgets_rather_than_refuses() -> None:
+    with asked(used_hellos=8) as (_, g, hellos):
+        hellos.send('198.18.0.10', 8)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 8 and stats['used_forgotten'] == 0, stats
+        hellos.send('198.18.0.10', 2)
+        stats = hellos.settled()
+        assert stats['hello_new'] == 10 and stats['used_forgotten'] == 2, stats
+        g.stop()
+
+
+def test_an_old_hello_does_not_push_out_a_newer_handshake() -> None:
+    """A client has begun again from its port. What is left of its first try comes late."""
+    with Net() as net, gateway(net, {'echo': ECHO}) as g, RawPort(net, outgoing=True) as raw:
+        run_client(net, '--vanish', '--source-port', 41001, expect=None)
+        old = second_hello(raw)
+        with dtls_client(net, '--pause', '--source-port', 41001) as client:
+            client.expect('^hvr$')
+            client.say('go')
+            raw.send(old)
+            assert client.results()['handshakes'] == 1
+        stats = g.wait_for(lambda s: count(s, USED) == 1)
+        assert stats['sessions_opened'] == 2, stats
         g.stop()
 
 

@@ -35,6 +35,12 @@ test_defaults(void **state)
 	assert_int_equal(gateway->max_sessions, 65536);
 	assert_int_equal(gateway->half_open, 1024);
 	assert_int_equal(gateway->handshake_timeout, 15);
+	assert_int_equal(gateway->handshake_rate, 2000);
+	assert_int_equal(gateway->client_rate, 20);
+	assert_int_equal(gateway->client_burst, 5);
+	assert_int_equal(gateway->client_half_open, 64);
+	assert_int_equal(gateway->client_table, 16384);
+	assert_int_equal(gateway->used_hellos, 262144);
 	assert_int_equal(gateway->n_denied, 5);
 	for (unsigned int i = 0; i < 5; i++)
 		assert_int_equal(gateway->denied[i], reflecting[i]);
@@ -78,6 +84,12 @@ static const char everything[] = "; every key\n"
 				 "max-sessions = 1000\n"
 				 "half-open = 10\n"
 				 "handshake-timeout = 7\n"
+				 "handshake-rate = 100\n"
+				 "client-rate = 0\n"
+				 "client-burst = 3\n"
+				 "client-half-open = 2\n"
+				 "client-table = 64\n"
+				 "used-hellos = 128\n"
 				 "deny-source-ports = 53 , 123,19\n"
 				 "[port wan]\n"
 				 "device = net_null0,size=64\n"
@@ -124,6 +136,12 @@ test_everything(void **state)
 	assert_int_equal(gateway->max_sessions, 1000);
 	assert_int_equal(gateway->half_open, 10);
 	assert_int_equal(gateway->handshake_timeout, 7);
+	assert_int_equal(gateway->handshake_rate, 100);
+	assert_int_equal(gateway->client_rate, 0);
+	assert_int_equal(gateway->client_burst, 3);
+	assert_int_equal(gateway->client_half_open, 2);
+	assert_int_equal(gateway->client_table, 64);
+	assert_int_equal(gateway->used_hellos, 128);
 	assert_int_equal(gateway->n_denied, 3);
 	assert_int_equal(gateway->denied[0], 53);
 	assert_int_equal(gateway->denied[1], 123);
@@ -203,7 +221,10 @@ test_ranges(void **state)
 	} ranges[] = {
 		{ "handshake-cores", 1, 128 }, { "workers", 1, 128 },
 		{ "max-sessions", 64, 8388608 }, { "half-open", 1, 1048576 },
-		{ "handshake-timeout", 1, 60 },
+		{ "handshake-timeout", 1, 60 }, { "handshake-rate", 0, 1000000 },
+		{ "client-rate", 0, 1000000 }, { "client-burst", 1, 10000 },
+		{ "client-half-open", 0, 1048576 }, { "client-table", 8, 1048576 },
+		{ "used-hellos", 8, 16777216 },
 		{ "key-rotation", 60, 2592000 }, /* 60: the default lifetime */
 	};
 	char line[128];
@@ -546,8 +567,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 13 of the gateway, 4 of each port, 11 of each listener */
-	assert_int_equal(settings.n, 13 + 2 * 4 + 2 * 11);
+	/* 19 of the gateway, 4 of each port, 11 of each listener */
+	assert_int_equal(settings.n, 19 + 2 * 4 + 2 * 11);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){

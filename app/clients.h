@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The clients of one handshake core that have proved their address: how fast each begins handshakes,
+ * and how many it has in progress. A client is an IPv4 address, or an IPv6 /64, as whoever is in one
+ * can use every address of it (RFC 4291 2.5.1).
+ *
+ * The table is bounded. A client has an entry from the first handshake that it begins until its
+ * bucket is full again and none is in progress; the entry is free then, and nobody has to come and
+ * free it. An entry is in one of two sets of places, which a keyed hash says, so that nobody can aim
+ * at one.
+ *
+ * The core alone writes. Workers may look, and what they see may be a moment old.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pace.h"
+#include "session.h"
+
+#define CLIENTS_SET 8u /* places in a set */
+
+struct client {
+	_Atomic uint64_t id;  /* 0: never used */
+	_Atomic uint64_t due; /* when its bucket is full again */
+	_Atomic uint32_t half_open;
+};
+
+struct clients {
+	/* written before the start, read by the core and the workers */
+	struct client *table;
+	uint32_t n_sets;
+	uint32_t seed[2];
+	uint32_t half_open_max; /* 0: no limit */
+	struct pace pace;
+};
+
+enum clients_verdict {
+	CLIENTS_PASS,
+	CLIENTS_RATE,      /* its bucket is empty */
+	CLIENTS_HALF_OPEN, /* it has as many handshakes in progress as it may */
+	CLIENTS_FULL,      /* unknown, and there is no place for it */
+};
+
+/* Bytes for a table of n entries, rounded up to whole sets. */
+size_t clients_size(uint32_t n);
+
+/* memory is zeroed, has that size and stays the caller's; the limits and pace are the caller's too. */
+void clients_init(struct clients *clients, void *memory, uint32_t n, uint64_t seed);
+
+/* The client that a 4-tuple belongs to: never 0. */
+uint64_t clients_id(const struct session_key *key);
+
+/* For workers: may the client begin another handshake? PASS for one that is not known. */
+enum clients_verdict clients_look(const struct clients *clients, uint64_t id, uint64_t now);
+
+/*
+ * May the client begin another handshake? If so, *ret_client is its entry, which is its own from
+ * clients_begin() on, and until then only as long as no other client is asked about.
+ */
+enum clients_verdict clients_admit(
+	const struct clients *clients, uint64_t id, uint64_t now, struct client **ret_client);
+
+/* It has begun one: takes its token. */
+void clients_begin(const struct clients *clients, struct client *client, uint64_t id, uint64_t now);
+
+/* One of its handshakes is complete, or over. */
+void clients_leave(struct client *client);
