@@ -58,6 +58,8 @@ static const struct setting gateway_table[] = {
 		"clients with limits used up in part, per handshake core"),
 	GATEWAY("used-hellos", INTEGER, 8, 16777216, NULL, "262144", used_hellos,
 		"verified hellos that each handshake core remembers, so that none is used twice"),
+	GATEWAY("hvr-per-prefix", INTEGER, 0, 10000000, NULL, "0", hvr_per_prefix,
+		"HelloVerifyRequests that one worker sends to one network in a second; 0: no limit"),
 	GATEWAY("deny-source-ports", CUSTOM, 0, 0, NULL, "7, 13, 17, 19, 37", denied_text,
 		"UDP source ports of reflecting services, never answered; port 0 never is"),
 };

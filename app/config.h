@@ -43,6 +43,7 @@ struct config_gateway {
 	uint32_t client_half_open; /* handshakes in progress of one client; 0: no limit */
 	uint32_t client_table;     /* clients per handshake core */
 	uint32_t used_hellos;      /* remembered per handshake core */
+	uint32_t hvr_per_prefix;   /* per worker and second; 0: no limit */
 	const char *denied_text;
 	uint16_t denied[CONFIG_DENIED_MAX]; /* source ports, host byte order */
 	unsigned int n_denied;

@@ -112,6 +112,21 @@ create_pool(const char *kind, unsigned int number, unsigned int buffers, unsigne
 }
 
 static int
+create_hvr_cap(struct worker *worker, uint32_t rate, struct error *error)
+{
+	struct hvr_cap *cap = &worker->hvr_cap;
+
+	if (rate == 0)
+		return 0;
+	pace_init(&cap->pace, rte_get_tsc_hz(), rate, rate);
+	cap->seed = (uint32_t)rte_rand();
+	cap->due = rte_zmalloc("hvr-cap", HVR_CAP_PLACES * sizeof(*cap->due), RTE_CACHE_LINE_SIZE);
+	if (cap->due == NULL)
+		return error_set(error, memory_hint, "hvr-per-prefix");
+	return 0;
+}
+
+static int
 create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	struct worker *worker = &gateway->worker[index];
@@ -142,7 +157,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	worker->pool = create_pool("receive", index, buffers, 1 + gateway->n_cores, packed);
 	if (worker->pool == NULL)
 		return error_set(error, memory_hint, "receive buffers");
-	return 0;
+	return create_hvr_cap(worker, gateway->config->gateway.hvr_per_prefix, error);
 }
 
 /* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
@@ -325,6 +340,7 @@ gateway_destroy(struct gateway *gateway)
 		free(worker->queue_index);
 		free(worker->n_forward);
 		free(worker->forward);
+		rte_free(worker->hvr_cap.due);
 	}
 	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++) {
 		rte_mempool_free(gateway->core[i].pool);

@@ -176,6 +176,15 @@ forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum ri
 	worker->has_forwards = true;
 }
 
+/* The time of a burst in TSC cycles, for those that need one so fine. */
+static uint64_t
+clock_of(struct worker_burst *burst)
+{
+	if (burst->cycles == 0)
+		burst->cycles = rte_rdtsc();
+	return burst->cycles;
+}
+
 /* The handshake core of a 4-tuple; hash is that of its key in the session table. */
 static unsigned int
 owner(const struct gateway *gateway, const struct session_key *key, hash_sig_t hash)
@@ -200,13 +209,11 @@ look_ahead(struct worker_burst *burst, const struct admission *admission,
 {
 	struct used_mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
 
-	if (burst->cycles == 0)
-		burst->cycles = rte_rdtsc();
-	if (used_has(&admission->used, &mark, burst->cycles))
+	if (used_has(&admission->used, &mark, clock_of(burst)))
 		return HG_DROP_HELLO_USED;
 	if (admission->clients.table == NULL)
 		return HG_PASS;
-	switch (clients_look(&admission->clients, clients_id(key), burst->cycles)) {
+	switch (clients_look(&admission->clients, clients_id(key), clock_of(burst))) {
 	case CLIENTS_RATE:
 		return HG_DROP_CLIENT_RATE;
 	case CLIENTS_HALF_OPEN:
@@ -263,6 +270,8 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 {
 	uint64_t verdicts[HG_COOKIE_VERDICTS] = { 0 };
 	struct stats_worker *stats = &worker->stats;
+	bool capped = worker->hvr_cap.due != NULL;
+	unsigned int n_answered = 0;
 
 	hg_cookie_batch_run(&worker->cookies,
 		hg_hmac_ladder_pick(&worker->gateway->hmac, worker->cookies.n_jobs));
@@ -270,10 +279,15 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 		enum hg_cookie_verdict verdict = hg_cookie_batch_verdict(&worker->cookies, i);
 
 		verdicts[verdict]++;
-		if (verdict == HG_COOKIE_VALID)
+		if (verdict == HG_COOKIE_VALID) {
 			forward_hello(worker, burst, i);
-		else
+		} else if (capped && !hvr_cap_take(&worker->hvr_cap, &burst->hello_info[i].packet,
+					     clock_of(burst))) {
+			drop(worker, burst->hello[i], HG_DROP_HVR_PREFIX);
+		} else {
 			answer_hello(worker, burst, i);
+			n_answered++;
+		}
 	}
 	stats_add(&stats->cookie_none, verdicts[HG_COOKIE_NONE]);
 	stats_add(&stats->cookie_valid, verdicts[HG_COOKIE_VALID]);
@@ -281,7 +295,7 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 	stats_add(&stats->cookie_unknown_epoch, verdicts[HG_COOKIE_UNKNOWN_EPOCH]);
 	stats_add(&stats->cookie_expired, verdicts[HG_COOKIE_EXPIRED]);
 	stats_add(&stats->cookie_wrong_tag, verdicts[HG_COOKIE_WRONG_TAG]);
-	stats_add(&stats->hvr, burst->n_hellos - verdicts[HG_COOKIE_VALID]);
+	stats_add(&stats->hvr, n_answered);
 }
 
 /* Is this the rest of a ClientHello whose beginning was verified a moment ago? */

@@ -15,6 +15,7 @@
 #include "classify.h"
 #include "cookie/batch.h"
 #include "gateway.h"
+#include "hvr_cap.h"
 #include "idle.h"
 #include "recent.h"
 #include "session.h"
@@ -55,6 +56,7 @@ struct worker {
 	unsigned int *n_forward;   /* [core * RINGS_CLASSES + rank] */
 	bool has_forwards;
 	struct recent recent;
+	struct hvr_cap hvr_cap;
 	struct worker_burst burst;
 	struct hg_cookie_batch cookies;
 

@@ -350,6 +350,33 @@ def test_defaults_let_clients_in() -> None:
         g.stop()
 
 
+def test_hvr_per_prefix() -> None:
+    """So many answers for a /24 or a /48 at once; whoever has a cookie is not concerned."""
+    with asked(hvr_per_prefix=10) as (_, g, hellos):
+        def ask(source: str) -> None:
+            hellos.raw.send(framed(packets.Flow(source, 20000, GW6 if ':' in source else GW4, PORT),
+                                   packets.Hello().datagram()))
+
+        since = time.monotonic()
+        for number, network in enumerate(('198.18.0.{}', '198.18.7.{}', '2001:2:0:{}::1',
+                                          '2001:db9:0:{}::1')):
+            for host in range(20, 40):
+                ask(network.format(host))
+            stats = g.wait_for(lambda s, n=20 * number + 20: s['cookie_none'] == n)
+            more = stats['hvr'] - 10 * number - 10
+            assert 0 <= more <= 10 * (time.monotonic() - since) * (number + 1), stats
+            assert stats['hvr'] + stats['drop_hvr_prefix'] == stats['cookie_none'], stats
+        assert stats['drop_hvr_prefix'] > 0, stats
+        hellos.send('198.18.0.20', 3)
+        assert hellos.settled()['hello_new'] == 3
+        before, end = stats, time.monotonic() + slow(20)
+        while g.stats()['hvr'] == before['hvr']:
+            assert time.monotonic() < end, g.stats()
+            ask('198.18.0.20')
+            time.sleep(0.02)  # the pace of the questions
+        g.stop()
+
+
 # ---- no hello twice
 
 def test_a_hello_a_million_times() -> None:

@@ -41,6 +41,7 @@ test_defaults(void **state)
 	assert_int_equal(gateway->client_half_open, 64);
 	assert_int_equal(gateway->client_table, 16384);
 	assert_int_equal(gateway->used_hellos, 262144);
+	assert_int_equal(gateway->hvr_per_prefix, 0);
 	assert_int_equal(gateway->n_denied, 5);
 	for (unsigned int i = 0; i < 5; i++)
 		assert_int_equal(gateway->denied[i], reflecting[i]);
@@ -90,6 +91,7 @@ static const char everything[] = "; every key\n"
 				 "client-half-open = 2\n"
 				 "client-table = 64\n"
 				 "used-hellos = 128\n"
+				 "hvr-per-prefix = 1000\n"
 				 "deny-source-ports = 53 , 123,19\n"
 				 "[port wan]\n"
 				 "device = net_null0,size=64\n"
@@ -142,6 +144,7 @@ test_everything(void **state)
 	assert_int_equal(gateway->client_half_open, 2);
 	assert_int_equal(gateway->client_table, 64);
 	assert_int_equal(gateway->used_hellos, 128);
+	assert_int_equal(gateway->hvr_per_prefix, 1000);
 	assert_int_equal(gateway->n_denied, 3);
 	assert_int_equal(gateway->denied[0], 53);
 	assert_int_equal(gateway->denied[1], 123);
@@ -224,7 +227,7 @@ test_ranges(void **state)
 		{ "handshake-timeout", 1, 60 }, { "handshake-rate", 0, 1000000 },
 		{ "client-rate", 0, 1000000 }, { "client-burst", 1, 10000 },
 		{ "client-half-open", 0, 1048576 }, { "client-table", 8, 1048576 },
-		{ "used-hellos", 8, 16777216 },
+		{ "used-hellos", 8, 16777216 }, { "hvr-per-prefix", 0, 10000000 },
 		{ "key-rotation", 60, 2592000 }, /* 60: the default lifetime */
 	};
 	char line[128];
@@ -567,8 +570,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 19 of the gateway, 4 of each port, 11 of each listener */
-	assert_int_equal(settings.n, 19 + 2 * 4 + 2 * 11);
+	/* 20 of the gateway, 4 of each port, 11 of each listener */
+	assert_int_equal(settings.n, 20 + 2 * 4 + 2 * 11);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){
