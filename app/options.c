@@ -28,6 +28,32 @@ parse_one(struct options *options, int argc, char **argv, int *at, struct error 
 	return 0;
 }
 
+/*
+ * Does an argument ask EAL for help or for its version? EAL would print that where nobody sees it, and
+ * end the process. getopt_long() takes a long option by any unique beginning of its name, and several
+ * short options behind one hyphen.
+ */
+static bool
+asks_eal(const char *arg)
+{
+	size_t len;
+
+	if (arg[0] != '-')
+		return false;
+	if (arg[1] == '-') {
+		arg += 2;
+		len = strcspn(arg, "=");
+		return len >= 2 &&
+		       (strncmp(arg, "help", len) == 0 || strncmp(arg, "version", len) == 0);
+	}
+	/* Up to a letter that takes the rest as its value. */
+	for (const char *letter = arg + 1; *letter != '\0' && strchr("abcdlmnrsS", *letter) == NULL;
+		letter++)
+		if (*letter == 'h' || *letter == 'v')
+			return true;
+	return false;
+}
+
 int
 options_parse(struct options *ret_options, int argc, char **argv, struct error *error)
 {
@@ -42,6 +68,12 @@ options_parse(struct options *ret_options, int argc, char **argv, struct error *
 		if (parse_one(&options, argc, argv, &i, error) != 0)
 			return -EINVAL;
 	}
+	for (int i = 0; i < options.n_eal; i++)
+		if (asks_eal(options.eal[i]))
+			return error_set(error,
+				"EAL option %s is refused: it starts nothing; hellogate --version "
+				"tells DPDK's version, dpdk-testpmd --help its options",
+				options.eal[i]);
 	if (options.config == NULL && !options.help && !options.version)
 		return error_set(error, "option -c FILE is missing: see hellogate --help");
 	*ret_options = options;
@@ -63,7 +95,9 @@ options_print_help(void)
 	      "             settings, and exit\n"
 	      "  --version  print version, libraries and HMAC kernels, and exit\n"
 	      "  --help     print this, and exit\n"
-	      "  --         what follows goes to DPDK, for example --no-huge -m 512\n"
+	      "  --         what follows goes to DPDK, for example --no-huge -m 512; -h, --help, "
+	      "-v and\n"
+	      "             --version are refused there\n"
 	      "\n"
 	      "SIGTERM and SIGINT drain: every session is closed, the final counters are printed.\n"
 	      "Exit codes: 0 done; 1 failed while running, or a buffer leaked; 2 bad option,\n"

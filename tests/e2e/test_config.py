@@ -297,6 +297,14 @@ def test_bad_eal_option() -> None:
 
 def test_more_workers_than_the_device_has_queues() -> None:
     """The port has one queue: one worker serves it, the other idles."""
+def test_eal_options_that_print_are_refused() -> None:
+    """DPDK would end there, with nothing to be seen."""
+    for option in ('-h', '--help', '--hel', '-v', '--version', '--ver'):
+        code, out, err, _ = check_config(GOOD, (), (option,), files())
+        assert code == 2 and not out, (option, code, out)
+        assert err.startswith(f'hellogate: EAL option {option} ') and err.count('\n') == 1, err
+
+
     listener = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
     with Net() as net, gateway(net, {'echo': listener}, workers=2) as g:
         assert run_client(net)['received'] == 1

@@ -116,6 +116,25 @@ test_refused(void **state)
 	assert_refused(WORDS(help, wrong), "unknown option --chekc");
 }
 
+/* EAL would print, where nobody sees it, and end. */
+static void
+test_eal_prints(void **state)
+{
+	static char asks[][12] = { "-h", "-v", "-vh", "-vm1", "--help", "--hel", "--he",
+		"--version", "--vers", "--ve", "--help=no" };
+	static char others[][12] = { "-m", "-mhv", "-ahv", "-l0-3", "-rv", "--vdev=h", "--huge-dir",
+		"--v", "--h", "--helper", "h", "-", "--no-huge" };
+	struct error error = { "" };
+	struct options options;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++)
+		assert_refused(WORDS(c, file, end, memory, megabytes, asks[i]), asks[i]);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (parse(&options, &error, WORDS(c, file, end, others[i])) != 0)
+			fail_msg("%s: %s", others[i], error.text);
+}
+
 int
 main(void)
 {
@@ -123,6 +142,7 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_eal_options),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_eal_prints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
