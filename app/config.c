@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 #include "hmac/hmac.h"
 #include "path.h"
 #include "setting.h"
+#include "tls/secret.h"
 
 #define GATEWAY(key, type, min, max, choices, by_default, field, help)               \
 	{                                                                            \
@@ -62,6 +64,8 @@ static const struct setting gateway_table[] = {
 		"HelloVerifyRequests that one worker sends to one network in a second; 0: no limit"),
 	GATEWAY("deny-source-ports", CUSTOM, 0, 0, NULL, "7, 13, 17, 19, 37", denied_text,
 		"UDP source ports of reflecting services, never answered; port 0 never is"),
+	GATEWAY("user", CUSTOM, 0, 0, NULL, "nobody", user,
+		"whom the process becomes when it is set up; root: it keeps all privileges"),
 };
 
 #define GATEWAY_LEN (sizeof(gateway_table) / sizeof(gateway_table[0]))
@@ -102,9 +106,11 @@ read_secret(struct config *config, struct error *error)
 	FILE *file;
 	bool good;
 
+	gateway->secret = hg_tls_secret_alloc(HG_COOKIE_SECRET_LEN);
+	if (gateway->secret == NULL)
+		return error_set(error, "no memory for the cookie secret");
 	if (gateway->cookie_secret == NULL) {
-		if (getrandom(gateway->secret, sizeof(gateway->secret), 0) !=
-			sizeof(gateway->secret))
+		if (getrandom(gateway->secret, HG_COOKIE_SECRET_LEN, 0) != HG_COOKIE_SECRET_LEN)
 			return error_set(error, "the kernel gives no random cookie secret");
 		return 0;
 	}
@@ -166,6 +172,22 @@ read_hmac_kernel(struct config *config, struct error *error)
 }
 
 static int
+read_user(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+	const struct passwd *user = getpwnam(gateway->user);
+	struct error reason;
+
+	if (user == NULL) {
+		error_set(&reason, "there is no user %s", gateway->user);
+		return blame(config, "user", error, reason.text);
+	}
+	gateway->uid = user->pw_uid;
+	gateway->gid = user->pw_gid;
+	return 0;
+}
+
+static int
 read_gateway(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
@@ -189,6 +211,8 @@ read_gateway(struct config *config, struct error *error)
 		return blame(config, "deny-source-ports", error,
 			"deny-source-ports must be at most 16 port numbers with commas between");
 	err = read_hmac_kernel(config, error);
+	if (err == 0)
+		err = read_user(config, error);
 	if (err != 0)
 		return err;
 	return read_secret(config, error);
@@ -309,7 +333,7 @@ config_free(struct config *config)
 	free(config->listener);
 	free(config->port);
 	ini_free(config->ini);
-	hg_secret_wipe(config, sizeof(*config));
+	hg_tls_secret_free(config->gateway.secret, HG_COOKIE_SECRET_LEN);
 	free(config);
 }
 

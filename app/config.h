@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "address.h"
 #include "cookie/keys.h"
@@ -47,7 +48,10 @@ struct config_gateway {
 	const char *denied_text;
 	uint16_t denied[CONFIG_DENIED_MAX]; /* source ports, host byte order */
 	unsigned int n_denied;
-	uint8_t secret[HG_COOKIE_SECRET_LEN];
+	const char *user;
+	uid_t uid;
+	gid_t gid;
+	uint8_t *secret;              /* HG_COOKIE_SECRET_LEN bytes */
 	const char *hmac_kernel_name; /* NULL: auto */
 };
 

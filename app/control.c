@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/secret.h"
 #include "handshake.h"
 #include "port.h"
+#include "tls/secret.h"
 #include "worker.h"
 
 RTE_LOG_REGISTER(control_log, hellogate.control, INFO);
@@ -53,10 +53,7 @@ free_keys(const struct hg_cookie_keys *keys)
 {
 	struct hg_cookie_keys *mine = (struct hg_cookie_keys *)(uintptr_t)keys;
 
-	if (mine == NULL)
-		return;
-	hg_secret_wipe(mine, sizeof(*mine));
-	free(mine);
+	hg_tls_secret_free(mine, sizeof(*mine));
 }
 
 /*
@@ -73,7 +70,7 @@ rotate(struct gateway *gateway, uint64_t now)
 	if (old != NULL &&
 		old->slot[HG_COOKIE_CURRENT].epoch == hg_cookie_epoch(now, settings->key_rotation))
 		return;
-	keys = aligned_alloc(64, RTE_ALIGN(sizeof(*keys), 64));
+	keys = hg_tls_secret_alloc(sizeof(*keys));
 	if (keys == NULL)
 		return; /* the next key of the old ones is good for another rotation */
 	hg_cookie_keys_derive(keys, settings->secret, now, settings->key_rotation,

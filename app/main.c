@@ -11,6 +11,7 @@
 #include "eal.h"
 #include "gateway_setup.h"
 #include "options.h"
+#include "process.h"
 #include "telemetry.h"
 #include "worker.h"
 
@@ -91,7 +92,8 @@ serve(struct gateway *gateway)
 	unsigned int missing;
 	int code = EXIT_DONE;
 
-	if (gateway_create(gateway, &error) != 0 || control_init(gateway, &error) != 0) {
+	if (gateway_create(gateway, &error) != 0 || control_init(gateway, &error) != 0 ||
+		process_drop(gateway->config, &error) != 0) {
 		code = refuse(&error);
 		gateway_close_ports(gateway);
 		goto out;
@@ -161,6 +163,8 @@ main(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	control_block_signals();
+	if (process_begin(&error) != 0)
+		return refuse(&error);
 	if (config_load(&config, options.config, &error) != 0)
 		return refuse(&error);
 	if (options.check)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "profile.h"
 
+#include <cap-ng.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,9 @@ static const struct setting table[] = {
 	PROFILE_KEY("quirks", "packed-buffers", CHOICE, 0, 0, "no",
 		"yes: the driver needs receive buffers without gaps between them", "no|yes",
 		packed_buffers),
+	PROFILE_KEY("quirks", "capabilities", CUSTOM, 0, 0, NULL,
+		"capabilities(7) that main keeps, for what the driver does at the end", NULL,
+		capabilities_text),
 	PROFILE_KEY(
 		"quirks", "note", STRING, 0, 0, NULL, "known quirks, with a source", NULL, note),
 };
@@ -77,6 +82,29 @@ parse_rss_key(struct profile *profile, const struct ini *ini, struct error *erro
 	for (size_t i = 0; i < len / 2; i++)
 		sscanf(text + 2 * i, "%2hhx", &profile->rss_key[i]);
 	profile->rss_key_len = (uint8_t)(len / 2);
+	return 0;
+}
+
+static int
+parse_capabilities(struct profile *profile, const struct ini *ini, struct error *error)
+{
+	char text[256], *item[CAP_LAST_CAP];
+	unsigned int n;
+
+	if (profile->capabilities_text == NULL)
+		return 0;
+	snprintf(text, sizeof(text), "%s", profile->capabilities_text);
+	n = setting_split(text, item, CAP_LAST_CAP);
+	for (unsigned int i = 0; i < n && i < CAP_LAST_CAP; i++) {
+		int capability = capng_name_to_capability(item[i]);
+
+		if (capability < 0)
+			return error_set(error, "%s:%u: capabilities: there is none called %s",
+				ini->path,
+				ini_entry(ini_section(ini, "quirks"), "capabilities")->line,
+				item[i]);
+		profile->capabilities |= UINT64_C(1) << capability;
+	}
 	return 0;
 }
 
@@ -107,7 +135,8 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 	if (ini != NULL && (profile->driver == NULL || profile->tried == NULL))
 		return error_set(
 			error, "%s: section [driver] needs the keys name and tried", ini->path);
-	return parse_rss_key(profile, ini, error);
+	err = parse_rss_key(profile, ini, error);
+	return err != 0 ? err : parse_capabilities(profile, ini, error);
 }
 
 static int

@@ -48,6 +48,8 @@ struct profile {
 	unsigned int promiscuous;
 	unsigned int retains_buffers;
 	unsigned int packed_buffers;
+	const char *capabilities_text;
+	uint64_t capabilities; /* a bit for each that main keeps */
 	const char *note;
 };
 

@@ -289,10 +289,15 @@ static EVP_PKEY *
 read_key(const char *path)
 {
 	BIO *file = BIO_new_file(path, "r");
-	EVP_PKEY *key =
-		file != NULL ? PEM_read_bio_PrivateKey(file, NULL, refuse_passphrase, NULL) : NULL;
+	EVP_PKEY *key = NULL;
+	FILE *stdio = NULL;
+	char text[4096]; /* a buffer of stdio's own would be freed as it is */
 
+	if (file != NULL && BIO_get_fp(file, &stdio) == 1 &&
+		setvbuf(stdio, text, _IOFBF, sizeof(text)) == 0)
+		key = PEM_read_bio_PrivateKey(file, NULL, refuse_passphrase, NULL);
 	BIO_free(file);
+	hg_secret_wipe(text, sizeof(text));
 	return key;
 }
 

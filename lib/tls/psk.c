@@ -6,8 +6,10 @@
 
 #include "base/secret.h"
 #include "tls/internal.h"
+#include "tls/secret.h"
 
 #define KEY_MAX 64u       /* bytes; OpenSSL takes more, no client that we know does */
+#define LINE_ROOM 512u    /* identity, colon, key in hexadecimal and line end, with room to spare */
 #define IDENTITY_MAX 128u /* bytes: what RFC 4279 5.3 obliges everyone to take */
 
 static int
@@ -75,11 +77,11 @@ append(struct hg_tls_psks *psks, const char *identity, const uint8_t *key, size_
 	psks->entry = grown;
 	psk = &grown[psks->n];
 	psk->identity = strdup(identity);
-	psk->key = malloc(key_len);
+	psk->key = hg_tls_secret_alloc(key_len);
 	psk->key_len = key_len;
 	if (psk->identity == NULL || psk->key == NULL) {
 		free(psk->identity);
-		free(psk->key);
+		hg_tls_secret_free(psk->key, key_len);
 		return -ENOMEM;
 	}
 	memcpy(psk->key, key, key_len);
@@ -132,16 +134,19 @@ int
 hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error *error)
 {
 	const char *problem = NULL;
-	char *line = NULL;
-	size_t size = 0, number = 0;
+	char text[4096];                     /* stdio's buffer, to be wiped */
+	size_t size = LINE_ROOM, number = 0; /* a good line is never moved, */
+	char *line = malloc(size);           /* so that no copy of it stays */
+	FILE *file = line != NULL ? fopen(path, "re") : NULL;
 	ssize_t len;
-	FILE *file = fopen(path, "re");
 
 	if (file == NULL) {
 		snprintf(error->text, sizeof(error->text), "cannot read %s: %m", path);
 		error->setting = "psk-file";
+		free(line);
 		return -EINVAL;
 	}
+	setvbuf(file, text, _IOFBF, sizeof(text));
 	while (problem == NULL && (len = getline(&line, &size, file)) >= 0) {
 		number++;
 		problem = strlen(line) != (size_t)len ? "holds a zero byte" : take_line(psks, line);
@@ -151,6 +156,7 @@ hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error
 		number = 0;
 	}
 	fclose(file);
+	hg_secret_wipe(text, sizeof(text));
 	if (line != NULL)
 		hg_secret_wipe(line, size);
 	free(line);
@@ -179,8 +185,7 @@ void
 hg_tls_psks_wipe(struct hg_tls_psks *psks)
 {
 	for (size_t i = 0; i < psks->n; i++) {
-		hg_secret_wipe(psks->entry[i].key, psks->entry[i].key_len);
-		free(psks->entry[i].key);
+		hg_tls_secret_free(psks->entry[i].key, psks->entry[i].key_len);
 		free(psks->entry[i].identity);
 	}
 	free(psks->entry);

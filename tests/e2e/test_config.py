@@ -54,6 +54,8 @@ BAD: dict[str, tuple[str, str, str | None, str]] = {
     'unknown key': ('cookie-lifetime', 'cookie-livetime', 'cookie-livetime', 'cookie-livetime'),
     'key of another section': ('upstream = echo', 'upstream = echo\nmac = 02:00:00:00:00:0b',
                                'mac = 02:00:00:00:00:0b', 'mac'),
+    'user that is none': ('workers = 1', 'user = no-such-user', 'user = no-such-user',
+                          'no-such-user'),
     'duplicate key': ('workers = 1', 'workers = 1\nworkers = 2', 'workers = 2', 'workers'),
     'duplicate section': ('[listener things]', '[listener coap]', None, 'listener coap'),
     'line that is nothing': ('workers = 1', 'workers 1', 'workers 1', 'key = value'),
@@ -295,8 +297,6 @@ def test_bad_eal_option() -> None:
         start_refused(GOOD, 'EAL|option', eal=('--no-such-option',), netns=net.gateway)
 
 
-def test_more_workers_than_the_device_has_queues() -> None:
-    """The port has one queue: one worker serves it, the other idles."""
 def test_eal_options_that_print_are_refused() -> None:
     """DPDK would end there, with nothing to be seen."""
     for option in ('-h', '--help', '--hel', '-v', '--version', '--ver'):
@@ -305,6 +305,8 @@ def test_eal_options_that_print_are_refused() -> None:
         assert err.startswith(f'hellogate: EAL option {option} ') and err.count('\n') == 1, err
 
 
+def test_more_workers_than_the_device_has_queues() -> None:
+    """The port has one queue: one worker serves it, the other idles."""
     listener = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
     with Net() as net, gateway(net, {'echo': listener}, workers=2) as g:
         assert run_client(net)['received'] == 1

@@ -42,6 +42,8 @@ test_defaults(void **state)
 	assert_int_equal(gateway->client_table, 16384);
 	assert_int_equal(gateway->used_hellos, 262144);
 	assert_int_equal(gateway->hvr_per_prefix, 0);
+	assert_string_equal(gateway->user, "nobody");
+	assert_int_not_equal(gateway->uid, 0);
 	assert_int_equal(gateway->n_denied, 5);
 	for (unsigned int i = 0; i < 5; i++)
 		assert_int_equal(gateway->denied[i], reflecting[i]);
@@ -93,6 +95,7 @@ static const char everything[] = "; every key\n"
 				 "used-hellos = 128\n"
 				 "hvr-per-prefix = 1000\n"
 				 "deny-source-ports = 53 , 123,19\n"
+				 "user = root\n"
 				 "[port wan]\n"
 				 "device = net_null0,size=64\n"
 				 "profile = profile.ini\n"
@@ -146,6 +149,8 @@ test_everything(void **state)
 	assert_int_equal(gateway->used_hellos, 128);
 	assert_int_equal(gateway->hvr_per_prefix, 1000);
 	assert_int_equal(gateway->n_denied, 3);
+	assert_string_equal(gateway->user, "root");
+	assert_int_equal(gateway->uid, 0);
 	assert_int_equal(gateway->denied[0], 53);
 	assert_int_equal(gateway->denied[1], 123);
 	assert_int_equal(gateway->denied[2], 19);
@@ -570,8 +575,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 20 of the gateway, 4 of each port, 11 of each listener */
-	assert_int_equal(settings.n, 20 + 2 * 4 + 2 * 11);
+	/* 21 of the gateway, 4 of each port, 11 of each listener */
+	assert_int_equal(settings.n, 21 + 2 * 4 + 2 * 11);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){

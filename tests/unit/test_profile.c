@@ -83,15 +83,15 @@ test_smallest(void **state)
 static void
 test_everything(void **state)
 {
-	struct profile profile =
-		load(HEAD "description = a test\n"
-			  "[queues]\nmax = 64\nrx-descriptors = 8192\n"
-			  "tx-descriptors = 64\nburst = 1\n"
-			  "[offload]\nrx-checksum = trust\ntx-checksum = device\n"
-			  "[rss]\nhash = udp\nkey = symmetric\n"
-			  "[eal]\noptions = --vdev x -l 0\n"
-			  "[quirks]\nmulticast = all\npromiscuous = on\n"
-			  "retains-buffers = yes\npacked-buffers = yes\nnote = some\n");
+	struct profile profile = load(HEAD "description = a test\n"
+					   "[queues]\nmax = 64\nrx-descriptors = 8192\n"
+					   "tx-descriptors = 64\nburst = 1\n"
+					   "[offload]\nrx-checksum = trust\ntx-checksum = device\n"
+					   "[rss]\nhash = udp\nkey = symmetric\n"
+					   "[eal]\noptions = --vdev x -l 0\n"
+					   "[quirks]\nmulticast = all\npromiscuous = on\n"
+					   "retains-buffers = yes\npacked-buffers = yes\n"
+					   "capabilities = net_admin , chown\nnote = some\n");
 
 	(void)state;
 	assert_string_equal(profile.description, "a test");
@@ -109,6 +109,7 @@ test_everything(void **state)
 	assert_int_equal(profile.promiscuous, 1);
 	assert_int_equal(profile.retains_buffers, 1);
 	assert_int_equal(profile.packed_buffers, 1);
+	assert_int_equal(profile.capabilities, 1 << 12 | 1 << 0);
 	assert_string_equal(profile.note, "some");
 	profile_free(&profile);
 }
@@ -164,6 +165,7 @@ test_refused(void **state)
 	assert_refused("[driver]\ntried = no: x\n", 0, "name and tried");
 	assert_refused(HEAD "[quirk]\n", 4, "unknown section [quirk]");
 	assert_refused(HEAD "[quirks]\nmulticasts = all\n", 5, "unknown key multicasts");
+	assert_refused(HEAD "[quirks]\ncapabilities = chown, flying\n", 5, "none called flying");
 	assert_refused(HEAD "driver = x\n", 4, "unknown key driver");
 	assert_refused(HEAD "[queues]\nmax = 65\n", 5, "max must be");
 	assert_refused(HEAD "[queues]\nburst = 0\n", 5, "burst must be");

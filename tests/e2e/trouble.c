@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * For LD_PRELOAD. HG_STRAY_THREAD: a thread that glibc does not know, so that it keeps the privileges
+ * that all others drop. HG_OLD_KERNEL: there is no epoll_pwait2().
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+int
+epoll_pwait2(int epoll, struct epoll_event *events, int n, const struct timespec *timeout,
+	const sigset_t *signals)
+{
+	int (*real)(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
+
+	if (getenv("HG_OLD_KERNEL") != NULL) {
+		errno = ENOSYS;
+		return -1;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "epoll_pwait2");
+	return real(epoll, events, n, timeout, signals);
+}
+
+static int
+linger(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return 0;
+}
+
+__attribute__((constructor)) static void
+stray(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+
+	if (getenv("HG_STRAY_THREAD") != NULL &&
+		clone(linger, stack + sizeof(stack),
+			CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+				CLONE_SYSVSEM,
+			NULL) < 0)
+		abort();
+}
