@@ -66,6 +66,8 @@ static const struct setting gateway_table[] = {
 		"UDP source ports of reflecting services, never answered; port 0 never is"),
 	GATEWAY("user", CUSTOM, 0, 0, NULL, "nobody", user,
 		"whom the process becomes when it is set up; root: it keeps all privileges"),
+	GATEWAY("seccomp", CHOICE, 0, 0, "on|off|log", "on", seccomp,
+		"filter of system calls; on: any other ends the process; log: is told"),
 };
 
 #define GATEWAY_LEN (sizeof(gateway_table) / sizeof(gateway_table[0]))

@@ -51,6 +51,7 @@ struct config_gateway {
 	const char *user;
 	uid_t uid;
 	gid_t gid;
+	unsigned int seccomp;         /* enum filter_mode */
 	uint8_t *secret;              /* HG_COOKIE_SECRET_LEN bytes */
 	const char *hmac_kernel_name; /* NULL: auto */
 };

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "core.h"
 #include "eal.h"
+#include "filter.h"
 #include "gateway_setup.h"
 #include "options.h"
 #include "process.h"
@@ -93,7 +94,8 @@ serve(struct gateway *gateway)
 	int code = EXIT_DONE;
 
 	if (gateway_create(gateway, &error) != 0 || control_init(gateway, &error) != 0 ||
-		process_drop(gateway->config, &error) != 0) {
+		process_drop(gateway->config, &error) != 0 ||
+		filter_load((enum filter_mode)gateway->config->gateway.seccomp, &error) != 0) {
 		code = refuse(&error);
 		gateway_close_ports(gateway);
 		goto out;

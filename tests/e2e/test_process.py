@@ -7,8 +7,9 @@ import os
 import pathlib
 import pwd
 import re
+import signal
 
-from harness import (BUILD, Gateway, Net, Pki, Skip, command, configuration, gateway, run,
+from harness import (BUILD, Gateway, Net, Pki, Process, Skip, command, configuration, gateway, run,
                      run_client, running)
 
 PKI = Pki()
@@ -127,6 +128,42 @@ def test_a_thread_that_keeps_privileges_is_refused() -> None:
 def test_a_kernel_without_epoll_pwait2_is_refused() -> None:
     with Net() as net:
         refused(net, r'too old.*epoll_pwait2\(\).*5\.11', 'HG_OLD_KERNEL')
+
+
+def end_of_forbidden(net: Net, mode: str) -> Process:
+    if SANITIZED:
+        raise Skip('a sanitizer wants to be the first of the preloaded libraries')
+    g = Gateway(configuration(net, {'echo': certified()}, seccomp=mode), netns=net.gateway,
+                env={'LD_PRELOAD': str(BUILD / 'tests/e2e/libtrouble.so'), 'HG_FORBIDDEN': '1'})
+    try:
+        p = g.spawn()
+        p.wait()
+        return p
+    finally:
+        g.close()
+
+
+def test_a_system_call_that_is_not_allowed_ends_the_process() -> None:
+    with Net() as net:
+        p = end_of_forbidden(net, 'on')
+        assert p.popen.returncode == -signal.SIGSYS and 'another' not in p.stdout, p.log()
+
+
+def test_without_the_filter_it_is_allowed() -> None:
+    """What the test above has seen is the filter's doing."""
+    with Net() as net:
+        for mode in ('off', 'log'):
+            p = end_of_forbidden(net, mode)
+            assert p.popen.returncode == 0 and 'another program' in p.stdout, p.log()
+
+
+def test_every_thread_has_the_filter() -> None:
+    with Net() as net:
+        for mode, told in (('on', '2'), ('log', '2'), ('off', '0')):
+            with gateway(net, {'echo': certified()}, seccomp=mode) as g:
+                for status in threads(g.process.pid).values():
+                    assert status['Seccomp'] == told, (mode, status)
+                g.stop()
 
 
 def test_no_core_dumps() -> None:

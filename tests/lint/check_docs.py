@@ -244,9 +244,23 @@ def page_links(root: Path) -> Problems:
     return check_links(root, list_files(root))
 
 
+def check_calls(root: Path) -> Problems:
+    """The system calls that the filter allows; what sanitizers add is nobody's but theirs."""
+    code = re.sub(r"(?ms)^#if.*?^#endif", "", (root / "app/filter.c").read_text())
+    allowed = set(re.findall(r"SCMP_SYS\((\w+)\)", code))
+    page = (root / "docs/operating.md").read_text()
+    section = re.search(r"(?ms)^## System calls$(.*?)(?=^## |\Z)", page)
+    table = "".join(re.findall(r"(?m)^\|.*", section.group(1))) if section else ""
+    told = {name for name in re.findall(r"`([a-z]\w*)`", table)}
+    return [f"docs/operating.md:1: does not tell the system call {name}"
+            for name in sorted(allowed - told)] + \
+        [f"docs/operating.md:1: the filter does not know {name}" for name in sorted(told - allowed)]
+
+
 CHECKS: dict[str, Callable[[Path], Problems]] = {
     "docs/configuration.md has the daemon's keys": page_configuration,
     "docs/counters.md has the daemon's counters": page_counters,
+    "docs/operating.md has the system calls of the filter": check_calls,
     "links lead somewhere": page_links,
     "README has both commands": check_readme,
     "hellogate(8) has every option": check_man_options,
@@ -279,6 +293,9 @@ SOUND = {
                    '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
     "lib/base/verdict.h": '#define HG_DROPS(X) \\\n\tX(ARP, arp, "ARP")\n',
     "app/options.c": 'fputs("usage\\n"\n"\\n"\n"  -c FILE  file\\n"\n"  --check  look\\n");\n',
+    "app/filter.c": "SCMP_SYS(read), SCMP_SYS(mmap)\n#if x\nSCMP_SYS(pipe)\n#endif\n",
+    "docs/operating.md": "## System calls\n\n| for | allowed |\n|---|---|\n"
+                         "| files | `read`; `mmap` without `PROT_EXEC` |\n\n## More\n\n| `write` |\n",
     "app/demo.sh": "", "tests/run.sh": "",
     "README.md": "# Name\n\n    sudo app/demo.sh\n\n    tests/run.sh\n\n[a](docs/counters.md#a-b) "
                  "[b](docs) [c](#name) [d](https://a.example/x) `[e](none)`\n\n    [f](none)\n",
@@ -309,6 +326,8 @@ FAULTS = [
     (page_counters, "app/stats.h", "records", "written", "no counter records"),
     (page_counters, "lib/base/verdict.h", "arp,", "arps,", "0 rows for drop_arps"),
     (page_counters, COUNTERS, "| `tx` | sent, all |", "| `rx` | received |", "2 rows for rx"),
+    (check_calls, "app/filter.c", "SCMP_SYS(read)", "SCMP_SYS(send)", "system call send"),
+    (check_calls, "docs/operating.md", "`mmap`", "`mmap`, `fork`", "does not know fork"),
     (page_links, "README.md", "(docs)", "(doc)", "README.md:7: there is no doc"),
     (page_links, "README.md", "#a-b", "#a-c", "no heading for #a-c"),
     (page_links, "README.md", "# Name", "# Names", "no heading for #name"),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config_texts.h"
+#include "filter.h"
 
 static void
 test_defaults(void **state)
@@ -42,6 +43,7 @@ test_defaults(void **state)
 	assert_int_equal(gateway->client_table, 16384);
 	assert_int_equal(gateway->used_hellos, 262144);
 	assert_int_equal(gateway->hvr_per_prefix, 0);
+	assert_int_equal(gateway->seccomp, FILTER_ON);
 	assert_string_equal(gateway->user, "nobody");
 	assert_int_not_equal(gateway->uid, 0);
 	assert_int_equal(gateway->n_denied, 5);
@@ -96,6 +98,7 @@ static const char everything[] = "; every key\n"
 				 "hvr-per-prefix = 1000\n"
 				 "deny-source-ports = 53 , 123,19\n"
 				 "user = root\n"
+				 "seccomp = log\n"
 				 "[port wan]\n"
 				 "device = net_null0,size=64\n"
 				 "profile = profile.ini\n"
@@ -149,6 +152,7 @@ test_everything(void **state)
 	assert_int_equal(gateway->used_hellos, 128);
 	assert_int_equal(gateway->hvr_per_prefix, 1000);
 	assert_int_equal(gateway->n_denied, 3);
+	assert_int_equal(gateway->seccomp, FILTER_LOG);
 	assert_string_equal(gateway->user, "root");
 	assert_int_equal(gateway->uid, 0);
 	assert_int_equal(gateway->denied[0], 53);
@@ -575,8 +579,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 21 of the gateway, 4 of each port, 11 of each listener */
-	assert_int_equal(settings.n, 21 + 2 * 4 + 2 * 11);
+	/* 22 of the gateway, 4 of each port, 11 of each listener */
+	assert_int_equal(settings.n, 22 + 2 * 4 + 2 * 11);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){
