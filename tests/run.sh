@@ -66,7 +66,9 @@ if [ -z "${HG_QUICK:-}" ]; then
 		--suite e2e
 	if why=$(.ci/arm64-sysroot build-aarch64); then
 		machine=(--cross-file build-aarch64/sysroot.ini --cross-file tests/aarch64.ini)
-		export HG_WRAP="qemu-aarch64 -L $PWD/build-aarch64/sysroot" HG_KERNEL=armv8
+		HG_WRAP="qemu-aarch64 -L $PWD/build-aarch64/sysroot -E HG_EMULATOR=1"
+		HG_WRAP+=" -E LD_PRELOAD=$PWD/build-aarch64/tests/e2e/libtrouble.so" # for want of epoll_pwait2()
+		export HG_WRAP HG_KERNEL=armv8
 		# qemu has a thread of its own, which keeps its privileges, and no seccomp().
 		export HG_USER=root HG_SECCOMP=off
 		run build-aarch64 '-Dwerror=true -Dtests=true' \
