@@ -1,0 +1,319 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Real clients over a bad path: loss, doubling, reordering, delay, while keys rotate and gateways
+restart.
+
+A client has completed when it has got an answer over its session. Clients with retransmission
+(RFC 6347 section 4.2.4) have to complete with their first connection. ncat and socat have no timer:
+what they send is sent again only when something comes from the server, so a lost hello,
+HelloVerifyRequest or last flight of the server's is the end of that handshake, whatever a server
+does. They have to complete as their users make them: with another connection, one of so many.
+libcoap gives a handshake up after a few timeouts and gets two more. turnutils_uclient begins anew
+by itself, with a DTLS version that it throws dice for; it waits for ever for the answer to a TURN
+request that was lost, so for it the handshake is all that counts.
+"""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import pathlib
+import re
+import shutil
+import time
+from typing import Callable, Iterator, Mapping
+
+from harness import (DTLS_CLIENT, GW4, GW6, PORT, Gateway, Net, Pki, Skip, command, configuration,
+                     packets, process, run, running, slow, wait_for_udp)
+from impair import DOWN, UP, Lane, Path, Proxy
+
+PKI = Pki()
+CERTIFIED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
+CA = PKI.path('ca.pem')
+SECRET_FILE = PKI.directory / 'cookie.secret'
+SECRET_FILE.write_text(bytes(range(32)).hex() + '\n')
+COAP_PORT, TURN_PORT = 5685, 5686
+ALL_IN = 45  # seconds for all clients of one test together
+AGAIN = 0.15  # seconds after which a line is sent again
+NETWORK_4, NETWORK_6 = '198.19', '2001:2:0:9:'
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """A client as somebody uses it; {port} is that of its lane."""
+    name: str
+    argv: tuple[str, ...]
+    answer: str = ''  # what its output has when it is done; '' for one that copies input and output
+    tries: int = 1
+    patience: float = 100  # seconds until the user tries again
+    port: int = PORT  # of the listener
+    six: bool = False
+
+
+OWN = (str(DTLS_CLIENT), '--host', '127.0.0.1', '--port', '{port}', '--deadline',
+       str(int(slow(60))), '--datagrams', '5', '--resend', '300', '--ca', CA, '--sni', 'gw.test')
+USERS = (
+    # Without -nbio a doubled datagram wakes it to read, and as OpenSSL ignores that one, for ever.
+    User('openssl', ('openssl', 's_client', '-nbio', '-dtls1_2', '-connect', '127.0.0.1:{port}',
+                     '-CAfile', CA, '-verify_return_error', '-servername', 'gw.test',
+                     '-verify_hostname', 'gw.test')),
+    User('gnutls-cli', ('gnutls-cli', '--udp', '--port', '{port}', '--x509cafile', CA,
+                        '--sni-hostname', 'gw.test', '--verify-hostname', 'gw.test', '127.0.0.1')),
+    User('coap-client-openssl', ('coap-client-openssl', '-m', 'get', '-B', '90', '-C', CA,
+                                 'coaps://127.0.0.1:{port}/'),
+         'This is a test server made with libcoap', tries=3, port=COAP_PORT),
+    User('coap-client-gnutls', ('coap-client-gnutls', '-m', 'get', '-B', '90', '-C', CA,
+                                'coaps://127.0.0.1:{port}/'),
+         'This is a test server made with libcoap', tries=3, port=COAP_PORT),
+    User('ncat', ('ncat', '--udp', '--ssl', '--ssl-verify', '--ssl-trustfile', CA,
+                  '--ssl-servername', 'gw.test', '127.0.0.1', '{port}'), tries=20, patience=2),
+    User('socat', ('socat', '-t1', '-', 'OPENSSL-DTLS-CLIENT:127.0.0.1:{port},'
+                   f'cafile={CA},commonname=gw.test'), tries=20, patience=2),
+    User('turnutils_uclient', ('turnutils_uclient', '-v', '-S', '-E', CA, '-p', '{port}', '-u',
+                               'user', '-w', 'word', '-e', '127.0.0.1', '-r', '3480', '-c',
+                               '127.0.0.1'),
+         'client session connected with cipher', port=TURN_PORT),
+    User('dtls_client', OWN, 'received 5'),
+    # Its second hello always comes in two fragments.
+    User('dtls_client, MTU 256, IPv6', (*OWN, '--mtu', '256'), 'received 5', six=True))
+
+
+@contextlib.contextmanager
+def servers(net: Net) -> Iterator[dict[str, Mapping[str, object]]]:
+    """What the clients want behind the gateway, and the listeners before it."""
+    home = str(PKI.directory)
+    listeners = {'echo': CERTIFIED}
+    with contextlib.ExitStack() as stack:
+        def serve(*argv: str, port: int) -> None:
+            wait_for_udp(net, port, stack.enter_context(process(*argv, netns=net.gateway)))
+        if shutil.which('coap-server-notls'):
+            serve('coap-server-notls', '-A', '127.0.0.1', '-p', '5683', port=5683)
+            listeners['coap'] = {**CERTIFIED, 'bind': f'{GW4}:{COAP_PORT}',
+                                 'upstream': '127.0.0.1:5683'}
+        if shutil.which('turnserver'):
+            serve('turnserver', '-n', '--lt-cred-mech', '-u', 'user:word', '-r', 'gw.test', '-L',
+                  '127.0.0.1', '-E', '127.0.0.1', '-p', '3478', '--allow-loopback-peers',
+                  '--no-cli', '--no-tls', '--no-dtls', '--pidfile', f'{home}/turn.pid', '--db',
+                  f'{home}/turn.db', '-l', 'stdout', port=3478)
+            listeners['turn'] = {**CERTIFIED, 'bind': f'{GW4}:{TURN_PORT}',
+                                 'upstream': '127.0.0.1:3478'}
+        yield listeners
+
+
+def users(listeners: Mapping[str, object]) -> list[User]:
+    """Those that are installed, with what they talk to."""
+    there = [u for u in USERS if shutil.which(u.argv[0])
+             and (u.port != COAP_PORT or 'coap' in listeners)
+             and (u.port != TURN_PORT or 'turn' in listeners)]
+    if len(there) < 4:
+        raise Skip('fewer than two clients that are not our own are installed')
+    return there
+
+
+def one_try(net: Net, user: User, port: int) -> Iterator[bool]:
+    """Yields False as long as it takes, then whether it came to anything."""
+    argv = [a.replace('{port}', str(port)) for a in user.argv]
+    end = time.monotonic() + slow(user.patience)
+    with process(*argv, netns=net.client, name=user.name) as p:
+        sent_at, sent = 0.0, 0
+        while time.monotonic() < end:
+            if re.search(user.answer or r'^line \d+$', p.output('out'), re.MULTILINE):
+                p.end_input()
+                yield True
+                return
+            if not p.alive():
+                return
+            if not user.answer and time.monotonic() - sent_at > slow(AGAIN):
+                with contextlib.suppress(OSError):  # it has just ended
+                    p.send(f'line {(sent := sent + 1)}\n')
+                sent_at = time.monotonic()
+            yield False
+
+
+class Use:
+    """A user at work, over a lane of its own; step() is called until it is done."""
+
+    def __init__(self, net: Net, user: User, lane: Lane) -> None:
+        self.net, self.user, self.lane = net, user, lane
+        self.tries = 0
+        self.begun = time.monotonic()
+        self.took = 0.0
+        self._try: Iterator[bool] = iter(())
+
+    def step(self) -> bool:
+        done = next(self._try, None)
+        if done is None:
+            if self.tries == self.user.tries:
+                raise AssertionError(f'{self} has tried for the last time')
+            self._try = one_try(self.net, self.user, self.lane.port)
+            self.tries += 1
+        elif done:
+            self.took = time.monotonic() - self.begun
+            self.stop()
+        return bool(done)
+
+    def stop(self) -> None:
+        if hasattr(self._try, 'close'):
+            self._try.close()
+
+    def __str__(self) -> str:
+        return (f'{self.user.name} [{self.lane.path.seed}]: {self.tries} tries, {self.took:.1f} s, '
+                f'{self.lane.lost[UP]} of {self.lane.seen[UP]} lost on the way up, '
+                f'{self.lane.lost[DOWN]} of {self.lane.seen[DOWN]} down')
+
+
+class Ways:
+    """The proxy, with a lane and an address of its own for every use."""
+
+    def __init__(self, net: Net, proxy: Proxy) -> None:
+        self.net, self.proxy = net, proxy
+        self.uses: list[Use] = []
+        self._number = itertools.count(1)
+        # Every address of these is the clients' (the kernel's "AnyIP").
+        for family, network in ((), f'{NETWORK_4}.0.0/16'), (('-6',), f'{NETWORK_6}:/64'):
+            command('ip', *family, '-n', net.client, 'route', 'add', 'local', network, 'dev', 'lo')
+        # From an address that is not the interface's, the kernel asks for a neighbour only when
+        # duplicate address detection is over.
+        command('ping', '-6', '-c', '1', '-W', str(int(slow(5))), GW6, netns=net.client)
+
+    def lane(self, path: Path, user: User) -> Lane:
+        number = next(self._number)
+        source = (f'{NETWORK_6}:{number:x}' if user.six else
+                  f'{NETWORK_4}.{number >> 8}.{number & 255}')
+        return self.proxy.lane(path, source, GW6 if user.six else GW4, user.port)
+
+    def add(self, user: User, path: Path) -> Use:
+        self.uses.append(Use(self.net, user, self.lane(path, user)))
+        return self.uses[-1]
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Lets all go on until the condition holds."""
+        end = time.monotonic() + slow(ALL_IN)
+        while not condition():
+            if time.monotonic() >= end:
+                raise AssertionError('not in time: ' + '; '.join(
+                    str(u) for u in self.uses if not u.took))
+            self.proxy.check()
+            for use in self.uses:
+                if not use.took:
+                    use.step()
+            time.sleep(0.01)
+
+    def complete(self) -> None:
+        self.until(lambda: all(u.took for u in self.uses))
+        for use in self.uses:
+            print(f'# {use}')
+
+
+@contextlib.contextmanager
+def bad_path(**options) -> Iterator[tuple[Net, Gateway, Ways, list[User]]]:
+    """Gateway, servers and proxy, and the users that there are."""
+    with Net() as net, servers(net) as listeners, Proxy(net.client) as proxy:
+        config = configuration(net, listeners, handshake_timeout=60, cookie_secret=SECRET_FILE,
+                               **options)
+        with running(Gateway(config, netns=net.gateway), net) as g:
+            ways = Ways(net, proxy)
+            try:
+                yield net, g, ways, users(listeners)
+            finally:
+                for use in ways.uses:
+                    use.stop()
+
+
+def check(g: Gateway, ways: Ways, *also_refused: str) -> None:
+    """The end: every completed session was one of the gateway's, and no good cookie was refused."""
+    counters = g.stop()[1]
+    assert counters['handshakes'] >= len(ways.uses), counters
+    refused = {n for n in ('malformed', 'unknown_epoch', 'expired', 'wrong_tag')
+               if counters[f'cookie_{n}']}
+    assert refused <= set(also_refused), counters
+
+
+def test_a_fifth_lost_each_way() -> None:
+    with bad_path() as (_, g, ways, there):
+        for seed in '14', '20', '22':
+            for user in there:
+                ways.add(user, Path(f'{user.name} {seed}', one_lost_of=5))
+        ways.complete()
+        for way in UP, DOWN:
+            lost, seen = (sum(getattr(u.lane, what)[way] for u in ways.uses)
+                          for what in ('lost', 'seen'))
+            assert 0.1 < lost / seen < 0.3, (way, lost, seen)
+        check(g, ways)
+
+
+def test_lost_doubled_reordered_and_late() -> None:
+    with bad_path() as (_, g, ways, there):
+        for user in there:
+            ways.add(user, Path(f'{user.name} doubled', one_lost_of=10, doubled=0.5))
+            ways.add(user, Path(f'{user.name} overtaken', one_lost_of=10, overtaken=0.3))
+            ways.add(user, Path(f'{user.name} late', doubled=0.3, delay=(0, 0.4)))
+        ways.complete()
+        check(g, ways)
+
+
+MESSAGES = {'hello': (UP, 0), 'HelloVerifyRequest': (DOWN, 0), 'second hello': (UP, 1),
+            'ServerHello': (DOWN, 1), 'ClientKeyExchange': (UP, 2), 'Finished': (DOWN, 2)}
+FATES = {'lost': (), 'doubled': (0.0, 0.0), 'late': (1.5,), 'doubled, once late': (0.0, 1.5)}
+FRAGMENTS = {'reversed': {(UP, 1): (0.2,)}, 'the first lost': {(UP, 1): ()},
+             'the second lost': {(UP, 2): ()}}
+
+
+def test_each_message_lost_doubled_late() -> None:
+    """One thing goes wrong in each handshake, and every thing does in one."""
+    own = next(u for u in USERS if u.argv is OWN)
+    fragmenting = next(u for u in USERS if '--mtu' in u.argv)
+    with bad_path() as (_, g, ways, _):
+        for message, place in MESSAGES.items():
+            for fate, copies in FATES.items():
+                ways.add(own, Path(f'{message} {fate}', script={place: copies}))
+        for fate, script in FRAGMENTS.items():
+            ways.add(fragmenting, Path(f'second hello in fragments, {fate}', script=script))
+        ways.complete()
+        check(g, ways)
+
+
+def is_second_hello(datagram: bytes) -> bool:
+    """A first fragment of a ClientHello with a cookie."""
+    at = packets.RECORD_HEADER + packets.HANDSHAKE_HEADER + 34
+    return (len(datagram) > at and datagram[0] == packets.HANDSHAKE and datagram[3:5] == b'\0\0'
+            and datagram[13] == packets.CLIENT_HELLO and datagram[19:22] == b'\0\0\0'
+            and datagram[at + 1 + datagram[at]] != 0)
+
+
+def stop_second_hellos(ways: Ways, there: list[User]) -> None:
+    """Begins with everybody, as far as the second hello of most."""
+    for user in there:
+        use = ways.add(user, Path(f'{user.name} 20', one_lost_of=5))
+        use.lane.stop = is_second_hello
+
+
+def test_the_key_rotates_before_the_second_hello() -> None:
+    rotation = int(slow(8))
+    with bad_path(key_rotation=rotation, cookie_lifetime=rotation) as (_, g, ways, there):
+        while not 0.6 < time.time() / rotation % 1 < 0.7:
+            time.sleep(0.01)
+        epoch = time.time() // rotation
+        stop_second_hellos(ways, there)
+        ways.until(lambda: time.time() // rotation > epoch)
+        before = sum(bool(u.lane.stopped) for u in ways.uses)
+        assert before > len(ways.uses) / 2, f'{before} had a cookie before the key rotated'
+        g.wait_for(lambda k: k['epoch'] > epoch, command='/hellogate/keys')
+        ways.proxy.go()
+        ways.complete()
+        check(g, ways, 'expired')
+
+
+def test_the_gateway_restarts_before_the_second_hello() -> None:
+    with bad_path() as (net, g, ways, there):
+        stop_second_hellos(ways, there)
+        ways.until(lambda: sum(bool(u.lane.stopped) for u in ways.uses) > len(ways.uses) / 2)
+        config = pathlib.Path(g.config).read_text(encoding='utf-8')
+        g.kill()
+        with running(Gateway(config, netns=net.gateway), net) as second:
+            ways.proxy.go()
+            ways.complete()
+            check(second, ways)
+
+
+run(globals())
