@@ -9,6 +9,8 @@ usage: check_docs.py SOURCE_ROOT
 
 import os
 import re
+import string
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -185,6 +187,70 @@ def check_readme(root: Path) -> Problems:
             if not os.access(root / command, os.X_OK)]
 
 
+# --- threat model ---------------------------------------------------------------------------------
+
+FIXTURE = re.compile(r"(\d+|[A-Z])(?:\.(\d+)|([a-zA-Z]))(\+?)")
+SCRIPTS = {"fixtures": "tests/fixtures/run_fixtures.py", "diff": "tests/diff/run_diff.py",
+           "fixtures loops": "tests/fixtures/run_loops.py",
+           "constant time": "tests/xcheck/constant_time.c"}
+
+
+def fixture_ids(root: Path) -> set[str]:
+    """The tables are made by loops, so they are run; they print nothing by themselves."""
+    program = ("import table, network\n"
+               "for f in table.FIXTURES + network.FRAMES + network.DENY: print(f.id)")
+    return set(subprocess.run([sys.executable, "-B", "-c", program], cwd=root / "tests/fixtures",
+                              stdout=subprocess.PIPE, text=True, check=True).stdout.split())
+
+
+def fixture_range(text: str) -> list[str]:
+    """'7a-7c' and '7a': the fixtures that this means; empty if it means none."""
+    letters = string.ascii_letters  # a to z, then A to Z
+    ends = [FIXTURE.fullmatch(end) for end in text.split("-")]
+    if len(ends) > 2 or not all(ends):
+        return []
+    if len({(end[1], end[2] is None, end[4]) for end in ends}) > 1:
+        return []
+    first, last = (int(end[2]) if end[2] else letters.index(end[3]) for end in (ends[0], ends[-1]))
+    names = [f".{n}" if ends[0][2] else letters[n] for n in range(first, last + 1)]
+    return [f"{ends[0][1]}{name}{ends[0][4]}" for name in names]
+
+
+def test_missing(root: Path, name: str, fixtures: set[str]) -> str:
+    """What is not there of a test that the table names, or ''."""
+    def has(path: str, pattern: str) -> bool:
+        return (root / path).exists() and bool(re.search(pattern, (root / path).read_text()))
+    suite, _, test = name.partition(": ")
+    kind, _, rest = suite.partition(" ")
+    function = "test_" + test.replace(" ", "_")
+    if not test and kind == "fixtures":
+        return " ".join(sorted(set(fixture_range(rest) or [rest]) - fixtures))
+    if kind in ("unit", "e2e") and not has(f"tests/{kind}/meson.build", rf"'{rest}': "):
+        return f"{rest} in tests/{kind}/meson.build"
+    where, pattern = {
+        "unit": (f"tests/unit/test_{rest}.c", rf"cmocka_unit_test\w*\({function}\b"),
+        "e2e": (f"tests/e2e/test_{rest}.py", rf"(?m)^def {function}\("),
+    }.get(kind, (SCRIPTS.get(suite, "test"), re.escape(test)))
+    return "" if test and has(where, pattern) else f"{test or name} in {where}"
+
+
+def check_threats(root: Path) -> Problems:
+    text = (root / "docs/threat-model.md").read_text()
+    fixtures = fixture_ids(root)
+    problems, there = [], []
+    for number, _, cells in rows(text, "#"):
+        where = f"docs/threat-model.md:{number}"
+        there.append(cells[0])
+        tests = re.findall(r"`([^`]+)`", cells[-1])
+        if not tests or re.sub(r"`[^`]+`", "", cells[-1]).strip(", "):
+            problems.append(f"{where}: '{cells[-1]}' is not `test`, `test`, ...")
+        problems += [f"{where}: there is no {lacking}" for test in tests
+                     if (lacking := test_missing(root, test, fixtures))]
+    if not there or there != [str(n) for n in range(1, len(there) + 1)]:
+        problems.append(f"docs/threat-model.md:1: the rows are {', '.join(there) or 'missing'}")
+    return problems
+
+
 # --- manual pages ---------------------------------------------------------------------------------
 
 def formatted(page: Path) -> str:
@@ -263,6 +329,7 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
     "docs/operating.md has the system calls of the filter": check_calls,
     "links lead somewhere": page_links,
     "README has both commands": check_readme,
+    "docs/threat-model.md names tests that exist": check_threats,
     "hellogate(8) has every option": check_man_options,
     "hellogate.conf(5) has every key": check_man_keys,
     "mandoc finds no error in the manual pages": check_man_lint,
@@ -306,12 +373,22 @@ SOUND = {
         "\n| option | x |\n|---|---|\n| `-c` | x |\n",
     "docs/counters.md": "# A `b`\n\n| counter | meaning |\n|---|---|\n| `rx` | received. All. |\n"
                         "| `tx` | sent, all |\n| `drop_arp` | ARP |\n| `records` | passed |\n",
+    "docs/threat-model.md":
+        "| # | input | tests |\n|---|---|---|\n| 1 | x | `unit a: b c`, `fixtures 1a-1c` |\n"
+        "| 2 | x | `e2e d: e`, `diff: some` |\n| 3 | x | `fixtures 3.8-3.10`, `fixtures Eb+` |\n",
+    "tests/unit/meson.build": "'a': [],\n", "tests/e2e/meson.build": "'d': 9,\n",
+    "tests/unit/test_a.c": "cmocka_unit_test(test_b_c)\n", "tests/e2e/test_d.py": "def test_e()\n",
+    "tests/diff/run_diff.py": "('some', x)\n",
+    "tests/fixtures/table.py": "class F:\n    def __init__(self, id): self.id = id\n"
+                               "FIXTURES = [F(f'1{c}') for c in 'abc'] + [F('Eb+')]\n",
+    "tests/fixtures/network.py": "from table import F\nFRAMES = [F(f'3.{n}') for n in (8, 9, 10)]\n"
+                                 "DENY = []\n",
     "docs/man/hellogate.8": ".TH HELLOGATE 8 2024-01-01\n.SH NAME\nhellogate \\- x\n.SH OPTIONS\n"
                             ".TP\n.BI \\-c \" FILE\"\nx\n.TP\n.B \\-\\-check\nx\n",
     "docs/man/hellogate.conf.5": ".TH HELLOGATE.CONF 5 2024-01-01\n.SH NAME\nhellogate.conf \\- x\n"
                                  ".SH KEYS\n.BR life ,\n\\fBpoll\\fR, mac, hint\n",
 }
-KEYS, COUNTERS = "docs/configuration.md", "docs/counters.md"
+KEYS, COUNTERS, THREATS = "docs/configuration.md", "docs/counters.md", "docs/threat-model.md"
 # Check, file, what is put in place of what, what must be reported.
 FAULTS = [
     (page_configuration, "app/config.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
@@ -332,6 +409,19 @@ FAULTS = [
     (page_links, "README.md", "#a-b", "#a-c", "no heading for #a-c"),
     (page_links, "README.md", "# Name", "# Names", "no heading for #name"),
     (check_readme, "README.md", "    tests/run.sh", "The script tests/run.sh", "tests/run.sh"),
+    (check_threats, THREATS, "| 2 |", "| 4 |", "the rows are 1, 4, 3"),
+    (check_threats, THREATS, "`e2e d: e`, `diff: some`", "all", ":4: 'all' is not"),
+    (check_threats, THREATS, "`, `d", "` and `d", "is not `test`"),
+    (check_threats, THREATS, "unit a", "units a", ":3: there is no b c in test"),
+    (check_threats, THREATS, "1a-1c", "1a-1d", "there is no 1d"),
+    (check_threats, THREATS, "1a-1c", "1a-2c", "there is no 1a-2c"),
+    (check_threats, "tests/fixtures/table.py", "'abc'", "'ac'", "there is no 1b"),
+    (check_threats, "tests/fixtures/network.py", "8, 9", "8, 7", "there is no 3.9"),
+    (check_threats, "tests/unit/test_a.c", "b_c", "b_cd", "there is no b c in tests/unit"),
+    (check_threats, "tests/unit/meson.build", "'a'", "'b'", "there is no a in tests/unit/meson"),
+    (check_threats, "tests/e2e/test_d.py", "def test_e", "def rest_e", "there is no e in"),
+    (check_threats, "tests/e2e/meson.build", "'d'", "'c'", "there is no d in tests/e2e/meson"),
+    (check_threats, "tests/diff/run_diff.py", "some", "none", "there is no some in"),
     (check_man_options, "docs/man/hellogate.8", "\\-check", "\\-checks", "not mention --check"),
     (check_man_options, "app/options.c", "  -c FILE", "  -d FILE", "not mention -d"),
     (check_man_keys, "docs/man/hellogate.conf.5", "poll", "polls", "not mention poll"),
