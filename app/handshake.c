@@ -288,14 +288,24 @@ same_random(const struct session *session, const struct hg_hello *hello)
 	       memcmp(session->random, hello->client + 2, SESSION_RANDOM_LEN) == 0;
 }
 
+/* The session that this hello has opened, of head and the one beside it, or NULL. */
+static struct session *
+find_same(struct session *head, const struct hg_hello *hello)
+{
+	if (head == NULL || same_random(head, hello))
+		return head;
+	return same_random(head->beside, hello) ? head->beside : NULL;
+}
+
 static void
 take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
 	const struct session_key *key)
 {
-	struct session *head = session_find(core->gateway->sessions, key), *pending, *established;
+	struct session *head = session_find(core->gateway->sessions, key), *known, *pending,
+		       *established;
 	struct admission_ask ask;
 	struct hg_hello hello;
-	bool is_hello = false;
+	bool is_hello = false, unused;
 
 	/* The worker has parsed it already; this costs less than carrying the result over. */
 	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
@@ -306,9 +316,13 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 	 * A handshake in progress has no use for its hello again: OpenSSL has it, and the timer sends
 	 * lost replies. So it costs no signature, whether it is a retransmission or a replay.
 	 */
-	if (!admission_begin(core->admission, key, &hello, &ask) || same_random(head, &hello) ||
-		(head != NULL && same_random(head->beside, &hello))) {
+	unused = admission_begin(core->admission, key, &hello, &ask);
+	known = find_same(head, &hello);
+	if (known != NULL || !unused) {
 		stats_add(&core->stats.hello_again, 1);
+		/* But a fragment may be longer than it was the first time. */
+		if (known != NULL && known->half_open && !hg_hello_is_whole(&hello))
+			feed(known, mbuf, packet);
 		return;
 	}
 	/* One handshake at a time for a 4-tuple: the client has given the other up. */

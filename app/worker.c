@@ -209,7 +209,8 @@ look_ahead(struct worker_burst *burst, const struct admission *admission,
 {
 	struct used_mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
 
-	if (used_has(&admission->used, &mark, clock_of(burst)))
+	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
+	if (hg_hello_is_whole(hello) && used_has(&admission->used, &mark, clock_of(burst)))
 		return HG_DROP_HELLO_USED;
 	if (admission->clients.table == NULL)
 		return HG_PASS;

@@ -38,6 +38,13 @@ struct hg_hello {
 enum hg_verdict hg_hello_parse(
 	const uint8_t *datagram, size_t len, bool *ret_is_hello, struct hg_hello *ret_hello);
 
+/* Is all of the message in the datagram's first record? */
+static inline bool
+hg_hello_is_whole(const struct hg_hello *hello)
+{
+	return hello->record_len == HG_RECORD_LEN + HG_HANDSHAKE_LEN + hello->message_len;
+}
+
 /*
  * Is the first record a later fragment of a ClientHello (RFC 6347 4.2.3)? For datagrams that
  * hg_hello_parse() has passed with *ret_is_hello = false.

@@ -8,9 +8,8 @@ A client has completed when it has got an answer over its session. Clients with 
 what they send is sent again only when something comes from the server, so a lost hello,
 HelloVerifyRequest or last flight of the server's is the end of that handshake, whatever a server
 does. They have to complete as their users make them: with another connection, one of so many.
-libcoap gives a handshake up after a few timeouts and gets two more. turnutils_uclient begins anew
-by itself, with a DTLS version that it throws dice for; it waits for ever for the answer to a TURN
-request that was lost, so for it the handshake is all that counts.
+libcoap gives a handshake up after a few timeouts and gets two more. turnutils_uclient is not here: it
+throws dice for its DTLS version, and waits for ever for the answer to a request that was lost.
 """
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ CERTIFIED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.
 CA = PKI.path('ca.pem')
 SECRET_FILE = PKI.directory / 'cookie.secret'
 SECRET_FILE.write_text(bytes(range(32)).hex() + '\n')
-COAP_PORT, TURN_PORT = 5685, 5686
+COAP_PORT = 5685
 ALL_IN = 45  # seconds for all clients of one test together
 AGAIN = 0.15  # seconds after which a line is sent again
 NETWORK_4, NETWORK_6 = '198.19', '2001:2:0:9:'
@@ -69,10 +68,6 @@ USERS = (
                   '--ssl-servername', 'gw.test', '127.0.0.1', '{port}'), tries=20, patience=2),
     User('socat', ('socat', '-t1', '-', 'OPENSSL-DTLS-CLIENT:127.0.0.1:{port},'
                    f'cafile={CA},commonname=gw.test'), tries=20, patience=2),
-    User('turnutils_uclient', ('turnutils_uclient', '-v', '-S', '-E', CA, '-p', '{port}', '-u',
-                               'user', '-w', 'word', '-e', '127.0.0.1', '-r', '3480', '-c',
-                               '127.0.0.1'),
-         'client session connected with cipher', port=TURN_PORT),
     User('dtls_client', OWN, 'received 5'),
     # Its second hello always comes in two fragments.
     User('dtls_client, MTU 256, IPv6', (*OWN, '--mtu', '256'), 'received 5', six=True))
@@ -81,7 +76,6 @@ USERS = (
 @contextlib.contextmanager
 def servers(net: Net) -> Iterator[dict[str, Mapping[str, object]]]:
     """What the clients want behind the gateway, and the listeners before it."""
-    home = str(PKI.directory)
     listeners = {'echo': CERTIFIED}
     with contextlib.ExitStack() as stack:
         def serve(*argv: str, port: int) -> None:
@@ -90,21 +84,13 @@ def servers(net: Net) -> Iterator[dict[str, Mapping[str, object]]]:
             serve('coap-server-notls', '-A', '127.0.0.1', '-p', '5683', port=5683)
             listeners['coap'] = {**CERTIFIED, 'bind': f'{GW4}:{COAP_PORT}',
                                  'upstream': '127.0.0.1:5683'}
-        if shutil.which('turnserver'):
-            serve('turnserver', '-n', '--lt-cred-mech', '-u', 'user:word', '-r', 'gw.test', '-L',
-                  '127.0.0.1', '-E', '127.0.0.1', '-p', '3478', '--allow-loopback-peers',
-                  '--no-cli', '--no-tls', '--no-dtls', '--pidfile', f'{home}/turn.pid', '--db',
-                  f'{home}/turn.db', '-l', 'stdout', port=3478)
-            listeners['turn'] = {**CERTIFIED, 'bind': f'{GW4}:{TURN_PORT}',
-                                 'upstream': '127.0.0.1:3478'}
         yield listeners
 
 
 def users(listeners: Mapping[str, object]) -> list[User]:
     """Those that are installed, with what they talk to."""
     there = [u for u in USERS if shutil.which(u.argv[0])
-             and (u.port != COAP_PORT or 'coap' in listeners)
-             and (u.port != TURN_PORT or 'turn' in listeners)]
+             and (u.port != COAP_PORT or 'coap' in listeners)]
     if len(there) < 4:
         raise Skip('fewer than two clients that are not our own are installed')
     return there
