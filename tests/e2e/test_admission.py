@@ -9,8 +9,8 @@ import threading
 import time
 from typing import Iterator, Mapping, Sequence
 
-from harness import (CL4, GW4, GW6, PORT, Gateway, Net, Pki, RawPort, configuration, dtls_client,
-                     gateway, packets, run, run_client, running, slow)
+from harness import (CL4, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, RawPort, configuration,
+                     dtls_client, gateway, packets, run, run_client, running, slow)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -52,7 +52,8 @@ def flooded(net: Net, frames: Sequence[bytes], **options) -> Iterator[Gateway]:
 def beside(net: Net, source: str, eal: Sequence[str] = (), **options) -> Iterator[Gateway]:
     """A gateway with a second port, which takes its packets from a file."""
     config = configuration(net, {'echo': ECHO}, cookie_secret=SECRET_FILE, sections={'port flood': {
-        'profile': 'net_pcap', 'device': f'net_pcap0,{source}', 'mac': FLOOD_MAC,
+        'profile': SOURCE / 'pmd-config' / 'net_pcap.ini',
+        'device': f'net_pcap0,{source}', 'mac': FLOOD_MAC,
         'address': f'{GW4}/24'}}, **options)
     with running(Gateway(config, eal, netns=net.gateway), net) as g:
         yield g
