@@ -53,6 +53,8 @@ def test_af_xdp() -> None:
 
 
 def test_tap() -> None:
+    if 'TSAN_OPTIONS' in os.environ:
+        raise Skip('under ThreadSanitizer one run in six loses datagrams, for an unknown reason')
     both_families('tap')
 
 
