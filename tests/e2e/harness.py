@@ -85,7 +85,7 @@ def run(names: Mapping[str, object]) -> None:
             failed += 1
             print(f'not ok {line}')
             told = traceback.format_exc() + ''.join(log + '\n' for log in _failure_logs)
-            print(''.join(f'# {text}\n' for text in told.splitlines()), end='')
+            print(told, end='', file=sys.stderr, flush=True)  # of a failure meson shows this alone
         finally:
             _failure_logs.clear()
         print(f'# {name}: {time.monotonic() - begun:.1f} s', flush=True)
