@@ -37,6 +37,7 @@ control_block_signals(void)
 
 	fill_signals(&signals);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN); /* whoever read our messages may end before us */
 }
 
 static uint64_t

@@ -5,7 +5,10 @@
 #include "error.h"
 #include "gateway.h"
 
-/* Blocks SIGTERM, SIGINT and SIGHUP, for control_run() to wait for. Before any thread is started. */
+/*
+ * Blocks SIGTERM, SIGINT and SIGHUP, for control_run() to wait for, and ignores SIGPIPE. Before any
+ * thread is started.
+ */
 void control_block_signals(void);
 
 /* Sets the clock and the first keys. Returns 0 or -EINVAL. */
