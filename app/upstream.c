@@ -69,6 +69,12 @@ upstream_send(struct session *session, const uint8_t *data, size_t len)
 		echo(session, data, len);
 		return;
 	}
+	/* What was in the way when the session began may be gone: a route, a lack of ports. */
+	if (session->upstream < 0 && upstream_open(session) != 0) {
+		stats_add(&stats->upstream_errors, 1);
+		stats_add(&stats->upstream_tx_dropped, 1);
+		return;
+	}
 	/*
 	 * An ICMP error for an earlier datagram is reported once, in place of sending this one
 	 * (ip(7)): that one is lost, this one deserves a try of its own.

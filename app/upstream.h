@@ -7,11 +7,14 @@
 
 #include "core.h"
 
-/* Opens the socket of a session that was just established. Returns 0 or -errno. */
+/* Opens the socket of an established session that has none. Returns 0 or -errno. */
 int upstream_open(struct session *session);
 void upstream_close(struct session *session);
 
-/* Passes one decrypted datagram on; what the upstream does not take is lost and counted. */
+/*
+ * Passes one decrypted datagram on; what the upstream does not take is lost and counted. A session
+ * without a socket tries to open one.
+ */
 void upstream_send(struct session *session, const uint8_t *data, size_t len);
 
 /*
