@@ -3,6 +3,7 @@
 
 #include <seccomp.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -136,6 +137,9 @@ filter_load(enum filter_mode mode, struct error *error)
 
 	if (mode == FILTER_OFF)
 		return 0;
+	/* The first pthread_cancel() loads it, and EAL ends its threads so: that would be too late. */
+	if (dlopen("libgcc_s.so.1", RTLD_NOW) == NULL)
+		return error_set(error, "cannot load libgcc_s.so.1: %s", dlerror());
 	filter = seccomp_init(mode == FILTER_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	if (filter == NULL)
 		return error_set(error, "no memory for the filter of system calls");
