@@ -91,7 +91,7 @@ def test_config_tells_what_takes_effect() -> None:
 def test_commands_are_listed_with_help() -> None:
     with Net() as net, gateway(net, {'echo': ECHO}) as g:
         listed = g.telemetry('/')
-        for name in ('stats', 'worker', 'sessions', 'keys', 'config'):
+        for name in ('stats', 'worker', 'sessions', 'keys', 'config', 'ports', 'buffers'):
             assert f'/hellogate/{name}' in listed, listed
             told = g.telemetry(f'/help,/hellogate/{name}')
             assert len(str(told)) > len(name) + 20, told
