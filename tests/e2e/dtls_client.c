@@ -43,6 +43,7 @@ static const struct {
 	{ "deadline", NUMBER, offsetof(struct options, deadline), "seconds for everything (60)" },
 	{ "resend", NUMBER, offsetof(struct options, resend),
 		"milliseconds until a datagram that has not come back is sent again (never)" },
+	{ "rest", NUMBER, offsetof(struct options, rest), "milliseconds between rounds (0)" },
 	{ "resume", FLAG, offsetof(struct options, resume), "resume from the second round on" },
 	{ "pause", FLAG, offsetof(struct options, pause),
 		"say 'hvr' and wait for a line on stdin" },
@@ -74,6 +75,16 @@ session_command(struct session *s, const char *word, unsigned long number)
 	}
 }
 
+/* How long datagrams took to come back since this was asked last. */
+static void
+report_times(struct client *c)
+{
+	printf("times %lu %lu %lu\n", (unsigned long)c->round_trips.n,
+		(unsigned long)histogram_quantile(&c->round_trips, 0.5),
+		(unsigned long)histogram_quantile(&c->round_trips, 0.99));
+	histogram_clear(&c->round_trips);
+}
+
 static void
 client_command(struct client *c)
 {
@@ -89,6 +100,10 @@ client_command(struct client *c)
 	}
 	if (sscanf(line, "%15s %lu", word, &number) < 1)
 		return;
+	if (!strcmp(word, "times")) {
+		report_times(c);
+		return;
+	}
 	if (!strcmp(word, "echo") || !strcmp(word, "send") || !strcmp(word, "finish"))
 		c->series++;
 	for (unsigned long i = 0; i < c->opt.sessions; i++) {
@@ -112,8 +127,12 @@ client_timeout(const struct client *c)
 
 		if (s->state == DONE)
 			continue;
-		if (SSL_in_before(s->ssl)) /* a new round: nothing has been sent yet */
-			return 0;
+		if (SSL_in_before(s->ssl)) { /* a new round: nothing has been sent yet */
+			uint64_t rest = session_rests(s) ? s->begun - now : 0;
+
+			wait = rest < wait ? rest : wait;
+			continue;
+		}
 		if (s->state == TRAFFIC && c->opt.resend && c->opt.resend < wait)
 			wait = c->opt.resend;
 		if (!DTLSv1_get_timeout(s->ssl, &tv))

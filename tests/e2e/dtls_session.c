@@ -19,12 +19,18 @@ enum {
 };
 
 uint64_t
-now_ms(void)
+now_us(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+now_ms(void)
+{
+	return now_us() / 1000;
 }
 
 bool
@@ -191,7 +197,7 @@ session_begin(struct session *s)
 	s->round++;
 	s->verified = false;
 	s->second_hellos = 0;
-	s->begun = now_ms();
+	s->begun = now_ms() + (s->round > 1 ? s->client->opt.rest : 0);
 	s->state = HANDSHAKE;
 	s->fd = open_socket(&s->client->opt, s->id);
 	if (s->fd < 0) {
@@ -280,6 +286,8 @@ datagram_received(struct session *s, const uint8_t *payload, size_t size)
 		c->wrong++;
 	} else {
 		s->progress = now_ms();
+		if (c->opt.window == 1)
+			histogram_add(&c->round_trips, now_us() - s->sent_us);
 		s->seen[ntohl(head[2])] = 1;
 		s->received++;
 		c->received++;
@@ -327,6 +335,7 @@ session_write(struct session *s)
 		int n;
 
 		payload_fill(payload, c->opt.size, s->id, c->series, s->sent);
+		s->sent_us = now_us();
 		n = SSL_write(s->ssl, payload, (int)c->opt.size);
 		if (n <= 0) {
 			if (SSL_get_error(s->ssl, n) != SSL_ERROR_WANT_WRITE)
@@ -373,10 +382,21 @@ session_traffic(struct session *s)
 		session_finish(s);
 }
 
+bool
+session_rests(const struct session *s)
+{
+	return s->state == HANDSHAKE && SSL_in_before(s->ssl) && now_ms() < s->begun;
+}
+
 void
 session_step(struct session *s)
 {
 	ERR_clear_error();
+	if (session_rests(s)) {
+		if (s->client->stop)
+			session_end(s);
+		return;
+	}
 	if (s->state == HANDSHAKE) {
 		int r = SSL_do_handshake(s->ssl);
 

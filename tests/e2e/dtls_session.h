@@ -11,6 +11,8 @@
 
 #include <openssl/ssl.h>
 
+#include "histogram.h"
+
 enum {
 	PAYLOAD_HEADER = 12, /* session, series, sequence: three 32-bit numbers */
 	PAYLOAD_MAX = 16384,
@@ -19,7 +21,7 @@ enum {
 struct options {
 	const char *host, *source, *sni, *ca, *cert, *key, *identity, *psk, *ciphers;
 	unsigned long port, source_port, sessions, datagrams, size, window, rounds, mtu, deadline;
-	unsigned long resend;
+	unsigned long resend, rest;
 	bool resume, pause, vanish, leave, interactive, endless;
 };
 
@@ -40,6 +42,7 @@ struct session {
 	uint8_t *seen; /* one byte per datagram of the series */
 	uint64_t begun;
 	uint64_t progress; /* when something was sent or came back */
+	uint64_t sent_us;  /* when the last datagram was sent for the first time */
 	unsigned long id, round, wanted, sent, received;
 	unsigned long second_hellos;
 	enum state state;
@@ -58,12 +61,14 @@ struct client {
 	unsigned long resent;
 	uint64_t slowest;
 	uint64_t deadline;
+	struct histogram round_trips; /* in microseconds, with a window of 1 */
 	bool stop;
 	bool established_told;
 	char cipher[64];
 };
 
 uint64_t now_ms(void);
+uint64_t now_us(void);
 /* Reads one line from stdin, byte by byte, so that poll() tells the truth about the next one. */
 bool read_line(char *line, size_t size);
 /* The context for every session; ends the program when a file cannot be used. */
@@ -74,6 +79,8 @@ void session_end(struct session *s);
 void session_fail(struct session *s, const char *what);
 /* The round is over as it should be. */
 void session_finish(struct session *s);
+/* Between two rounds, until it is time for the second. */
+bool session_rests(const struct session *s);
 /* Does what can be done without waiting. */
 void session_step(struct session *s);
 /* Sends again what has not come back, if nothing has for so long that it must be lost. */

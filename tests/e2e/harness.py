@@ -58,8 +58,7 @@ def need(*tools: str) -> None:
 
 def run(names: Mapping[str, object]) -> None:
     """Runs the test_* functions of a file and ends the process: 0 if all went well."""
-    for sig in _SIGNALS:
-        signal.signal(sig, _terminate)
+    end_cleanly()
     tests = [(n, f) for n, f in names.items() if n.startswith('test_') and callable(f)]
     wanted = sys.argv[1:]
     if wanted:
@@ -96,6 +95,12 @@ _failure_logs: list[str] = []
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def end_cleanly() -> None:
+    """From now on a signal that ends the process leaves nothing behind."""
+    for sig in _SIGNALS:
+        signal.signal(sig, _terminate)
 
 
 def _terminate(sig: int, _frame) -> None:
@@ -453,8 +458,8 @@ class Client:
     def say(self, line: str) -> None:
         self.process.send(line + '\n')
 
-    def expect(self, pattern: str, deadline: float = 20) -> None:
-        self.process.expect(pattern, deadline, 'out')
+    def expect(self, pattern: str, deadline: float = 20) -> re.Match:
+        return self.process.expect(pattern, deadline, 'out')
 
     def results(self, expect: int | None = 0, deadline: float = 70) -> dict[str, int | str]:
         """Waits for the end: the result lines."""
