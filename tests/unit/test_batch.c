@@ -187,7 +187,10 @@ make_batch(void **state)
 {
 	(void)state;
 	batch = aligned_alloc(64, sizeof(*batch));
-	return batch == NULL;
+	if (batch == NULL)
+		return -1;
+	memset(batch, 0, sizeof(*batch)); /* all of it is compared */
+	return 0;
 }
 
 static int

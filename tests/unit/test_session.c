@@ -134,7 +134,7 @@ test_garbage(void **state)
 
 	(void)state;
 	for (unsigned int round = 0; round < 20000; round++) {
-		for (size_t i = 0; i < 40; i++) {
+		for (size_t i = 0; i < 53; i++) {
 			x ^= x << 13;
 			x ^= x >> 7;
 			x ^= x << 17;
