@@ -385,8 +385,15 @@ print_setting(void *arg, const char *section, const char *key, const char *value
 		return;
 	}
 	fprintf(printer->to, "%s = ", key);
-	for (const char *p = value; *p != '\0'; p++)
-		fprintf(printer->to, *p == ';' ? "\\%c" : "%c", *p);
+	for (const char *p = value; *p != '\0'; p++) {
+		/*
+		 * The first one would begin a comment; behind a backslash, one is taken for escaped.
+		 * The others stay as they are, or a value could outgrow what a line may hold.
+		 */
+		if (*p == ';' && (p == strchr(value, ';') || p[-1] == '\\'))
+			fputc('\\', printer->to);
+		fputc(*p, printer->to);
+	}
 	fputc('\n', printer->to);
 }
 

@@ -539,12 +539,22 @@ assert_prints_itself(const char *text)
 static void
 test_print(void **state)
 {
+	char many[512] = CONFIG_LISTENER "psk-file = psk.txt\npsk-hint = \\;";
+
 	(void)state;
 	assert_prints_itself(config_compose(&(struct config_text){ NULL }));
 	assert_prints_itself(everything);
 	/* A semicolon in a value is written with a backslash, or it begins a comment. */
 	assert_prints_itself(config_compose(&(struct config_text){
 		.listener = CONFIG_LISTENER "psk-file = psk.txt\npsk-hint = one\\;two\n" }));
+	/* The first one alone: with 200 backslashes more the line would be too long to be read. */
+	memset(many + strlen(many), ';', 200);
+	strcat(many, "\n");
+	assert_prints_itself(config_compose(&(struct config_text){ .listener = many }));
+	/* And one behind a backslash. */
+	assert_prints_itself(config_compose(&(struct config_text){
+		.listener = CONFIG_LISTENER
+		"psk-file = psk.txt\npsk-hint = one\\;two;three\\\\;four\\\n" }));
 }
 
 static void
