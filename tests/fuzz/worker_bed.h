@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A gateway with one worker and two handshake cores, of which only the worker runs, whenever it is told
+ * to. Its two ports, those of lab.h, are rings in memory.
+ */
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "admission.h"
+#include "core.h"
+#include "gateway.h"
+#include "lab.h"
+#include "worker.h"
+
+#define BED_CORES 2u
+#define BED_BURST 32u
+#define BED_SESSIONS 4u     /* the first so many peers have a session at every port and family */
+#define BED_ESTABLISHED 2u  /* and of these the first so many an established one */
+#define BED_CLIENT_BURST 2u /* handshakes that a client may begin, if clients have limits */
+#define BED_HVR_BURST 3u    /* HelloVerifyRequests to a network, if networks have */
+#define BED_OTHER_LISTENER_PORT 5685u
+#define BED_DENIED_PORT 1900u /* a source port that is denied, beside the usual ones */
+
+struct bed {
+	struct gateway gateway;
+	struct worker *worker;
+	struct rte_ring *rx[LAB_PORTS];
+	struct rte_ring *tx[LAB_PORTS];
+	struct client *clients[BED_CORES]; /* tables of clients, in use or not */
+	uint64_t *hvr_due;                 /* likewise, of networks */
+};
+
+/* Made once, for good. */
+struct bed *bed_open(void);
+
+/*
+ * Forgets what cores and worker have learnt, and sets limits. No token comes back as long as the process
+ * lives: what is refused does not depend on how fast it is.
+ */
+void bed_limit(struct bed *bed, bool of_clients, unsigned int half_open_max, bool of_networks);
+
+/* Lets the worker take what is in the receive rings, and send what it has for it. */
+void bed_run(struct bed *bed, const struct hg_cookie_keys *keys, uint64_t now);
+
+/* Fills a ring up, so that it has room for no more than so many; returns how many it put in. */
+unsigned int bed_block(struct rte_ring *ring, unsigned int room);
+
+/* Takes those out again, which must be the first ones. */
+void bed_unblock(struct rte_ring *ring, unsigned int n);
+
+enum bed_session { BED_NO_SESSION, BED_HALF_OPEN_SESSION, BED_ESTABLISHED_SESSION };
+
+/* What there is of a session of this 4-tuple. */
+enum bed_session bed_session(const uint8_t *tuple, uint8_t family);
