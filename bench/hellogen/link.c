@@ -82,6 +82,9 @@ link_open(struct link *link, const struct command *command, struct error *error)
 		      : profile_load_default(&settings->profile, command->device, error);
 	if (err != 0)
 		return err;
+	/* Whoever judges checksums computes them: the device is not asked to. */
+	settings->profile.rx_checksum = PROFILE_RX_VERIFY;
+	settings->profile.tx_checksum = PROFILE_TX_SOFTWARE;
 	err = eal_start(&link->config, &eal, command->queues, error);
 	if (err != 0)
 		return err;
