@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sends ClientHellos from spoofed IPv4 addresses out of an interface, and counts the answers.
 
-    flood.py --interface IF --target 198.18.0.1:5684 --mac 02:00:00:00:00:0a
+    spoof.py --interface IF --target 198.18.0.1:5684 --mac 02:00:00:00:00:0a
              [--sources 198.18.128.0/17] [--count N] [--rate PER_SECOND] [--json]
 
 Only benchmark, documentation, private and loopback ranges are accepted (RFC 2544, 5737, 1918): the
@@ -164,5 +164,5 @@ if __name__ == '__main__':
     try:
         sys.exit(main())
     except PermissionError:
-        print('flood.py: needs CAP_NET_RAW', file=sys.stderr)
+        print('spoof.py: needs CAP_NET_RAW', file=sys.stderr)
         sys.exit(os.EX_NOPERM)
