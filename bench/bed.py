@@ -68,9 +68,14 @@ def listener(name: str, port: int, pair: str, upstream: str = 'echo') -> str:
 
 def configuration(profile: str, device: str, listeners: str, **options: object) -> str:
     # What is measured is what can be done, not what is allowed.
-    settings = {'workers': 1, 'handshake_cores': 1, 'handshake_rate': 0, 'client_rate': 0,
-                'client_half_open': 0, **options}
-    lines = ''.join(f'{key.replace("_", "-")} = {value}\n' for key, value in settings.items())
+    return settings(profile, device, listeners, **{'handshake_rate': 0, 'client_rate': 0,
+                                                   'client_half_open': 0, **options})
+
+
+def settings(profile: str, device: str, listeners: str, **options: object) -> str:
+    """The same with the limits on clients that the gateway comes with."""
+    options = {'workers': 1, 'handshake_cores': 1, **options}
+    lines = ''.join(f'{key.replace("_", "-")} = {value}\n' for key, value in options.items())
     return (f'[gateway]\n{lines}[port bench]\nprofile = {SOURCE}/pmd-config/{profile}.ini\n'
             f'device = {device}\nmac = {MAC}\naddress = {NETWORK}\n{listeners}')
 

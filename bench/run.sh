@@ -35,6 +35,11 @@ if ! list | cut -d ' ' -f 1 | grep -qxF -e "$name"; then
 	exit 2
 fi
 
+case $name in
+	amplification | flood)
+		packages+=(gnutls-bin libcoap3-bin coturn ocserv libmbedtls-dev libwolfssl-dev)
+		;;
+esac
 [ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
