@@ -141,8 +141,8 @@ def main() -> None:
                         help=f'hellos a second, with commas; max: all that can be sent ({STEPS})')
     parser.add_argument('--rate', type=float, default=5, help='handshakes begun a second (5)')
     parser.add_argument('--seconds', type=float, default=5, help='for which they are begun (5)')
-    parser.add_argument('--deadline', type=float, default=4,
-                        help='seconds after which a handshake has failed (4)')
+    parser.add_argument('--deadline', type=float, default=8,
+                        help='seconds after which a handshake has failed (8)')
     parser.add_argument('--targets', default='', help='names with commas (all that are installed)')
     parser.add_argument('--keep', action='store_true',
                         help='keep the results of other targets, if the commit is the same')

@@ -65,6 +65,9 @@ class Link:
         command('ip', '-n', self.clients, 'addr', 'add', f'{CLIENT}/17', 'dev', self.client_if)
         told = command('ip', '-n', self.clients, '-o', 'link', 'show', 'dev', self.client_if)
         self.client_mac = re.search(r'link/ether (\S+)', told).group(1)
+        # No handshake waits for ARP, whose second try comes after a second.
+        command('ip', '-n', self.clients, 'neigh', 'replace', SERVER, 'lladdr', bed.MAC, 'dev',
+                self.client_if, 'nud', 'permanent')
         if self.kernel:
             for line in (f'addr add {SERVER}/{PREFIX} dev {self.server_if}',
                          f'neigh replace {CLIENT} lladdr {self.client_mac} dev {self.server_if} '
