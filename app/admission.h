@@ -16,11 +16,16 @@
 
 struct core;
 
+struct admission_limits {
+	uint32_t half_open; /* handshakes in progress of one core */
+	struct pace pace;   /* of all handshakes of the core */
+	struct clients_limits clients;
+};
+
 struct admission {
 	/* written by main before the start; the tables in them by the core, read by the workers */
 	struct clients clients; /* without a table if clients have no limit of their own */
 	struct used used;
-	struct pace pace; /* of all handshakes of the core */
 
 	/* the core's own */
 	_Alignas(64) uint64_t due; /* when the core's bucket is full again */

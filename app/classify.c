@@ -19,15 +19,13 @@ is_denied(const struct classify_table *table, const uint8_t *source_port)
 	return false;
 }
 
-/* Index of the listener on the packet's destination, or -1. */
-static int
-find_listener(const struct classify_table *table, const struct hg_net_packet *packet)
+int
+classify_find(const struct classify_table *table, const uint8_t *tuple, uint8_t family)
 {
-	const uint8_t *tuple = hg_net_tuple(packet);
 	uint32_t address, key_address;
 	uint16_t port, key_port;
 
-	if (packet->family == 6) {
+	if (family == 6) {
 		for (unsigned int i = 0; i < table->n_ipv6; i++)
 			if (memcmp(table->ipv6[i].key, tuple + 16, 16) == 0 &&
 				memcmp(table->ipv6[i].key + 16, tuple + 34, 2) == 0)
@@ -61,7 +59,7 @@ classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigne
 	}
 	if (is_denied(table, ret->packet.l4))
 		return HG_DROP_SOURCE_PORT;
-	listener = find_listener(table, &ret->packet);
+	listener = classify_find(table, hg_net_tuple(&ret->packet), ret->packet.family);
 	if (listener < 0)
 		return HG_DROP_NO_LISTENER;
 	ret->listener = (uint16_t)listener;

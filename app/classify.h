@@ -34,6 +34,11 @@ struct classify_table {
 	} ipv6[CLASSIFY_BINDS_MAX];
 };
 
+/*
+ * The listener on the destination of a 4-tuple as hg_net_tuple() gives it, or -1; family is 4 or 6.
+ */
+int classify_find(const struct classify_table *table, const uint8_t *tuple, uint8_t family);
+
 enum classify_kind {
 	CLASSIFY_HELLO,  /* a ClientHello for a listener; hello is filled */
 	CLASSIFY_RECORD, /* another DTLS record for a listener */

@@ -78,27 +78,29 @@ find_place(struct client *const set[2], uint64_t now)
 }
 
 static enum clients_verdict
-judge(const struct clients *clients, const struct client *client, uint64_t now)
+judge(const struct clients_limits *limits, const struct client *client, uint64_t now)
 {
-	if (clients->half_open_max != 0 && atomic_load_explicit(&client->half_open,
-						   memory_order_relaxed) >= clients->half_open_max)
+	if (limits->half_open != 0 &&
+		atomic_load_explicit(&client->half_open, memory_order_relaxed) >= limits->half_open)
 		return CLIENTS_HALF_OPEN;
-	return pace_ready(&clients->pace, get(&client->due), now) ? CLIENTS_PASS : CLIENTS_RATE;
+	return pace_ready(&limits->pace, get(&client->due), now) ? CLIENTS_PASS : CLIENTS_RATE;
 }
 
 enum clients_verdict
-clients_look(const struct clients *clients, uint64_t id, uint64_t now)
+clients_look(const struct clients *clients, const struct clients_limits *limits, uint64_t id,
+	uint64_t now)
 {
 	const struct client *client;
 	struct client *set[2];
 
 	find_sets(clients, id, set);
 	client = find(set, id);
-	return client != NULL ? judge(clients, client, now) : CLIENTS_PASS;
+	return client != NULL ? judge(limits, client, now) : CLIENTS_PASS;
 }
 
 enum clients_verdict
-clients_admit(const struct clients *clients, uint64_t id, uint64_t now, struct client **ret_client)
+clients_admit(const struct clients *clients, const struct clients_limits *limits, uint64_t id,
+	uint64_t now, struct client **ret_client)
 {
 	enum clients_verdict verdict = CLIENTS_PASS;
 	struct client *set[2], *client;
@@ -106,7 +108,7 @@ clients_admit(const struct clients *clients, uint64_t id, uint64_t now, struct c
 	find_sets(clients, id, set);
 	client = find(set, id);
 	if (client != NULL)
-		verdict = judge(clients, client, now);
+		verdict = judge(limits, client, now);
 	else
 		client = find_place(set, now);
 	if (client == NULL)
@@ -117,9 +119,9 @@ clients_admit(const struct clients *clients, uint64_t id, uint64_t now, struct c
 }
 
 void
-clients_begin(const struct clients *clients, struct client *client, uint64_t id, uint64_t now)
+clients_begin(const struct clients_limits *limits, struct client *client, uint64_t id, uint64_t now)
 {
-	uint64_t due = pace_take(&clients->pace, get(&client->due), now);
+	uint64_t due = pace_take(&limits->pace, get(&client->due), now);
 	uint32_t half_open = atomic_load_explicit(&client->half_open, memory_order_relaxed);
 
 	atomic_store_explicit(&client->id, id, memory_order_relaxed);

@@ -28,13 +28,16 @@ struct client {
 	_Atomic uint32_t half_open;
 };
 
+struct clients_limits {
+	uint32_t half_open; /* handshakes in progress of one client; 0: no limit */
+	struct pace pace;
+};
+
 struct clients {
 	/* written before the start, read by the core and the workers */
 	struct client *table;
 	uint32_t n_sets;
 	uint32_t seed[2];
-	uint32_t half_open_max; /* 0: no limit */
-	struct pace pace;
 };
 
 enum clients_verdict {
@@ -47,24 +50,26 @@ enum clients_verdict {
 /* Bytes for a table of n entries, rounded up to whole sets. */
 size_t clients_size(uint32_t n);
 
-/* memory is zeroed, has that size and stays the caller's; the limits and pace are the caller's too. */
+/* memory is zeroed, has that size and stays the caller's. */
 void clients_init(struct clients *clients, void *memory, uint32_t n, uint64_t seed);
 
 /* The client that a 4-tuple belongs to: never 0. */
 uint64_t clients_id(const struct session_key *key);
 
 /* For workers: may the client begin another handshake? PASS for one that is not known. */
-enum clients_verdict clients_look(const struct clients *clients, uint64_t id, uint64_t now);
+enum clients_verdict clients_look(const struct clients *clients,
+	const struct clients_limits *limits, uint64_t id, uint64_t now);
 
 /*
  * May the client begin another handshake? If so, *ret_client is its entry, which is its own from
  * clients_begin() on, and until then only as long as no other client is asked about.
  */
-enum clients_verdict clients_admit(
-	const struct clients *clients, uint64_t id, uint64_t now, struct client **ret_client);
+enum clients_verdict clients_admit(const struct clients *clients,
+	const struct clients_limits *limits, uint64_t id, uint64_t now, struct client **ret_client);
 
 /* It has begun one: takes its token. */
-void clients_begin(const struct clients *clients, struct client *client, uint64_t id, uint64_t now);
+void clients_begin(
+	const struct clients_limits *limits, struct client *client, uint64_t id, uint64_t now);
 
 /* One of its handshakes is complete, or over. */
 void clients_leave(struct client *client);

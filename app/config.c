@@ -26,6 +26,8 @@ static const char hmac_kernels[] = "auto|scalar|shani|avx2|avx512|avx512-shani|a
 static const struct setting gateway_table[] = {
 	GATEWAY("cookie-secret", CUSTOM, 0, 0, NULL, NULL, cookie_secret,
 		"file with 64 hex digits; without it a random secret, for this process alone"),
+	GATEWAY("cookie-secret-previous", CUSTOM, 0, 0, NULL, NULL, former_secret_text,
+		"file with the secret before: its cookies are accepted too, until they are too old"),
 	GATEWAY("cookie-lifetime", INTEGER, 1, 86400, NULL, "60", cookie_lifetime,
 		"seconds for which a cookie is good"),
 	GATEWAY("key-rotation", INTEGER, 1, 2592000, NULL, "3600", key_rotation,
@@ -62,6 +64,8 @@ static const struct setting gateway_table[] = {
 		"verified hellos that each handshake core remembers, so that none is used twice"),
 	GATEWAY("hvr-per-prefix", INTEGER, 0, 10000000, NULL, "0", hvr_per_prefix,
 		"HelloVerifyRequests that one worker sends to one network in a second; 0: no limit"),
+	GATEWAY("drain-timeout", INTEGER, 0, 86400, NULL, "0", drain_timeout,
+		"seconds for which sessions may go on after SIGTERM, while none begins any more"),
 	GATEWAY("deny-source-ports", CUSTOM, 0, 0, NULL, "7, 13, 17, 19, 37", denied_text,
 		"UDP source ports of reflecting services, never answered; port 0 never is"),
 	GATEWAY("user", CUSTOM, 0, 0, NULL, "nobody", user,
@@ -98,39 +102,56 @@ parse_secret(char *text, size_t len, uint8_t secret[HG_COOKIE_SECRET_LEN])
 	return true;
 }
 
+/* The secret in the file that a key names, in memory of its own. */
 static int
-read_secret(struct config *config, struct error *error)
+read_secret_file(struct config *config, const char *key, const char *name, uint8_t **ret,
+	struct error *error)
 {
-	struct config_gateway *gateway = &config->gateway;
 	char path[PATH_MAX], text[2 * HG_COOKIE_SECRET_LEN + 16];
 	struct error reason;
 	size_t len;
 	FILE *file;
 	bool good;
 
-	gateway->secret = hg_tls_secret_alloc(HG_COOKIE_SECRET_LEN);
-	if (gateway->secret == NULL)
+	*ret = hg_tls_secret_alloc(HG_COOKIE_SECRET_LEN);
+	if (*ret == NULL)
 		return error_set(error, "no memory for the cookie secret");
-	if (gateway->cookie_secret == NULL) {
-		if (getrandom(gateway->secret, HG_COOKIE_SECRET_LEN, 0) != HG_COOKIE_SECRET_LEN)
-			return error_set(error, "the kernel gives no random cookie secret");
-		return 0;
-	}
-	path_resolve(path, config->directory, gateway->cookie_secret);
+	path_resolve(path, config->directory, name);
 	file = fopen(path, "re");
 	if (file == NULL) {
-		error_set(&reason, "cannot read cookie-secret %s: %m", path);
-		return blame(config, "cookie-secret", error, reason.text);
+		error_set(&reason, "cannot read %s %s: %m", key, path);
+		return blame(config, key, error, reason.text);
 	}
 	setvbuf(file, NULL, _IONBF, 0); /* no copy of the secret in a buffer of stdio's */
 	len = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
-	good = len < sizeof(text) - 1 && parse_secret(text, len, gateway->secret);
+	good = len < sizeof(text) - 1 && parse_secret(text, len, *ret);
 	hg_secret_wipe(text, sizeof(text));
 	if (good)
 		return 0;
-	error_set(&reason, "cookie-secret %s must hold 64 hex digits", path);
-	return blame(config, "cookie-secret", error, reason.text);
+	error_set(&reason, "%s %s must hold 64 hex digits", key, path);
+	return blame(config, key, error, reason.text);
+}
+
+static int
+read_secrets(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+	int err = 0;
+
+	if (gateway->cookie_secret != NULL) {
+		err = read_secret_file(
+			config, "cookie-secret", gateway->cookie_secret, &gateway->secret, error);
+	} else {
+		gateway->secret = hg_tls_secret_alloc(HG_COOKIE_SECRET_LEN);
+		if (gateway->secret == NULL ||
+			getrandom(gateway->secret, HG_COOKIE_SECRET_LEN, 0) != HG_COOKIE_SECRET_LEN)
+			return error_set(error, "the kernel gives no random cookie secret");
+	}
+	if (err == 0 && gateway->former_secret_text != NULL)
+		err = read_secret_file(config, "cookie-secret-previous",
+			gateway->former_secret_text, &gateway->former_secret, error);
+	return err;
 }
 
 static int
@@ -217,7 +238,7 @@ read_gateway(struct config *config, struct error *error)
 		err = read_user(config, error);
 	if (err != 0)
 		return err;
-	return read_secret(config, error);
+	return read_secrets(config, error);
 }
 
 /*
@@ -336,6 +357,7 @@ config_free(struct config *config)
 	free(config->port);
 	ini_free(config->ini);
 	hg_tls_secret_free(config->gateway.secret, HG_COOKIE_SECRET_LEN);
+	hg_tls_secret_free(config->gateway.former_secret, HG_COOKIE_SECRET_LEN);
 	free(config);
 }
 

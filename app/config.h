@@ -25,7 +25,8 @@
 #define CONFIG_AUTO 0u
 
 struct config_gateway {
-	const char *cookie_secret;   /* NULL: random */
+	const char *cookie_secret; /* NULL: random */
+	const char *former_secret_text;
 	uint32_t cookie_lifetime;    /* seconds */
 	uint32_t key_rotation;       /* seconds */
 	unsigned int cookie_binding; /* enum hg_cookie_binding */
@@ -52,7 +53,9 @@ struct config_gateway {
 	uid_t uid;
 	gid_t gid;
 	unsigned int seccomp;         /* enum filter_mode */
+	uint32_t drain_timeout;       /* seconds */
 	uint8_t *secret;              /* HG_COOKIE_SECRET_LEN bytes */
+	uint8_t *former_secret;       /* likewise; NULL: none */
 	const char *hmac_kernel_name; /* NULL: auto */
 };
 

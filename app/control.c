@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control.h"
 
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "config_reload.h"
+#include "gateway_setup.h"
+#include "generation.h"
 #include "handshake.h"
 #include "port.h"
 #include "tls/secret.h"
@@ -57,43 +61,66 @@ free_keys(const struct hg_cookie_keys *keys)
 	hg_tls_secret_free(mine, sizeof(*mine));
 }
 
-/*
- * Replaces the keys if the time asks for others; the old ones go when no worker can be using them.
- */
-static void
-rotate(struct gateway *gateway, uint64_t now)
+/* NULL without memory. */
+static struct hg_cookie_keys *
+make_keys(const struct config_gateway *settings, uint64_t now)
 {
-	const struct config_gateway *settings = &gateway->config->gateway;
-	const struct hg_cookie_keys *old =
-		atomic_load_explicit(&gateway->keys, memory_order_relaxed);
-	struct hg_cookie_keys *keys;
+	struct hg_cookie_keys *keys = hg_tls_secret_alloc(sizeof(*keys));
 
-	if (old != NULL &&
-		old->slot[HG_COOKIE_CURRENT].epoch == hg_cookie_epoch(now, settings->key_rotation))
-		return;
-	keys = hg_tls_secret_alloc(sizeof(*keys));
 	if (keys == NULL)
-		return; /* the next key of the old ones is good for another rotation */
+		return NULL;
 	hg_cookie_keys_derive(keys, settings->secret, now, settings->key_rotation,
 		settings->cookie_lifetime, (enum hg_cookie_binding)settings->cookie_binding);
+	if (settings->former_secret != NULL)
+		hg_cookie_keys_accept(keys, settings->former_secret);
+	return keys;
+}
+
+/* The old ones go when no worker can be using them. */
+static void
+use_keys(struct gateway *gateway, struct hg_cookie_keys *keys)
+{
+	const struct hg_cookie_keys *old =
+		atomic_load_explicit(&gateway->keys, memory_order_relaxed);
+
 	atomic_store_explicit(&gateway->keys, keys, memory_order_release);
 	if (old == NULL)
 		return;
 	/* Inline, unlike rte_rcu_qsbr_synchronize(): ThreadSanitizer sees the order that it makes. */
 	rte_rcu_qsbr_check(gateway->qsbr, rte_rcu_qsbr_start(gateway->qsbr), true);
 	free_keys(old);
-	LOG(INFO, "key epoch %" PRIu64 "\n", keys->slot[HG_COOKIE_CURRENT].epoch);
+}
+
+/* Replaces the keys if the time asks for others. */
+static void
+rotate(struct gateway *gateway, uint64_t now)
+{
+	const struct config_gateway *settings = &gateway->config->gateway;
+	const struct hg_cookie_keys *old =
+		atomic_load_explicit(&gateway->keys, memory_order_relaxed);
+	uint64_t epoch = hg_cookie_epoch(now, settings->key_rotation);
+	struct hg_cookie_keys *keys;
+
+	if (old->slot[HG_COOKIE_CURRENT].epoch == epoch)
+		return;
+	keys = make_keys(settings, now);
+	if (keys == NULL)
+		return; /* the next key of the old ones is good for another rotation */
+	use_keys(gateway, keys);
+	LOG(INFO, "key epoch %" PRIu64 "\n", epoch);
 }
 
 int
 control_init(struct gateway *gateway, struct error *error)
 {
+	struct hg_cookie_keys *keys;
 	uint64_t now = read_clock();
 
 	atomic_store_explicit(&gateway->now, now, memory_order_relaxed);
-	rotate(gateway, now);
-	if (atomic_load_explicit(&gateway->keys, memory_order_relaxed) == NULL)
+	keys = make_keys(&gateway->config->gateway, now);
+	if (keys == NULL)
 		return error_set(error, "no memory for keys");
+	use_keys(gateway, keys);
 	return 0;
 }
 
@@ -143,27 +170,102 @@ launch(struct gateway *gateway)
 	return 0;
 }
 
-static void
-work(struct gateway *gateway)
+/* Puts the file as it is now into effect, or leaves everything as it is. */
+static int
+try_reload(struct gateway *gateway, struct error *error)
 {
-	const struct timespec tick = { .tv_nsec = TICK_NS };
-	unsigned int ticks = 0;
+	struct hg_cookie_keys *keys;
+	struct config *config;
+
+	if (config_load(&config, gateway->config->ini->path, error) != 0)
+		return -EINVAL;
+	if (config_reload_check(config, gateway->config, error) != 0)
+		goto refuse;
+	keys = make_keys(&config->gateway, read_clock());
+	if (keys == NULL) {
+		error_set(error, "no memory for keys");
+		goto refuse;
+	}
+	if (generation_enter(gateway, config, error) != 0) {
+		free_keys(keys);
+		goto refuse;
+	}
+	use_keys(gateway, keys);
+	return 0;
+refuse:
+	config_free(config);
+	return -EINVAL;
+}
+
+static void
+reload(struct gateway *gateway)
+{
+	struct error error;
+
+	if (try_reload(gateway, &error) == 0)
+		LOG(NOTICE, "reloaded %s\n", gateway->config->ini->path);
+	else
+		LOG(ERR, "not reloaded: %s\n", error.text);
+}
+
+/* One tick at most, or until a signal comes. Returns its number, -1 for none. */
+static int
+tick(struct gateway *gateway, unsigned int *ticks)
+{
+	const struct timespec length = { .tv_nsec = TICK_NS };
+	uint64_t now;
 	sigset_t signals;
 	int signal;
 
 	fill_signals(&signals);
-	while ((signal = sigtimedwait(&signals, NULL, &tick)) < 0 || signal == SIGHUP) {
-		uint64_t now = read_clock();
+	signal = sigtimedwait(&signals, NULL, &length);
+	now = read_clock();
+	atomic_store_explicit(&gateway->now, now, memory_order_relaxed);
+	rotate(gateway, now);
+	generation_reap(gateway);
+	if (++*ticks % TICKS_PER_LINK == 0)
+		for (unsigned int i = 0; i < gateway->n_ports; i++)
+			port_check_link(&gateway->port[i]);
+	return signal;
+}
 
-		if (signal == SIGHUP)
-			LOG(WARNING, "SIGHUP ignored: to change the configuration, restart\n");
-		atomic_store_explicit(&gateway->now, now, memory_order_relaxed);
-		rotate(gateway, now);
-		if (++ticks % TICKS_PER_LINK == 0)
-			for (unsigned int i = 0; i < gateway->n_ports; i++)
-				port_check_link(&gateway->port[i]);
+static bool
+has_sessions(const struct gateway *gateway)
+{
+	struct stats_handshake handshake;
+	struct stats_worker worker;
+
+	gateway_sum(gateway, &worker, &handshake);
+	return stats_get(&handshake.sessions) != 0;
+}
+
+/* Lets sessions go on for a while, but none begin: until all have ended, or another signal comes. */
+static void
+wind_down(struct gateway *gateway, unsigned int *ticks)
+{
+	uint64_t seconds = gateway->config->gateway.drain_timeout;
+	uint64_t end = rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
+	int signal;
+
+	atomic_store_explicit(&gateway->stage, STAGE_WIND_DOWN, memory_order_release);
+	while (has_sessions(gateway) && rte_get_tsc_cycles() < end) {
+		signal = tick(gateway, ticks);
+		if (signal == SIGTERM || signal == SIGINT)
+			break;
 	}
+}
+
+static void
+work(struct gateway *gateway)
+{
+	unsigned int ticks = 0;
+	int signal;
+
+	while ((signal = tick(gateway, &ticks)) < 0 || signal == SIGHUP)
+		if (signal == SIGHUP)
+			reload(gateway);
 	LOG(NOTICE, "signal %d: draining\n", signal);
+	wind_down(gateway, &ticks);
 }
 
 /* Waits until a flag that an lcore clears is clear; what the lcore wrote before is visible then. */

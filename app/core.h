@@ -31,11 +31,11 @@ struct core {
 	struct admission *admission;
 	struct rte_mempool *pool; /* buffers of the packets that it sends */
 	uint32_t sessions_max;
-	uint32_t half_open_max;
-	uint64_t handshake_cycles; /* TSC cycles until a handshake is given up */
 
 	/* the core's own */
 	_Alignas(64) struct idle idle;
+	const struct generation *generation; /* in this round */
+	uint64_t generation_number;          /* that the sessions have been checked against */
 	int epoll;
 	unsigned int n_upstreams; /* sockets in it */
 	unsigned int rounds;      /* since they were looked at */

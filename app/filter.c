@@ -69,6 +69,13 @@ static const int allowed[] = {
 	SCMP_SYS(unlinkat),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
+	/* a configuration that is read again: its profiles, and who the user is */
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
 	/* sockets: to upstreams, of telemetry and the packet drivers; memif connects again */
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
@@ -96,7 +103,6 @@ static const int allowed[] = {
 	SCMP_SYS(mincore),
 	SCMP_SYS(pipe),
 	SCMP_SYS(prlimit64),
-	SCMP_SYS(readlink),
 	SCMP_SYS(sigaltstack),
 #endif
 };

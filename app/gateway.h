@@ -7,6 +7,7 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,11 +18,15 @@
 #include "rings.h"
 
 struct admission;
+struct generation;
 struct port;
 struct rte_hash;
 
+#define GATEWAY_LISTENERS_MAX 1024u
+
 enum stage {
 	STAGE_RUN,
+	STAGE_WIND_DOWN,      /* workers: no more hellos; sessions go on */
 	STAGE_STOP_RECEIVING, /* workers: take nothing more from the ports */
 	STAGE_DRAIN,          /* handshake cores: empty the rings, close every session, return */
 	STAGE_STOP,           /* workers: send what the cores left, return */
@@ -34,8 +39,13 @@ struct queue {
 	uint16_t worker;
 };
 
+/* A listener of a configuration that is in effect, or still has sessions. */
+struct listener {
+	const struct config_listener *config; /* NULL: the place is free; written by main */
+	_Atomic uint32_t n_sessions;          /* of all cores */
+};
+
 struct gateway {
-	const struct config *config;
 	unsigned int n_workers;
 	unsigned int n_cores;
 	unsigned int n_ports;
@@ -52,9 +62,21 @@ struct gateway {
 	bool by_client;              /* a client's sessions are all on one core */
 	uint32_t spread_seed;        /* which one */
 
+	/* written by main alone; by others read under the lock */
+	struct config *config; /* in effect */
+	pthread_mutex_t config_lock;
+	struct generation *retired; /* main's own */
+
+	/*
+	 * What a note says of a packet's listener is a place in this list. A place changes when nobody
+	 * can have it.
+	 */
+	struct listener listener[GATEWAY_LISTENERS_MAX];
+
 	/* written by main, read by all */
 	_Alignas(64) _Atomic(enum stage) stage;
 	_Atomic uint64_t now; /* seconds since 1970 */
 	_Atomic(const struct hg_cookie_keys *)
 		keys; /* replaced as a whole, reclaimed after a grace period */
+	_Atomic(const struct generation *) generation; /* likewise */
 };

@@ -17,6 +17,7 @@
 #include "admission.h"
 #include "cookie/batch.h"
 #include "core.h"
+#include "generation.h"
 #include "port.h"
 #include "session.h"
 #include "worker.h"
@@ -112,13 +113,10 @@ create_pool(const char *kind, unsigned int number, unsigned int buffers, unsigne
 }
 
 static int
-create_hvr_cap(struct worker *worker, uint32_t rate, struct error *error)
+create_hvr_cap(struct worker *worker, struct error *error)
 {
 	struct hvr_cap *cap = &worker->hvr_cap;
 
-	if (rate == 0)
-		return 0;
-	pace_init(&cap->pace, rte_get_tsc_hz(), rate, rate);
 	cap->seed = (uint32_t)rte_rand();
 	cap->due = rte_zmalloc("hvr-cap", HVR_CAP_PLACES * sizeof(*cap->due), RTE_CACHE_LINE_SIZE);
 	if (cap->due == NULL)
@@ -157,7 +155,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	worker->pool = create_pool("receive", index, buffers, 1 + gateway->n_cores, packed);
 	if (worker->pool == NULL)
 		return error_set(error, memory_hint, "receive buffers");
-	return create_hvr_cap(worker, gateway->config->gateway.hvr_per_prefix, error);
+	return create_hvr_cap(worker, error);
 }
 
 /* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
@@ -170,15 +168,11 @@ create_admission(struct gateway *gateway, struct admission *admission, struct er
 	uint64_t hz = rte_get_tsc_hz();
 	void *memory;
 
-	pace_init(&admission->pace, hz, settings->handshake_rate, settings->handshake_rate);
 	if (gateway->by_client) {
 		memory = rte_zmalloc("clients", clients, RTE_CACHE_LINE_SIZE);
 		if (memory == NULL)
 			return error_set(error, memory_hint, "client-table");
 		clients_init(&admission->clients, memory, settings->client_table, rte_rand());
-		pace_init(&admission->clients.pace, hz, settings->client_rate,
-			settings->client_burst);
-		admission->clients.half_open_max = settings->client_half_open;
 	}
 	memory = rte_zmalloc("used", used, RTE_CACHE_LINE_SIZE);
 	if (memory == NULL)
@@ -213,8 +207,6 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	core->index = index;
 	core->admission = &gateway->admission[index];
 	core->sessions_max = RTE_MAX(settings->max_sessions / gateway->n_cores, 1u);
-	core->half_open_max = settings->half_open;
-	core->handshake_cycles = settings->handshake_timeout * rte_get_tsc_hz();
 	/* The cores rest in epoll, so that an upstream's datagram wakes them. */
 	idle_init(&core->idle, false, CORE_REST_US);
 	TAILQ_INIT(&core->sessions);
@@ -316,6 +308,9 @@ gateway_create(struct gateway *gateway, struct error *error)
 	/* All that can fail for want of memory has been made: the ports come last. */
 	for (unsigned int i = 0; err == 0 && i < gateway->n_ports; i++)
 		err = start_port(gateway, &gateway->port[i], error);
+	/* What a port says of itself is known now. */
+	if (err == 0)
+		err = generation_enter(gateway, gateway->config, error);
 	return err;
 }
 
@@ -369,6 +364,7 @@ gateway_destroy(struct gateway *gateway)
 		rte_free(gateway->admission[i].clients.table);
 		rte_free((void *)(uintptr_t)gateway->admission[i].used.table);
 	}
+	generation_end(gateway);
 	rte_hash_free(gateway->sessions);
 	rte_free(gateway->qsbr);
 	rings_free(&gateway->rings);

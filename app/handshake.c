@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "generation.h"
 #include "port.h"
 #include "relay.h"
 #include "upstream.h"
@@ -66,6 +67,8 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	TAILQ_REMOVE(&core->sessions, session, all);
 	upstream_close(session);
 	hg_tls_session_free(session->tls);
+	/* Whoever sees it go frees what the session had of its listener. */
+	atomic_fetch_sub_explicit(session->n_sessions, 1, memory_order_release);
 	free(session);
 	gauge_add(&core->stats.sessions, -1);
 }
@@ -96,7 +99,7 @@ arm(struct session *session)
 	int64_t retransmit;
 
 	if (session->half_open) {
-		at = session->opened + session->core->handshake_cycles;
+		at = session->opened + session->core->generation->handshake_cycles;
 		retransmit = hg_tls_session_timeout(session->tls);
 		if (retransmit >= 0)
 			at = RTE_MIN(at, now + (uint64_t)retransmit * rte_get_tsc_hz() / 1000000);
@@ -113,7 +116,7 @@ expire(struct session *session)
 	uint64_t now = rte_get_tsc_cycles();
 
 	if (session->half_open) {
-		if (now - session->opened >= session->core->handshake_cycles) {
+		if (now - session->opened >= session->core->generation->handshake_cycles) {
 			ENDED(session, half_open_expired);
 			return;
 		}
@@ -134,19 +137,21 @@ session_open(struct core *core, const struct session_key *key, struct rte_mbuf *
 	const struct hg_net_packet *packet, const struct hg_hello *hello)
 {
 	const struct note *note = note_of(mbuf);
-	const struct config_listener *listener = &core->gateway->config->listener[note->listener];
+	struct listener *listener = &core->gateway->listener[note->listener];
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (session == NULL)
 		return NULL;
-	session->tls = hg_tls_session_new(listener->tls, FLIGHT_MAX, relay_send, session);
+	session->tls = hg_tls_session_new(listener->config->tls, FLIGHT_MAX, relay_send, session);
 	if (session->tls == NULL) {
 		free(session);
 		return NULL;
 	}
 	session->key = *key;
 	session->core = core;
-	session->listener = listener;
+	session->listener = listener->config;
+	session->n_sessions = &listener->n_sessions;
+	atomic_fetch_add_explicit(session->n_sessions, 1, memory_order_relaxed);
 	session->upstream = -1;
 	session->half_open = true;
 	session->queue = note->queue;
@@ -463,6 +468,39 @@ run_timers(struct core *core)
 	}
 }
 
+/* Is there a listener where the session's client sends to? */
+static bool
+is_served(const struct session *session)
+{
+	const struct core *core = session->core;
+	const struct port *port = core->gateway->queue[session->queue].port;
+
+	return classify_find(&core->generation->table[port->number], session->key.tuple,
+		       session->key.family) >= 0;
+}
+
+/* A new configuration may have taken listeners away, and their sessions with them. */
+static void
+take_generation(struct core *core)
+{
+	const struct generation *generation =
+		atomic_load_explicit(&core->gateway->generation, memory_order_acquire);
+	struct session *session, *next;
+
+	core->generation = generation;
+	if (generation->number == core->generation_number)
+		return;
+	core->generation_number = generation->number;
+	for (session = TAILQ_FIRST(&core->sessions); session != NULL; session = next) {
+		next = TAILQ_NEXT(session, all);
+		if (is_served(session))
+			continue;
+		hg_tls_session_close(session->tls);
+		ENDED(session, removed);
+		relay_flush(core, true);
+	}
+}
+
 /* Says good-bye to every client. */
 static void
 drain(struct core *core)
@@ -490,8 +528,10 @@ handshake_run(void *arg)
 	idle_begin();
 	rte_rcu_qsbr_thread_online(gateway->qsbr, reader);
 	while (atomic_load_explicit(&gateway->stage, memory_order_acquire) < STAGE_DRAIN) {
-		unsigned int n = take_packets(core);
+		unsigned int n;
 
+		take_generation(core);
+		n = take_packets(core);
 		run_timers(core);
 		/* With nothing else to do, it is the upstreams that are waited for. */
 		n += upstream_poll(core, rest);

@@ -6,7 +6,8 @@
 #include "base/bytes.h"
 
 bool
-hvr_cap_take(struct hvr_cap *cap, const struct hg_net_packet *packet, uint64_t now)
+hvr_cap_take(struct hvr_cap *cap, const struct pace *pace, const struct hg_net_packet *packet,
+	uint64_t now)
 {
 	const uint8_t *source = hg_net_tuple(packet);
 	uint32_t hash;
@@ -17,8 +18,8 @@ hvr_cap_take(struct hvr_cap *cap, const struct hg_net_packet *packet, uint64_t n
 	else
 		hash = rte_jhash_2words(hg_load_be32(source), hg_load_be16(source + 4), cap->seed);
 	due = &cap->due[hash % HVR_CAP_PLACES];
-	if (!pace_ready(&cap->pace, *due, now))
+	if (!pace_ready(pace, *due, now))
 		return false;
-	*due = pace_take(&cap->pace, *due, now);
+	*due = pace_take(pace, *due, now);
 	return true;
 }

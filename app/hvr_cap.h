@@ -18,10 +18,10 @@
 #define HVR_CAP_PLACES 65536u
 
 struct hvr_cap {
-	uint64_t *due; /* HVR_CAP_PLACES of them: when each bucket is full again; NULL: no limit */
-	struct pace pace;
+	uint64_t *due; /* HVR_CAP_PLACES of them: when each bucket is full again */
 	uint32_t seed;
 };
 
 /* May the sender of a hello be answered? Takes a token if so; now in TSC cycles. */
-bool hvr_cap_take(struct hvr_cap *cap, const struct hg_net_packet *packet, uint64_t now);
+bool hvr_cap_take(struct hvr_cap *cap, const struct pace *pace, const struct hg_net_packet *packet,
+	uint64_t now);

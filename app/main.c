@@ -119,7 +119,7 @@ out:
 }
 
 static int
-run(const struct config *config, const struct options *options)
+run(struct config **config, const struct options *options)
 {
 	struct gateway *gateway = aligned_alloc(64, RTE_ALIGN(sizeof(*gateway), 64));
 	struct error error;
@@ -130,18 +130,20 @@ run(const struct config *config, const struct options *options)
 		return refuse(&error);
 	}
 	*gateway = (struct gateway){
-		.config = config,
-		.n_cores = config->gateway.handshake_cores,
+		.config = *config,
+		.config_lock = PTHREAD_MUTEX_INITIALIZER,
+		.n_cores = (*config)->gateway.handshake_cores,
 	};
 	if (choose_hmac(gateway, &error) != 0) {
 		code = refuse(&error);
-	} else if (eal_count_workers(config, options, &gateway->n_workers, &error) != 0 ||
-		   eal_start(config, options, gateway->n_workers, &error) != 0) {
+	} else if (eal_count_workers(*config, options, &gateway->n_workers, &error) != 0 ||
+		   eal_start(*config, options, gateway->n_workers, &error) != 0) {
 		code = refuse(&error);
 	} else {
 		code = serve(gateway);
 		eal_stop();
 	}
+	*config = gateway->config; /* may be another one */
 	free(gateway);
 	return code;
 }
@@ -172,7 +174,7 @@ main(int argc, char **argv)
 	if (options.check)
 		config_print(config, stdout);
 	else
-		code = run(config, &options);
+		code = run(&config, &options);
 	config_free(config);
 	return code;
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "capture.h"
 
 RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
@@ -18,61 +17,6 @@ RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
 
 #define RSS_KEY_MAX UINT8_MAX /* what a device can say that it wants */
 #define ETHER_VLAN_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
-
-static void
-add_bind(struct classify_table *table, uint8_t family, const uint8_t *bytes, uint16_t port,
-	unsigned int listener)
-{
-	if (family == 4 && table->n_ipv4 < CLASSIFY_BINDS_MAX) {
-		memcpy(table->ipv4[table->n_ipv4].key, bytes, 4);
-		hg_store_be16(table->ipv4[table->n_ipv4].key + 4, port);
-		table->ipv4[table->n_ipv4++].listener = (uint16_t)listener;
-	} else if (family == 6 && table->n_ipv6 < CLASSIFY_BINDS_MAX) {
-		memcpy(table->ipv6[table->n_ipv6].key, bytes, 16);
-		hg_store_be16(table->ipv6[table->n_ipv6].key + 16, port);
-		table->ipv6[table->n_ipv6++].listener = (uint16_t)listener;
-	}
-}
-
-/* Adds those of a listener's addresses that are this port's. */
-static void
-add_listener(
-	struct classify_table *table, const struct config_listener *listener, unsigned int number)
-{
-	static const uint8_t any[16];
-
-	for (unsigned int b = 0; b < listener->n_binds; b++) {
-		const struct address *bind = &listener->bind[b];
-
-		for (unsigned int i = 0; bind->family == 4 && i < table->host.n_ipv4; i++)
-			if (memcmp(bind->bytes, any, 4) == 0 ||
-				memcmp(bind->bytes, table->host.ipv4[i].address, 4) == 0)
-				add_bind(table, 4, table->host.ipv4[i].address, bind->port, number);
-		for (unsigned int i = 0; bind->family == 6 && i < table->host.n_ipv6; i++)
-			if (memcmp(bind->bytes, any, 16) == 0 ||
-				memcmp(bind->bytes, table->host.ipv6[i], 16) == 0)
-				add_bind(table, 6, table->host.ipv6[i], bind->port, number);
-	}
-}
-
-static void
-fill_table(struct port *port, const struct config *config)
-{
-	const struct config_gateway *gateway = &config->gateway;
-	struct classify_table *table = &port->table;
-
-	table->host = port->config->host;
-	table->denied_low = 1; /* port 0 */
-	for (unsigned int i = 0; i < gateway->n_denied; i++) {
-		if (gateway->denied[i] < 64)
-			table->denied_low |= UINT64_C(1) << gateway->denied[i];
-		else
-			hg_store_be16(
-				(uint8_t *)&table->denied[table->n_denied++], gateway->denied[i]);
-	}
-	for (unsigned int i = 0; i < config->n_listeners; i++)
-		add_listener(table, &config->listener[i], i);
-}
 
 static int
 create_device(struct port *port, const char *name, struct error *error)
@@ -134,7 +78,8 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	port->n_queues = (uint16_t)queues;
 	port->rx_descriptors = (uint16_t)profile->rx_descriptors;
 	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
-	fill_table(port, config);
+	port->number = number;
+	port->host = settings->host;
 	return 0;
 }
 
@@ -207,7 +152,7 @@ set_filters(struct port *port)
 {
 	struct rte_ether_addr group[HG_NET_ADDRS_MAX], mac, *own = &mac;
 	const struct profile *profile = &port->config->profile;
-	struct hg_net_host *host = &port->table.host;
+	struct hg_net_host *host = &port->host;
 	bool promiscuous = profile->promiscuous != 0;
 
 	if (port->config->has_mac) {

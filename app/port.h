@@ -8,23 +8,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "classify.h"
 #include "config.h"
 #include "error.h"
+#include "net/host.h"
 
 struct port {
 	const struct config_port *config;
-	uint16_t id; /* DPDK's */
+	unsigned int number; /* place in gateway->port */
+	uint16_t id;         /* DPDK's */
 	uint16_t n_queues;
 	uint16_t rx_descriptors; /* per queue, as the device adjusted them */
 	uint16_t tx_descriptors;
 	uint16_t mtu; /* bytes of the longest IP packet that may be sent */
 	bool probed;
 	bool started;
-	bool device_sums;  /* the device fills in IPv4 and UDP checksums */
-	bool trusted_sums; /* its verdict on received ones is believed */
-	struct classify_table table;
-	atomic_bool link_up; /* written by main */
+	bool device_sums;        /* the device fills in IPv4 and UDP checksums */
+	bool trusted_sums;       /* its verdict on received ones is believed */
+	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
+	atomic_bool link_up;     /* written by main */
 };
 
 /*

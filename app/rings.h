@@ -92,6 +92,13 @@ int rings_create(
 /* The rings are empty by then. */
 void rings_free(struct rings *rings);
 
+/* How many there are in rings->in. */
+static inline unsigned int
+rings_count_in(const struct rings *rings)
+{
+	return rings->n_workers * rings->n_cores * RINGS_CLASSES;
+}
+
 static inline struct rte_ring *
 rings_in(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank)
 {

@@ -62,6 +62,7 @@ struct session {
 	struct session_key key;
 	struct core *core;
 	const struct config_listener *listener;
+	_Atomic uint32_t *n_sessions; /* of that listener */
 	struct client *client; /* while half open; NULL if clients have no limit of their own */
 	struct hg_tls_session *tls;
 	struct session *beside; /* of an entry in the table: a handshake that may replace it */

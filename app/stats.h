@@ -70,6 +70,7 @@
 	X(sessions_closed, "sessions ended by the client")                                           \
 	X(sessions_broken, "sessions ended by a fatal error after the handshake")                    \
 	X(sessions_idle, "sessions ended: idle-timeout")                                             \
+	X(sessions_removed, "sessions ended: their listener is not in the configuration any more")   \
 	X(sessions_drained, "sessions ended: shutting down")                                         \
 	X(handshakes, "handshakes completed")                                                        \
 	X(handshakes_resumed, "handshakes completed by resumption, counted in handshakes too")       \

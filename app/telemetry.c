@@ -181,7 +181,7 @@ show_ports(const struct gateway *gateway, const char *params, struct rte_tel_dat
 	rte_tel_data_start_dict(data);
 	for (unsigned int i = 0; i < gateway->n_ports; i++) {
 		struct port *port = &gateway->port[i];
-		const uint8_t *mac = port->table.host.mac;
+		const uint8_t *mac = port->host.mac;
 		struct rte_tel_data *one = rte_tel_data_alloc();
 		char text[32], name[CONFIG_NAME_MAX];
 
@@ -248,8 +248,11 @@ answer(const char *command, const char *params, struct rte_tel_data *data)
 
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; served != NULL && i < RTE_DIM(commands); i++)
-		if (strcmp(commands[i].command, command) == 0)
+		if (strcmp(commands[i].command, command) == 0) {
+			pthread_mutex_lock(&served->config_lock);
 			err = commands[i].show(served, params, data);
+			pthread_mutex_unlock(&served->config_lock);
+		}
 	pthread_mutex_unlock(&lock);
 	return err;
 }

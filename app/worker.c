@@ -11,6 +11,7 @@
 
 #include "admission.h"
 #include "base/bytes.h"
+#include "generation.h"
 #include "net/answer.h"
 #include "port.h"
 #include "wire/hvr.h"
@@ -71,7 +72,7 @@ static void
 answer_link(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf,
 	const struct classified *info)
 {
-	const struct hg_net_host *host = &burst->port->table.host;
+	const struct hg_net_host *host = &burst->port->host;
 	size_t room = mbuf->data_len + rte_pktmbuf_tailroom(mbuf), len;
 	_Atomic uint64_t *counter = &worker->stats.echo_replies;
 
@@ -130,8 +131,8 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 		 rte_vlan_insert(&mbuf) != 0) /* a tag that the driver took off goes back in */
 		verdict = HG_DROP_FRAME_SHORT;
 	else if (device_verdict(burst->port, mbuf->ol_flags, &checked, &verdict))
-		verdict = classify(&burst->port->table, rte_pktmbuf_mtod(mbuf, uint8_t *),
-			mbuf->data_len, checked, info);
+		verdict = classify(burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
+			checked, info);
 	if (verdict != HG_PASS) {
 		drop(worker, mbuf, verdict);
 		return;
@@ -214,7 +215,8 @@ look_ahead(struct worker_burst *burst, const struct admission *admission,
 		return HG_DROP_HELLO_USED;
 	if (admission->clients.table == NULL)
 		return HG_PASS;
-	switch (clients_look(&admission->clients, clients_id(key), clock_of(burst))) {
+	switch (clients_look(&admission->clients, &burst->generation->limits.clients,
+		clients_id(key), clock_of(burst))) {
 	case CLIENTS_RATE:
 		return HG_DROP_CLIENT_RATE;
 	case CLIENTS_HALF_OPEN:
@@ -271,7 +273,8 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 {
 	uint64_t verdicts[HG_COOKIE_VERDICTS] = { 0 };
 	struct stats_worker *stats = &worker->stats;
-	bool capped = worker->hvr_cap.due != NULL;
+	const struct pace *pace = &burst->generation->hvr;
+	bool capped = pace->interval != 0;
 	unsigned int n_answered = 0;
 
 	hg_cookie_batch_run(&worker->cookies,
@@ -282,8 +285,8 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 		verdicts[verdict]++;
 		if (verdict == HG_COOKIE_VALID) {
 			forward_hello(worker, burst, i);
-		} else if (capped && !hvr_cap_take(&worker->hvr_cap, &burst->hello_info[i].packet,
-					     clock_of(burst))) {
+		} else if (capped && !hvr_cap_take(&worker->hvr_cap, pace,
+					     &burst->hello_info[i].packet, clock_of(burst))) {
 			drop(worker, burst->hello[i], HG_DROP_HVR_PREFIX);
 		} else {
 			answer_hello(worker, burst, i);
@@ -297,6 +300,14 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 	stats_add(&stats->cookie_expired, verdicts[HG_COOKIE_EXPIRED]);
 	stats_add(&stats->cookie_wrong_tag, verdicts[HG_COOKIE_WRONG_TAG]);
 	stats_add(&stats->hvr, n_answered);
+}
+
+/* Sessions may go on for a while, but none begins any more. */
+static void
+drop_hellos(struct worker *worker, struct worker_burst *burst)
+{
+	for (unsigned int i = 0; i < burst->n_hellos; i++)
+		drop(worker, burst->hello[i], HG_DROP_WINDING_DOWN);
 }
 
 /* Is this the rest of a ClientHello whose beginning was verified a moment ago? */
@@ -429,7 +440,8 @@ receive(struct worker *worker, struct worker_burst *burst, uint16_t n)
 
 /* One burst of one queue, from the driver to where it goes. Returns the number of packets. */
 static unsigned int
-poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *keys, uint64_t now)
+poll_queue(struct worker *worker, unsigned int q, const struct generation *generation,
+	const struct hg_cookie_keys *keys, uint64_t now)
 {
 	const struct queue *queue = worker->queue[q];
 	unsigned int room = queue->port->config->profile.burst, total = 0;
@@ -438,6 +450,8 @@ poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *k
 
 	burst->queue = queue;
 	burst->port = queue->port;
+	burst->generation = generation;
+	burst->table = &generation->table[queue->port->number];
 	burst->queue_index = worker->queue_index[q];
 	burst->now = now;
 	burst->cycles = 0;
@@ -452,7 +466,9 @@ poll_queue(struct worker *worker, unsigned int q, const struct hg_cookie_keys *k
 		n = receive(worker, burst, most);
 		total += n;
 	} while (n == most && total < room);
-	if (burst->n_hellos != 0)
+	if (burst->n_hellos != 0 && worker->winding_down)
+		drop_hellos(worker, burst);
+	else if (burst->n_hellos != 0)
 		settle_hellos(worker, burst);
 	if (burst->n_records != 0)
 		settle_records(worker, burst);
@@ -515,17 +531,21 @@ worker_run(void *arg)
 	idle_begin();
 	rte_rcu_qsbr_thread_online(gateway->qsbr, worker->index);
 	do {
+		const struct generation *generation;
 		const struct hg_cookie_keys *keys;
 		unsigned int n = 0;
 		uint32_t rest;
 		uint64_t now;
 
 		stage = atomic_load_explicit(&gateway->stage, memory_order_acquire);
-		if (stage == STAGE_RUN) {
+		if (stage <= STAGE_WIND_DOWN) {
+			worker->winding_down = stage == STAGE_WIND_DOWN;
+			generation =
+				atomic_load_explicit(&gateway->generation, memory_order_acquire);
 			keys = atomic_load_explicit(&gateway->keys, memory_order_acquire);
 			now = atomic_load_explicit(&gateway->now, memory_order_relaxed);
 			for (unsigned int q = 0; q < worker->n_queues; q++)
-				n += poll_queue(worker, q, keys, now);
+				n += poll_queue(worker, q, generation, keys, now);
 		} else {
 			atomic_store_explicit(&worker->receiving, false, memory_order_release);
 		}

@@ -27,9 +27,11 @@
 struct worker_burst {
 	const struct queue *queue;
 	const struct port *port;
-	unsigned int queue_index; /* place of queue in gateway->queue */
-	uint64_t now;             /* seconds since 1970 */
-	uint64_t cycles;          /* of the TSC; 0: not yet looked at */
+	const struct generation *generation;
+	const struct classify_table *table; /* the port's, of that generation */
+	unsigned int queue_index;           /* place of queue in gateway->queue */
+	uint64_t now;                       /* seconds since 1970 */
+	uint64_t cycles;                    /* of the TSC; 0: not yet looked at */
 	unsigned int n_hellos;
 	unsigned int n_records;
 	unsigned int n_answers;
@@ -55,6 +57,7 @@ struct worker {
 	struct rte_mbuf **forward; /* [(core * RINGS_CLASSES + rank) * WORKER_BURST_MAX] */
 	unsigned int *n_forward;   /* [core * RINGS_CLASSES + rank] */
 	bool has_forwards;
+	bool winding_down;
 	struct recent recent;
 	struct hvr_cap hvr_cap;
 	struct worker_burst burst;

@@ -147,7 +147,7 @@ link_meet(struct link *link, const struct command *command, struct neighbour *ne
 {
 	uint64_t hz = rte_get_tsc_hz(), begun = rte_get_tsc_cycles(), asked = 0, now = begun;
 
-	memcpy(neighbour->mac, link->port.table.host.mac, sizeof(neighbour->mac));
+	memcpy(neighbour->mac, link->port.host.mac, sizeof(neighbour->mac));
 	memcpy(ret_far_mac, command->far_mac, sizeof(command->far_mac));
 	if (command->has_far_mac)
 		return 0;

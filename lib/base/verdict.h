@@ -43,6 +43,8 @@
 	X(HELLO_BODY, hello_body, "ClientHello whose fields reach past its fragment")              \
 	X(HELLO_DTLS13, hello_dtls13, "ClientHello that offers DTLS 1.3 alone")                    \
 	X(HVR_PREFIX, hvr_prefix, "no valid cookie, and hvr-per-prefix of its network is used up") \
+	X(WINDING_DOWN, winding_down,                                                              \
+		"ClientHello, but no session begins any more: shutting down")                      \
 	X(HELLO_COOKIE_SEQ, hello_cookie_seq,                                                      \
 		"valid cookie, but message_seq 0: cannot be continued")                            \
 	X(HELLO_RECORD_SEQ, hello_record_seq, "valid cookie, but record sequence of 2^47 or more") \

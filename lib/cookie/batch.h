@@ -27,7 +27,8 @@
 
 #define HG_COOKIE_LEN 20u
 #define HG_COOKIE_HEADER_LEN 4u
-#define HG_COOKIE_BATCH_MAX 64u   /* hellos */
+#define HG_COOKIE_BATCH_MAX 64u /* hellos */
+#define HG_COOKIE_JOBS 3u /* of one hello at most: mint, check, check with the former secret */
 #define HG_COOKIE_BOUND_MAX 2048u /* bytes of client and offer together */
 #define HG_COOKIE_CLOCK_SKEW 5u   /* seconds that another node's clock may be ahead */
 
@@ -61,7 +62,7 @@ struct hg_cookie_hello {
 
 #define HG_COOKIE_MESSAGE_MAX (HG_COOKIE_HEADER_LEN + 1u + 36u + HG_COOKIE_BOUND_MAX)
 
-/* Work space of one thread, about 300 KB of which a burst touches what it needs. Holds no key. */
+/* Work space of one thread, about 400 KB of which a burst touches what it needs. Holds no key. */
 struct hg_cookie_batch {
 	const struct hg_cookie_keys *keys;
 	uint32_t now;
@@ -72,23 +73,23 @@ struct hg_cookie_batch {
 	struct {
 		uint8_t verdict; /* enum hg_cookie_verdict */
 		uint8_t mint;    /* job numbers */
-		uint8_t check;
+		uint8_t check;   /* the first; the one with the former secret is behind it */
 		uint8_t tag[HG_COOKIE_LEN - HG_COOKIE_HEADER_LEN]; /* that the hello brought */
 	} hello[HG_COOKIE_BATCH_MAX];
-	struct hg_hmac_job job[2 * HG_COOKIE_BATCH_MAX];
-	_Alignas(64)
-		uint8_t arena[2 * HG_COOKIE_BATCH_MAX * (HG_COOKIE_MESSAGE_MAX + HG_HMAC_PAD_ROOM)];
+	struct hg_hmac_job job[HG_COOKIE_JOBS * HG_COOKIE_BATCH_MAX];
+	_Alignas(64) uint8_t arena[HG_COOKIE_JOBS * HG_COOKIE_BATCH_MAX *
+				   (HG_COOKIE_MESSAGE_MAX + HG_HMAC_PAD_ROOM)];
 };
 
-_Static_assert(2 * HG_COOKIE_BATCH_MAX <= UINT8_MAX + 1, "job numbers fit in a byte");
+_Static_assert(HG_COOKIE_JOBS *HG_COOKIE_BATCH_MAX <= UINT8_MAX + 1, "job numbers fit in a byte");
 
 /* Empties the batch. keys must stay until the batch has run; now in seconds since 1970. */
 void hg_cookie_batch_begin(
 	struct hg_cookie_batch *batch, const struct hg_cookie_keys *keys, uint64_t now);
 
 /*
- * For hg_cookie_batch_add(): judges the cookie that a hello has brought, and adds a job for its tag
- * if it is worth one.
+ * For hg_cookie_batch_add(): judges the cookie that a hello has brought, and if it is worth one adds a
+ * job for its tag, or two if there is a former secret.
  */
 void hg_cookie_batch_check(struct hg_cookie_batch *batch, unsigned int number,
 	const uint8_t *cookie, uint8_t cookie_len);

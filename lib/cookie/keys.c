@@ -42,8 +42,22 @@ hg_cookie_keys_derive(struct hg_cookie_keys *keys, const uint8_t secret[HG_COOKI
 		keys->slot[i].epoch = epoch + i - HG_COOKIE_CURRENT;
 		derive(&keys->slot[i].mac, &mac, keys->slot[i].epoch);
 	}
+	memset(keys->former, 0, sizeof(keys->former));
+	keys->has_former = false;
 	keys->lifetime = lifetime;
 	keys->binding = binding;
 	hg_secret_wipe(&mac, sizeof(mac));
 	return 0;
+}
+
+void
+hg_cookie_keys_accept(struct hg_cookie_keys *keys, const uint8_t former[HG_COOKIE_SECRET_LEN])
+{
+	struct hg_hmac_key mac;
+
+	hg_hmac_key_init(&mac, former, HG_COOKIE_SECRET_LEN);
+	for (unsigned int i = 0; i < HG_COOKIE_SLOTS; i++)
+		derive(&keys->former[i], &mac, keys->slot[i].epoch);
+	keys->has_former = true;
+	hg_secret_wipe(&mac, sizeof(mac));
 }

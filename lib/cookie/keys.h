@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hmac/hmac.h"
@@ -37,6 +38,8 @@ struct hg_cookie_keys {
 		uint64_t epoch;
 		struct hg_hmac_key mac;
 	} slot[HG_COOKIE_SLOTS];
+	struct hg_hmac_key former[HG_COOKIE_SLOTS]; /* of the same epochs, by the former secret */
+	bool has_former;
 	enum hg_cookie_binding binding;
 	uint32_t lifetime; /* seconds for which a cookie is good */
 };
@@ -56,3 +59,9 @@ hg_cookie_epoch(uint64_t now, uint32_t rotation)
 int hg_cookie_keys_derive(struct hg_cookie_keys *ret_keys,
 	const uint8_t secret[HG_COOKIE_SECRET_LEN], uint64_t now, uint32_t rotation,
 	uint32_t lifetime, enum hg_cookie_binding binding);
+
+/*
+ * Makes derived keys accept cookies of a former secret too, as young as others. A cookie does not say
+ * which secret it is of, so as long as there is a former one each cookie is checked against both.
+ */
+void hg_cookie_keys_accept(struct hg_cookie_keys *keys, const uint8_t former[HG_COOKIE_SECRET_LEN]);

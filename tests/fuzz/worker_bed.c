@@ -169,7 +169,7 @@ bed_open(void)
 								  &gateway->port[LAB_PORTS - 1],
 		"%u queues", bed.worker->n_queues);
 	for (unsigned int i = 0; i < LAB_PORTS; i++) {
-		const struct hg_net_host *host = &gateway->port[i].table.host;
+		const struct hg_net_host *host = &gateway->port[i].host;
 
 		fuzz_require(memcmp(host, &lab_host[i], sizeof(*host)) == 0,
 			"port %u has other addresses than lab.c", i);
@@ -183,7 +183,8 @@ bed_open(void)
 		bed.clients[c] = gateway->admission[c].clients.table;
 		fuzz_require(bed.clients[c] != NULL, "core %u has no table of clients", c);
 	}
-	bed.hvr_due = bed.worker->hvr_cap.due;
+	bed.generation = *atomic_load(&gateway->generation);
+	atomic_store(&gateway->generation, &bed.generation);
 	open_sessions();
 	return &bed;
 }
@@ -191,13 +192,14 @@ bed_open(void)
 void
 bed_limit(struct bed *b, bool of_clients, unsigned int half_open_max, bool of_networks)
 {
-	struct hvr_cap *cap = &b->worker->hvr_cap;
+	struct clients_limits *limits = &b->generation.limits.clients;
 
 	memset(&b->worker->recent, 0, sizeof(b->worker->recent));
-	if (cap->due != NULL)
-		memset(cap->due, 0, HVR_CAP_PLACES * sizeof(*cap->due));
-	cap->due = of_networks ? b->hvr_due : NULL;
-	cap->pace = (struct pace){ NEVER, (BED_HVR_BURST - 1) * NEVER };
+	memset(b->worker->hvr_cap.due, 0, HVR_CAP_PLACES * sizeof(*b->worker->hvr_cap.due));
+	b->generation.hvr = of_networks ? (struct pace){ NEVER, (BED_HVR_BURST - 1) * NEVER }
+					: (struct pace){ 0 };
+	limits->half_open = half_open_max;
+	limits->pace = (struct pace){ NEVER, (BED_CLIENT_BURST - 1) * NEVER };
 	b->gateway.by_client = of_clients;
 	for (unsigned int c = 0; c < BED_CORES; c++) {
 		struct admission *admission = &b->gateway.admission[c];
@@ -207,8 +209,6 @@ bed_limit(struct bed *b, bool of_clients, unsigned int half_open_max, bool of_ne
 		if (clients->table != NULL)
 			memset(clients->table, 0, clients_size(CLIENTS));
 		clients->table = of_clients ? b->clients[c] : NULL;
-		clients->half_open_max = half_open_max;
-		clients->pace = (struct pace){ NEVER, (BED_CLIENT_BURST - 1) * NEVER };
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "admission.h"
 #include "core.h"
 #include "gateway.h"
+#include "generation.h"
 #include "lab.h"
 #include "worker.h"
 
@@ -32,7 +33,7 @@ struct bed {
 	struct rte_ring *rx[LAB_PORTS];
 	struct rte_ring *tx[LAB_PORTS];
 	struct client *clients[BED_CORES]; /* tables of clients, in use or not */
-	uint64_t *hvr_due;                 /* likewise, of networks */
+	struct generation generation;      /* the gateway's, with other limits */
 };
 
 /* Made once, for good. */

@@ -146,6 +146,7 @@ static void
 begin_handshake(struct trial *trial, const struct packet *packet, unsigned int core)
 {
 	const uint8_t *datagram = packet->frame + packet->model.l4 + 8;
+	const struct clients_limits *limits = &trial->bed->generation.limits.clients;
 	const struct admission *admission = &trial->bed->gateway.admission[core];
 	struct used_mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
 		datagram + packet->hello.client + 2);
@@ -162,13 +163,13 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 		return;
 	if (trial->history.of_clients) {
 		enum clients_verdict verdict =
-			clients_admit(&admission->clients, clients_id(&key), now, &client);
+			clients_admit(&admission->clients, limits, clients_id(&key), now, &client);
 
 		fuzz_require(
 			verdict == wanted, "the core's verdict is %d, not %d", verdict, wanted);
 		if (verdict != CLIENTS_PASS)
 			return;
-		clients_begin(&admission->clients, client, clients_id(&key), now);
+		clients_begin(limits, client, clients_id(&key), now);
 	}
 	fuzz_require(used_add(&admission->used, &mark, now), "a hello was forgotten");
 	worker_begin(&trial->history, packet);

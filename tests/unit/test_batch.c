@@ -12,6 +12,9 @@
 
 #include "cookies.h"
 
+#define CHANGE (472222u * COOKIE_ROTATION) /* of the epoch */
+
+static const uint8_t other_secret[HG_COOKIE_SECRET_LEN] = "another secret of the same size";
 static struct hg_cookie_batch *batch;
 
 static const struct hg_hmac_kernel *
@@ -137,16 +140,79 @@ test_largest_batch(void **state)
 	asked.hello.offer = offer;
 	asked.hello.offer_len = HG_COOKIE_BOUND_MAX - 67;
 	mint(&asked);
-	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
-	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
-		assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
-	hg_cookie_batch_run(batch, scalar());
-	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++) {
-		assert_int_equal(hg_cookie_batch_verdict(batch, i), HG_COOKIE_VALID);
-		hg_cookie_batch_mint(batch, i, cookie);
-		assert_memory_equal(cookie, asked.cookie, HG_COOKIE_LEN);
+	for (unsigned int round = 0; round < 2; round++) {
+		hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+		for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
+			assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
+		hg_cookie_batch_run(batch, scalar());
+		for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++) {
+			assert_int_equal(hg_cookie_batch_verdict(batch, i), HG_COOKIE_VALID);
+			hg_cookie_batch_mint(batch, i, cookie);
+			assert_memory_equal(cookie, asked.cookie, HG_COOKIE_LEN);
+		}
+		hg_cookie_keys_accept(&keys, other_secret); /* for the second round */
 	}
 	free(offer);
+}
+
+/* Cookies of two secrets, each of two epochs, good, spoilt, too old, in one batch. */
+static void
+test_former_secret(void **state)
+{
+	static const struct {
+		bool former, spoilt;
+		uint64_t issued;
+		enum hg_cookie_verdict alone, accepted;
+	} cases[] = {
+		{ true, false, CHANGE, HG_COOKIE_WRONG_TAG, HG_COOKIE_VALID },
+		{ true, false, CHANGE - 1, HG_COOKIE_WRONG_TAG, HG_COOKIE_VALID },
+		{ true, true, CHANGE, HG_COOKIE_WRONG_TAG, HG_COOKIE_WRONG_TAG },
+		{ true, false, CHANGE - COOKIE_LIFETIME, HG_COOKIE_EXPIRED, HG_COOKIE_EXPIRED },
+		{ false, false, CHANGE, HG_COOKIE_VALID, HG_COOKIE_VALID },
+		{ false, false, CHANGE - 1, HG_COOKIE_VALID, HG_COOKIE_VALID },
+		{ false, true, CHANGE, HG_COOKIE_WRONG_TAG, HG_COOKIE_WRONG_TAG },
+	};
+	const uint64_t now = CHANGE + 1;
+	struct cookie_asked asked[sizeof(cases) / sizeof(cases[0])];
+	uint8_t cookie[HG_COOKIE_LEN], fresh[HG_COOKIE_LEN];
+	struct hg_cookie_keys keys;
+	size_t n = sizeof(cases) / sizeof(cases[0]), n_kernels;
+	const struct hg_hmac_kernel *const *kernels = hg_hmac_kernels(&n_kernels);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *secret = cases[i].former ? other_secret : cookie_secret;
+
+		cookie_hello(&asked[i], i % 2 == 0 ? 4 : 6, (unsigned int)i, 32);
+		hg_cookie_keys_derive(&keys, secret, cases[i].issued, COOKIE_ROTATION,
+			COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+		hg_cookie_batch_begin(batch, &keys, cases[i].issued);
+		hg_cookie_batch_add(batch, &asked[i].hello);
+		hg_cookie_batch_run(batch, scalar());
+		hg_cookie_batch_mint(batch, 0, cookie);
+		cookie[HG_COOKIE_LEN - 1] ^= cases[i].spoilt;
+		cookie_give(&asked[i], cookie);
+	}
+	keys = cookie_keys(now, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	for (unsigned int accepted = 0; accepted < 2; accepted++) {
+		for (size_t k = 0; k < n_kernels; k++) {
+			if (!kernels[k]->usable())
+				continue;
+			hg_cookie_batch_begin(batch, &keys, now);
+			for (size_t i = 0; i < n; i++)
+				hg_cookie_batch_add(batch, &asked[i].hello);
+			hg_cookie_batch_run(batch, kernels[k]);
+			for (size_t i = 0; i < n; i++) {
+				assert_int_equal(hg_cookie_batch_verdict(batch, (unsigned int)i),
+					accepted ? cases[i].accepted : cases[i].alone);
+				/* New ones are of the present secret, whatever is accepted. */
+				cookie_expect(fresh, &asked[i], now, COOKIE_ROTATION, true);
+				hg_cookie_batch_mint(batch, (unsigned int)i, cookie);
+				assert_memory_equal(cookie, fresh, HG_COOKIE_LEN);
+			}
+		}
+		hg_cookie_keys_accept(&keys, other_secret);
+	}
 }
 
 static void
@@ -209,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_hello_is_copied),
 		cmocka_unit_test(test_batch_is_full),
 		cmocka_unit_test(test_largest_batch),
+		cmocka_unit_test(test_former_secret),
 		cmocka_unit_test(test_hello_too_large),
 	};
 

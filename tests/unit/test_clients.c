@@ -15,15 +15,18 @@
 #define NOW UINT64_C(987654321987)
 #define SEED UINT64_C(0x0123456789abcdef)
 
-/* A table of n entries; rate 0 and half_open_max 0 for no limit. */
+static struct clients_limits limits;
+
+/* A table of n entries; rate 0 and half_open 0 for no limit. */
 static struct clients
-make(uint32_t n, uint32_t rate, uint32_t burst, uint32_t half_open_max)
+make(uint32_t n, uint32_t rate, uint32_t burst, uint32_t half_open)
 {
-	struct clients clients = { .half_open_max = half_open_max };
+	struct clients clients;
 	void *memory = calloc(1, clients_size(n));
 
 	assert_non_null(memory);
-	pace_init(&clients.pace, HZ, rate, burst);
+	limits.half_open = half_open;
+	pace_init(&limits.pace, HZ, rate, burst);
 	clients_init(&clients, memory, n, SEED);
 	return clients;
 }
@@ -32,14 +35,14 @@ make(uint32_t n, uint32_t rate, uint32_t burst, uint32_t half_open_max)
 static enum clients_verdict
 begin(struct clients *clients, uint64_t id, uint64_t now, struct client **ret_client)
 {
-	enum clients_verdict look = clients_look(clients, id, now), verdict;
+	enum clients_verdict look = clients_look(clients, &limits, id, now), verdict;
 	struct client *client = NULL;
 
-	verdict = clients_admit(clients, id, now, &client);
+	verdict = clients_admit(clients, &limits, id, now, &client);
 	/* What a worker sees is what the core decides, but for clients that are not there yet. */
 	assert_int_equal(look, verdict == CLIENTS_FULL ? CLIENTS_PASS : verdict);
 	if (verdict == CLIENTS_PASS) {
-		clients_begin(clients, client, id, now);
+		clients_begin(&limits, client, id, now);
 		if (ret_client != NULL)
 			*ret_client = client;
 	} else {
@@ -181,7 +184,8 @@ test_fills_evenly(void **state)
 		assert_true(held < n);
 	assert_true(held > n * 6 / 10);
 	for (uint64_t i = 0; i < held; i++)
-		assert_int_equal(clients_look(&clients, i * 0x10001 + 1, NOW), CLIENTS_RATE);
+		assert_int_equal(
+			clients_look(&clients, &limits, i * 0x10001 + 1, NOW), CLIENTS_RATE);
 	/* When their time is over the table is as good as new. */
 	for (uint64_t i = 0; i < n * 6 / 10; i++)
 		assert_int_equal(begin_and_leave(&clients, ~i, NOW + HZ), CLIENTS_PASS);

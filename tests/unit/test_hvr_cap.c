@@ -15,13 +15,15 @@
 #define HZ 1000000u
 #define NOW UINT64_C(987654321987)
 
+static struct pace pace;
+
 static struct hvr_cap
 make(uint32_t rate)
 {
 	struct hvr_cap cap = { .due = calloc(HVR_CAP_PLACES, sizeof(*cap.due)), .seed = 4711 };
 
 	assert_non_null(cap.due);
-	pace_init(&cap.pace, HZ, rate, rate);
+	pace_init(&pace, HZ, rate, rate);
 	return cap;
 }
 
@@ -36,7 +38,7 @@ ask_ipv4(struct hvr_cap *cap, uint32_t source, unsigned int n, uint64_t now)
 	hg_store_be16(ip + 12, (uint16_t)(source >> 16));
 	hg_store_be16(ip + 14, (uint16_t)source);
 	for (unsigned int i = 0; i < n; i++)
-		answered += hvr_cap_take(cap, &packet, now);
+		answered += hvr_cap_take(cap, &pace, &packet, now);
 	return answered;
 }
 
@@ -49,7 +51,7 @@ ask_ipv6(struct hvr_cap *cap, const uint8_t source[16], unsigned int n, uint64_t
 
 	memcpy(ip + 8, source, 16);
 	for (unsigned int i = 0; i < n; i++)
-		answered += hvr_cap_take(cap, &packet, now);
+		answered += hvr_cap_take(cap, &pace, &packet, now);
 	return answered;
 }
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "generation.h"
+
+#include <rte_cycles.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "config_reload.h"
+#include "port.h"
+
+static void
+add_bind(struct classify_table *table, uint8_t family, const uint8_t *bytes, uint16_t port,
+	uint16_t listener)
+{
+	if (family == 4 && table->n_ipv4 < CLASSIFY_BINDS_MAX) {
+		memcpy(table->ipv4[table->n_ipv4].key, bytes, 4);
+		hg_store_be16(table->ipv4[table->n_ipv4].key + 4, port);
+		table->ipv4[table->n_ipv4++].listener = listener;
+	} else if (family == 6 && table->n_ipv6 < CLASSIFY_BINDS_MAX) {
+		memcpy(table->ipv6[table->n_ipv6].key, bytes, 16);
+		hg_store_be16(table->ipv6[table->n_ipv6].key + 16, port);
+		table->ipv6[table->n_ipv6++].listener = listener;
+	}
+}
+
+/* Adds those of a listener's addresses that are the port's. */
+static void
+add_listener(struct classify_table *table, const struct config_listener *listener, uint16_t place)
+{
+	static const uint8_t any[16];
+
+	for (unsigned int b = 0; b < listener->n_binds; b++) {
+		const struct address *bind = &listener->bind[b];
+
+		for (unsigned int i = 0; bind->family == 4 && i < table->host.n_ipv4; i++)
+			if (memcmp(bind->bytes, any, 4) == 0 ||
+				memcmp(bind->bytes, table->host.ipv4[i].address, 4) == 0)
+				add_bind(table, 4, table->host.ipv4[i].address, bind->port, place);
+		for (unsigned int i = 0; bind->family == 6 && i < table->host.n_ipv6; i++)
+			if (memcmp(bind->bytes, any, 16) == 0 ||
+				memcmp(bind->bytes, table->host.ipv6[i], 16) == 0)
+				add_bind(table, 6, table->host.ipv6[i], bind->port, place);
+	}
+}
+
+static void
+fill_table(struct classify_table *table, const struct port *port, const struct config *config,
+	const uint16_t *place)
+{
+	const struct config_gateway *settings = &config->gateway;
+
+	table->host = port->host;
+	table->denied_low = 1; /* port 0 */
+	for (unsigned int i = 0; i < settings->n_denied; i++) {
+		if (settings->denied[i] < 64)
+			table->denied_low |= UINT64_C(1) << settings->denied[i];
+		else
+			hg_store_be16(
+				(uint8_t *)&table->denied[table->n_denied++], settings->denied[i]);
+	}
+	for (unsigned int i = 0; i < config->n_listeners; i++)
+		add_listener(table, &config->listener[i], place[i]);
+}
+
+static void
+fill_limits(struct generation *generation, const struct config_gateway *settings)
+{
+	struct admission_limits *limits = &generation->limits;
+	uint64_t hz = rte_get_tsc_hz();
+
+	limits->half_open = settings->half_open;
+	limits->clients.half_open = settings->client_half_open;
+	pace_init(&limits->pace, hz, settings->handshake_rate, settings->handshake_rate);
+	pace_init(&limits->clients.pace, hz, settings->client_rate, settings->client_burst);
+	pace_init(&generation->hvr, hz, settings->hvr_per_prefix, settings->hvr_per_prefix);
+	generation->handshake_cycles = settings->handshake_timeout * hz;
+}
+
+/* Gives every listener a place in the gateway's list. */
+static int
+take_places(struct gateway *gateway, struct generation *generation, const struct config *config)
+{
+	unsigned int place = 0;
+
+	for (unsigned int i = 0; i < config->n_listeners; i++) {
+		while (place < GATEWAY_LISTENERS_MAX && gateway->listener[place].config != NULL)
+			place++;
+		if (place == GATEWAY_LISTENERS_MAX)
+			return -ENOSPC;
+		gateway->listener[place].config = &config->listener[i];
+		generation->listener[generation->n_listeners++] = (uint16_t)place;
+	}
+	return 0;
+}
+
+static void
+free_generation(struct gateway *gateway, struct generation *generation)
+{
+	if (generation == NULL)
+		return;
+	for (unsigned int i = 0; i < generation->n_listeners; i++)
+		gateway->listener[generation->listener[i]].config = NULL;
+	config_free(generation->config);
+	free(generation->tail);
+	free(generation->table);
+	free(generation);
+}
+
+/* The rings to the cores: how far each has been filled. */
+static void
+sample_rings(const struct rings *rings, uint32_t *tail)
+{
+	for (unsigned int i = 0; i < rings_count_in(rings); i++)
+		tail[i] = __atomic_load_n(&rings->in[i]->prod.tail, __ATOMIC_RELAXED);
+}
+
+/* Has all been taken out that was in them then? */
+static bool
+have_passed(const struct rings *rings, const uint32_t *tail)
+{
+	for (unsigned int i = 0; i < rings_count_in(rings); i++) {
+		uint32_t taken = __atomic_load_n(&rings->in[i]->cons.tail, __ATOMIC_RELAXED);
+
+		if ((int32_t)(taken - tail[i]) < 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+wait_for_grace(struct gateway *gateway)
+{
+	/* Inline, unlike rte_rcu_qsbr_synchronize(): ThreadSanitizer sees the order that it makes. */
+	rte_rcu_qsbr_check(gateway->qsbr, rte_rcu_qsbr_start(gateway->qsbr), true);
+}
+
+/* Main alone gets it without const. */
+static struct generation *
+current(struct gateway *gateway)
+{
+	return (struct generation *)(uintptr_t)atomic_load_explicit(
+		&gateway->generation, memory_order_relaxed);
+}
+
+static void
+replace(struct gateway *gateway, struct generation *generation, struct config *config)
+{
+	struct generation *old = current(gateway);
+
+	generation->number = old != NULL ? old->number + 1 : 1;
+	atomic_store_explicit(&gateway->generation, generation, memory_order_release);
+	pthread_mutex_lock(&gateway->config_lock);
+	if (old != NULL) {
+		old->config = gateway->config;
+		old->next = gateway->retired;
+		gateway->retired = old;
+		config_reload_take_ports(config, old->config);
+	}
+	gateway->config = config;
+	pthread_mutex_unlock(&gateway->config_lock);
+	if (old == NULL)
+		return;
+	/* From then on no worker adds a packet with anything of the old one to a ring. */
+	wait_for_grace(gateway);
+	sample_rings(&gateway->rings, old->tail);
+}
+
+int
+generation_enter(struct gateway *gateway, struct config *config, struct error *error)
+{
+	struct generation *generation = calloc(1, sizeof(*generation));
+
+	if (generation != NULL) {
+		generation->table = calloc(gateway->n_ports, sizeof(*generation->table));
+		generation->tail =
+			calloc(rings_count_in(&gateway->rings), sizeof(*generation->tail));
+	}
+	if (generation == NULL || generation->table == NULL || generation->tail == NULL) {
+		free_generation(gateway, generation);
+		return error_set(error, "no memory for the configuration");
+	}
+	if (take_places(gateway, generation, config) != 0) {
+		free_generation(gateway, generation);
+		return error_set(error,
+			"too many former configurations still have sessions: try again when some have ended");
+	}
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		fill_table(&generation->table[i], &gateway->port[i], config, generation->listener);
+	fill_limits(generation, &config->gateway);
+	replace(gateway, generation, config);
+	return 0;
+}
+
+static bool
+has_sessions(const struct gateway *gateway, const struct generation *generation)
+{
+	for (unsigned int i = 0; i < generation->n_listeners; i++)
+		if (atomic_load_explicit(&gateway->listener[generation->listener[i]].n_sessions,
+			    memory_order_acquire) != 0)
+			return true;
+	return false;
+}
+
+void
+generation_reap(struct gateway *gateway)
+{
+	struct generation **link = &gateway->retired, *generation;
+
+	while ((generation = *link) != NULL) {
+		if (generation->tail != NULL && have_passed(&gateway->rings, generation->tail)) {
+			/* What a core has taken out it is done with then. */
+			wait_for_grace(gateway);
+			free(generation->tail);
+			generation->tail = NULL;
+		}
+		if (generation->tail != NULL || has_sessions(gateway, generation)) {
+			link = &generation->next;
+			continue;
+		}
+		*link = generation->next;
+		free_generation(gateway, generation);
+	}
+}
+
+void
+generation_end(struct gateway *gateway)
+{
+	struct generation *generation;
+
+	free_generation(gateway, current(gateway));
+	atomic_store_explicit(&gateway->generation, NULL, memory_order_relaxed);
+	while ((generation = gateway->retired) != NULL) {
+		gateway->retired = generation->next;
+		free_generation(gateway, generation);
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One configuration as the lcores see it. Main makes a generation and puts it in the place of the one
+ * before, whole; that one goes when no packet on its way and no session has anything of it any more.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "admission.h"
+#include "classify.h"
+#include "config.h"
+#include "error.h"
+#include "gateway.h"
+#include "pace.h"
+
+struct generation {
+	/* written by main before the lcores see it; immutable then */
+	uint64_t number;              /* counted from 1 */
+	struct classify_table *table; /* one for each port */
+	struct admission_limits limits;
+	struct pace hvr;           /* of the HelloVerifyRequests to one network */
+	uint64_t handshake_cycles; /* TSC cycles until a handshake is given up */
+	unsigned int n_listeners;
+	uint16_t listener[CONFIG_LISTENERS_MAX]; /* places in the gateway's list */
+
+	/* main's own, when the generation is not in effect any more */
+	struct generation *next;
+	struct config *config; /* its own from then on */
+	uint32_t *tail; /* how far each ring to a core was filled; NULL: that has been taken out */
+};
+
+/*
+ * Puts config into effect, which becomes gateway->config; the caller's until then. The one before, if
+ * any, is kept as long as it is needed. Returns 0, or -EINVAL if that takes more memory, or room for
+ * listeners, than there is; nothing has changed then.
+ */
+int generation_enter(struct gateway *gateway, struct config *config, struct error *error);
+
+/* Frees what is not needed any more. To be called now and then, by main. */
+void generation_reap(struct gateway *gateway);
+
+/* Frees all generations, when no lcore runs any more; gateway->config stays. */
+void generation_end(struct gateway *gateway);
