@@ -54,7 +54,7 @@ struct gateway {
 	struct queue *queue;
 	struct rings rings;
 	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
-	struct rte_rcu_qsbr *qsbr; /* readers: workers, then cores */
+	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
 	struct worker *worker;       /* n_workers of them */
 	struct core *core;           /* n_cores of them */

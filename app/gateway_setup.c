@@ -243,7 +243,7 @@ raise_file_limit(const struct config *config)
 static int
 create_shared(struct gateway *gateway, struct error *error)
 {
-	unsigned int readers = gateway->n_workers + gateway->n_cores;
+	unsigned int readers = gateway->n_workers + gateway->n_cores + 1;
 
 	if (rte_timer_subsystem_init() != 0)
 		return error_set(error, memory_hint, "timers");

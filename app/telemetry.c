@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "telemetry.h"
 
+#include <rte_hash.h>
 #include <rte_telemetry.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core.h"
 #include "gateway_setup.h"
 #include "port.h"
+#include "session.h"
+#include "setting.h"
 #include "worker.h"
 
-#define SECTIONS_MAX 24u /* that surely fit into the 16 KB of an answer */
+/* What surely fits into the 16 KB of an answer. */
+#define SECTIONS_MAX 24u
+#define ROWS_MAX 64u
 
 /* Telemetry's callbacks have no argument of ours, and its thread outlives the gateway. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,13 +50,10 @@ show_stats(const struct gateway *gateway, const char *params, struct rte_tel_dat
 static int
 show_worker(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
 {
-	unsigned long number;
-	char *end;
+	uint32_t number;
 
-	if (params == NULL || *params == '\0')
-		return -EINVAL;
-	number = strtoul(params, &end, 10);
-	if (*end != '\0' || number >= gateway->n_workers)
+	if (params == NULL || setting_parse_number(params, UINT32_MAX, &number) != 0 ||
+		number >= gateway->n_workers)
 		return -EINVAL;
 	rte_tel_data_start_dict(data);
 	stats_each_worker(&gateway->worker[number].stats, add_counter, data);
@@ -82,6 +85,59 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 	return 0;
 }
 
+/* "192.0.2.1:40000 198.18.0.1:5684 established": the client, our end, the state. */
+static void
+session_row(char *ret, size_t size, const struct session_key *key, const void *data)
+{
+	const char *open = key->family == 4 ? "" : "[", *close = key->family == 4 ? "" : "]";
+	int family = key->family == 4 ? AF_INET : AF_INET6;
+	size_t len = key->family == 4 ? 4 : 16;
+	char client[INET6_ADDRSTRLEN], ours[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, key->tuple, client, sizeof(client));
+	inet_ntop(family, key->tuple + len, ours, sizeof(ours));
+	snprintf(ret, size, "%s%s%s:%u %s%s%s:%u %s", open, client, close,
+		hg_load_be16(key->tuple + 2 * len), open, ours, close,
+		hg_load_be16(key->tuple + 2 * len + 2),
+		session_is_established(data) ? "established" : "handshake");
+}
+
+/*
+ * Reads the table as workers do: keys, never what is behind them, which is the cores'. It is a reader
+ * of its own, so that no key is taken out of the table under its hands.
+ */
+static int
+show_session_list(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	unsigned int reader = gateway->n_workers + gateway->n_cores, n = 0;
+	struct rte_tel_data *rows;
+	const void *key;
+	uint32_t next = 0;
+	void *session;
+
+	if (params != NULL && *params != '\0' &&
+		setting_parse_number(params, UINT32_MAX, &next) != 0)
+		return -EINVAL;
+	rows = rte_tel_data_alloc();
+	if (rows == NULL)
+		return -ENOMEM;
+	rte_tel_data_start_array(rows, RTE_TEL_STRING_VAL);
+	rte_rcu_qsbr_thread_online(gateway->qsbr, reader);
+	while (n < ROWS_MAX && rte_hash_iterate(gateway->sessions, &key, &session, &next) >= 0) {
+		char row[RTE_TEL_MAX_STRING_LEN];
+
+		session_row(row, sizeof(row), key, session);
+		rte_tel_data_add_array_string(rows, row);
+		n++;
+	}
+	rte_rcu_qsbr_thread_offline(gateway->qsbr, reader);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_container(data, "sessions", rows, 0);
+	if (n == ROWS_MAX)
+		rte_tel_data_add_dict_u64(data, "next", next);
+	return 0;
+}
+
 /* Which keys, how old, how long still; never a byte of them. */
 static int
 show_keys(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
@@ -89,13 +145,17 @@ show_keys(const struct gateway *gateway, const char *params, struct rte_tel_data
 	const struct config_gateway *settings = &gateway->config->gateway;
 	uint64_t now = atomic_load_explicit(&gateway->now, memory_order_relaxed);
 	uint64_t epoch = hg_cookie_epoch(now, settings->key_rotation);
+	uint64_t age = now - epoch * settings->key_rotation, left = settings->key_rotation - age;
 
 	(void)params;
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_u64(data, "epoch", epoch);
-	rte_tel_data_add_dict_u64(data, "age_seconds", now - epoch * settings->key_rotation);
-	rte_tel_data_add_dict_u64(
-		data, "rotates_in_seconds", (epoch + 1) * settings->key_rotation - now);
+	rte_tel_data_add_dict_u64(data, "age_seconds", age);
+	rte_tel_data_add_dict_u64(data, "rotates_in_seconds", left);
+	/* Its last cookie is made when it is replaced, and is good for a lifetime more. */
+	rte_tel_data_add_dict_u64(data, "accepted_for_seconds", left + settings->cookie_lifetime);
+	rte_tel_data_add_dict_u64(data, "previous_accepted_for_seconds",
+		settings->cookie_lifetime - RTE_MIN(age, settings->cookie_lifetime));
 	rte_tel_data_add_dict_u64(data, "rotation_seconds", settings->key_rotation);
 	rte_tel_data_add_dict_u64(data, "lifetime_seconds", settings->cookie_lifetime);
 	rte_tel_data_add_dict_string(data, "secret",
@@ -233,6 +293,9 @@ static const struct {
 		show_stats },
 	{ "/hellogate/worker", "Counters of one worker. Parameter: its number.", show_worker },
 	{ "/hellogate/sessions", "Sessions, half open and established.", show_sessions },
+	{ "/hellogate/session_list",
+		"Sessions one by one, a part of them. Optional parameter: next of the part before.",
+		show_session_list },
 	{ "/hellogate/keys", "Epoch and ages of the cookie keys.", show_keys },
 	{ "/hellogate/config",
 		"Settings in effect. Optional parameter: one section, as in the file.",
