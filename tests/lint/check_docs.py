@@ -284,6 +284,20 @@ def check_man_options(root: Path) -> Problems:
     return missing(options, formatted(man_page(root, "hellogate.8")), "docs/man/hellogate.8")
 
 
+def tool_words(source: str) -> list[str]:
+    """Commands and options of hellogatectl."""
+    return re.findall(r"(?<=[ (])command\('(\w+)'", source) + \
+        sorted(set(re.findall(r"add_argument\('(--[\w-]+)'", source)))
+
+
+def check_man_tool(root: Path) -> Problems:
+    words = tool_words((root / "app/hellogatectl").read_text())
+    if len(words) < 2:
+        return ["app/hellogatectl:1: no commands and options found"]
+    page = man_page(root, "hellogatectl.1")
+    return missing(words, formatted(page), f"docs/man/{page.name}")
+
+
 def check_man_keys(root: Path) -> Problems:
     page = man_page(root, "hellogate.conf.5")
     return missing([key.name for key in all_keys(root)], formatted(page), f"docs/man/{page.name}")
@@ -332,6 +346,7 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
     "docs/threat-model.md names tests that exist": check_threats,
     "hellogate(8) has every option": check_man_options,
     "hellogate.conf(5) has every key": check_man_keys,
+    "hellogatectl(1) has every command and option": check_man_tool,
     "mandoc finds no error in the manual pages": check_man_lint,
 }
 
@@ -360,6 +375,7 @@ SOUND = {
                    '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
     "lib/base/verdict.h": '#define HG_DROPS(X) \\\n\tX(ARP, arp, "ARP")\n',
     "app/options.c": 'fputs("usage\\n"\n"\\n"\n"  -c FILE  file\\n"\n"  --check  look\\n");\n',
+    "app/hellogatectl": "one = command('look', look)\none.add_argument('--all')\n",
     "app/filter.c": "SCMP_SYS(read), SCMP_SYS(mmap)\n#if x\nSCMP_SYS(pipe)\n#endif\n",
     "docs/operating.md": "## System calls\n\n| for | allowed |\n|---|---|\n"
                          "| files | `read`; `mmap` without `PROT_EXEC` |\n\n## More\n\n| `write` |\n",
@@ -385,6 +401,8 @@ SOUND = {
                                  "DENY = []\n",
     "docs/man/hellogate.8": ".TH HELLOGATE 8 2024-01-01\n.SH NAME\nhellogate \\- x\n.SH OPTIONS\n"
                             ".TP\n.BI \\-c \" FILE\"\nx\n.TP\n.B \\-\\-check\nx\n",
+    "docs/man/hellogatectl.1": ".TH HELLOGATECTL 1 2024-01-01\n.SH NAME\nhellogatectl \\- x\n"
+                               ".SH COMMANDS\n.TP\n.B look \\-\\-all\nx\n",
     "docs/man/hellogate.conf.5": ".TH HELLOGATE.CONF 5 2024-01-01\n.SH NAME\nhellogate.conf \\- x\n"
                                  ".SH KEYS\n.BR life ,\n\\fBpoll\\fR, mac, hint\n",
 }
@@ -425,6 +443,8 @@ FAULTS = [
     (check_man_options, "docs/man/hellogate.8", "\\-check", "\\-checks", "not mention --check"),
     (check_man_options, "app/options.c", "  -c FILE", "  -d FILE", "not mention -d"),
     (check_man_keys, "docs/man/hellogate.conf.5", "poll", "polls", "not mention poll"),
+    (check_man_tool, "docs/man/hellogatectl.1", "look", "see", "not mention look"),
+    (check_man_tool, "app/hellogatectl", "--all", "--some", "not mention --some"),
     (check_man_lint, "docs/man/hellogate.8", ".B ", ".Bogus ", "hellogate.8:"),
 ]
 

@@ -65,7 +65,7 @@ ORGANISATION = re.compile(
     r"the (task|assignment) (says|asks|wants|requires)|coding [a]gent|AI [a]ssistant)\b", re.I)
 
 NEEDS_SPDX = re.compile(
-    r".*\.(c|h|py|sh|ini|ya?ml|service|conf|in|[1-9]|mk|toml|gdb|supp|pc)|(.*/)?meson\.build|"
+    r".*\.(c|h|py|sh|bash|ini|ya?ml|service|conf|in|[1-9]|mk|toml|gdb|supp|pc)|(.*/)?meson\.build|"
     r"meson_options\.txt|\.clang-format|\.editorconfig")
 C_TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -115,7 +115,7 @@ class Tree:
         return [name for name in self.files if self.text(name) and
                 not re.search(r"(^|/)corpus[^/]*/|\.(svg|pem|key|csv|log)$", name)]
 
-    def scripts(self, language: str, suffix: str) -> list[str]:
+    def scripts(self, language: str, suffix: str | tuple[str, ...]) -> list[str]:
         return [name for name in self.files if name.endswith(suffix) or
                 re.match(rf"#!.*\b{language}", self.text(name))]
 
@@ -373,12 +373,12 @@ def check_python(tree: Tree) -> Problems:
 
 def check_shell(tree: Tree) -> Problems:
     return [re.sub(r": line (\d+):", r":\1:", line)
-            for name in tree.scripts("(ba)?sh", ".sh")
+            for name in tree.scripts("(ba)?sh", (".sh", ".bash"))
             for line in run("bash", "-n", name, cwd=tree.root).stderr.splitlines()]
 
 
 def check_shellcheck(tree: Tree) -> Problems:
-    names = tree.scripts("(ba)?sh", ".sh")
+    names = tree.scripts("(ba)?sh", (".sh", ".bash"))
     return run("shellcheck", "-x", "-f", "gcc", *names, cwd=tree.root).stdout.splitlines() \
         if names else []
 
