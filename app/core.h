@@ -39,6 +39,7 @@ struct core {
 	int epoll;
 	unsigned int n_upstreams; /* sockets in it */
 	unsigned int rounds;      /* since they were looked at */
+	uint64_t rested;          /* TSC cycles of this round spent waiting for them */
 	bool draining;
 	unsigned int turn; /* the worker whose rings come first, modulo their number */
 	struct session_list sessions;

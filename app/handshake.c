@@ -180,6 +180,9 @@ establish(struct session *session)
 
 	leave_half_open(session);
 	stats_add(&core->stats.handshakes, 1);
+	stats_observe(&core->stats.handshake_time, stats_handshake_times,
+		(uint64_t)((double)(rte_get_tsc_cycles() - session->opened) * 1e6 /
+			   (double)rte_get_tsc_hz()));
 	if (hg_tls_session_resumed(session->tls))
 		stats_add(&core->stats.handshakes_resumed, 1);
 	if (old != NULL)
@@ -523,21 +526,28 @@ handshake_run(void *arg)
 	struct core *core = arg;
 	struct gateway *gateway = core->gateway;
 	unsigned int reader = gateway->n_workers + core->index;
+	uint64_t begun, end;
 	uint32_t rest = 0;
 
 	idle_begin();
 	rte_rcu_qsbr_thread_online(gateway->qsbr, reader);
+	begun = rte_rdtsc();
 	while (atomic_load_explicit(&gateway->stage, memory_order_acquire) < STAGE_DRAIN) {
 		unsigned int n;
 
 		take_generation(core);
+		core->rested = 0;
 		n = take_packets(core);
 		run_timers(core);
 		/* With nothing else to do, it is the upstreams that are waited for. */
 		n += upstream_poll(core, rest);
 		relay_flush(core, false);
 		rte_rcu_qsbr_quiescent(gateway->qsbr, reader);
+		end = rte_rdtsc();
+		if (n != 0)
+			stats_add(&core->stats.busy, end - begun - core->rested);
 		rest = idle_step(&core->idle, n != 0);
+		begun = n != 0 ? end : rte_rdtsc();
 	}
 	drain(core);
 	rte_rcu_qsbr_thread_offline(gateway->qsbr, reader);

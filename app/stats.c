@@ -19,6 +19,14 @@ stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, v
 #undef TAKE
 }
 
+static void
+sum_histogram(struct stats_histogram *sum, const struct stats_histogram *histogram)
+{
+	for (unsigned int i = 0; i <= STATS_BOUNDS; i++)
+		stats_add(&sum->bucket[i], stats_get(&histogram->bucket[i]));
+	stats_add(&sum->sum, stats_get(&histogram->sum));
+}
+
 void
 stats_sum_worker(struct stats_worker *sum, const struct stats_worker *stats)
 {
@@ -26,6 +34,8 @@ stats_sum_worker(struct stats_worker *sum, const struct stats_worker *stats)
 	STATS_WORKER(SUM)
 	for (unsigned int i = 0; i < HG_VERDICT_COUNT; i++)
 		stats_add(&sum->drop[i], stats_get(&stats->drop[i]));
+	stats_add(&sum->busy, stats_get(&stats->busy));
+	sum_histogram(&sum->cookie_age, &stats->cookie_age);
 }
 
 void
@@ -35,4 +45,6 @@ stats_sum_handshake(struct stats_handshake *sum, const struct stats_handshake *s
 #undef SUM
 	stats_add(&sum->sessions, stats_get(&stats->sessions));
 	stats_add(&sum->half_open, stats_get(&stats->half_open));
+	stats_add(&sum->busy, stats_get(&stats->busy));
+	sum_histogram(&sum->handshake_time, &stats->handshake_time);
 }

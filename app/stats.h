@@ -86,17 +86,39 @@
 	X(out_packets, "packets handed to the workers")                                              \
 	X(out_dropped, "packets dropped: no buffer, too long, or ring to the worker full")
 
+#define STATS_BOUNDS 12u
+
+/* How often a value was at most the bound of each bucket, and above that of the one before. */
+struct stats_histogram {
+	_Atomic uint64_t bucket[STATS_BOUNDS + 1]; /* the last has no bound */
+	_Atomic uint64_t sum;                      /* of all values */
+};
+
+/* In seconds. A cookie's time has no finer unit. */
+static const uint64_t stats_cookie_ages[STATS_BOUNDS] = { 0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900,
+	3600 };
+
+/* In microseconds. */
+static const uint64_t stats_handshake_times[STATS_BOUNDS] = { 1000, 2000, 5000, 10000, 20000, 50000,
+	100000, 200000, 500000, 1000000, 2000000, 5000000 };
+
+/* Beside the counters: as many values in cookie_age as cookie_valid says. */
 struct stats_worker {
 #define STATS_FIELD(name, help) _Atomic uint64_t name;
 	STATS_WORKER(STATS_FIELD)
 	_Atomic uint64_t drop[HG_VERDICT_COUNT]; /* by enum hg_verdict; the first two stay 0 */
+	_Atomic uint64_t busy;                   /* TSC cycles in rounds that found packets */
+	struct stats_histogram cookie_age;       /* of valid cookies, by stats_cookie_ages */
 };
 
+/* As many values in handshake_time as handshakes says. */
 struct stats_handshake {
 	STATS_HANDSHAKE(STATS_FIELD)
 #undef STATS_FIELD
 	_Atomic uint64_t sessions;  /* gauge: sessions that exist */
 	_Atomic uint64_t half_open; /* gauge: those of them whose handshake is not complete */
+	_Atomic uint64_t busy;      /* TSC cycles in rounds that found work, without rests */
+	struct stats_histogram handshake_time; /* by stats_handshake_times */
 };
 
 /*
@@ -111,6 +133,19 @@ stats_add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter, v + n, memory_order_relaxed);
 }
 
+/* As stats_add(): takes a value into a histogram. */
+static inline void
+stats_observe(
+	struct stats_histogram *histogram, const uint64_t bounds[STATS_BOUNDS], uint64_t value)
+{
+	unsigned int i = 0;
+
+	while (i < STATS_BOUNDS && value > bounds[i])
+		i++;
+	stats_add(&histogram->bucket[i], 1);
+	stats_add(&histogram->sum, value);
+}
+
 static inline uint64_t
 stats_get(const _Atomic uint64_t *counter)
 {
@@ -122,6 +157,6 @@ typedef void stats_take_fn(void *arg, const char *name, const char *help, uint64
 void stats_each_worker(const struct stats_worker *stats, stats_take_fn *take, void *arg);
 void stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg);
 
-/* Adds all of stats to sum, gauges too. */
+/* Adds all of stats to sum, gauges and histograms too. */
 void stats_sum_worker(struct stats_worker *sum, const struct stats_worker *stats);
 void stats_sum_handshake(struct stats_handshake *sum, const struct stats_handshake *stats);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "telemetry.h"
 
+#include <rte_cycles.h>
 #include <rte_hash.h>
 #include <rte_telemetry.h>
 
@@ -135,6 +136,28 @@ show_session_list(const struct gateway *gateway, const char *params, struct rte_
 	rte_tel_data_add_dict_container(data, "sessions", rows, 0);
 	if (n == ROWS_MAX)
 		rte_tel_data_add_dict_u64(data, "next", next);
+	return 0;
+}
+
+static void
+add_busy(struct rte_tel_data *data, const char *kind, unsigned int number, uint64_t cycles)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s_%u", kind, number);
+	rte_tel_data_add_dict_u64(
+		data, name, (uint64_t)((double)cycles * 1e6 / (double)rte_get_tsc_hz()));
+}
+
+static int
+show_busy(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	(void)params;
+	rte_tel_data_start_dict(data);
+	for (unsigned int i = 0; i < gateway->n_workers; i++)
+		add_busy(data, "worker", i, stats_get(&gateway->worker[i].stats.busy));
+	for (unsigned int i = 0; i < gateway->n_cores; i++)
+		add_busy(data, "core", i, stats_get(&gateway->core[i].stats.busy));
 	return 0;
 }
 
@@ -292,6 +315,8 @@ static const struct {
 	{ "/hellogate/stats", "Every counter, summed over workers and handshake cores.",
 		show_stats },
 	{ "/hellogate/worker", "Counters of one worker. Parameter: its number.", show_worker },
+	{ "/hellogate/busy", "Microseconds in which each worker and handshake core had work.",
+		show_busy },
 	{ "/hellogate/sessions", "Sessions, half open and established.", show_sessions },
 	{ "/hellogate/session_list",
 		"Sessions one by one, a part of them. Optional parameter: next of the part before.",

@@ -122,13 +122,17 @@ upstream_poll(struct core *core, uint32_t microseconds)
 	struct timespec wait = { .tv_nsec = (long)microseconds * 1000 };
 	struct epoll_event event[EVENTS];
 	unsigned int total = 0;
+	uint64_t before;
 	int n;
 
 	/* A look costs as much as the work on a datagram, so not every round has one. */
 	if (microseconds == 0 && (core->n_upstreams == 0 || ++core->rounds < ROUNDS_PER_LOOK))
 		return 0;
 	core->rounds = 0;
+	before = rte_rdtsc();
 	n = epoll_pwait2(core->epoll, event, EVENTS, &wait, NULL);
+	if (microseconds != 0)
+		core->rested += rte_rdtsc() - before;
 
 	/* Nothing below ends a session, so every pointer stays good. */
 	for (int i = 0; i < n; i++)

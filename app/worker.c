@@ -251,6 +251,8 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	unsigned int core;
 	hash_sig_t hash;
 
+	stats_observe(&worker->stats.cookie_age, stats_cookie_ages,
+		hg_cookie_age(info->hello.cookie, burst->now));
 	session_key_fill(&key, &info->packet);
 	hash = rte_hash_hash(gateway->sessions, &key);
 	core = owner(gateway, &key, hash);
@@ -530,6 +532,7 @@ worker_run(void *arg)
 
 	idle_begin();
 	rte_rcu_qsbr_thread_online(gateway->qsbr, worker->index);
+	idle_resume(&worker->idle);
 	do {
 		const struct generation *generation;
 		const struct hg_cookie_keys *keys;
@@ -551,9 +554,12 @@ worker_run(void *arg)
 		}
 		n += send_sessions(worker);
 		rte_rcu_qsbr_quiescent(gateway->qsbr, worker->index);
+		stats_add(&worker->stats.busy, idle_account(&worker->idle, n != 0));
 		rest = idle_step(&worker->idle, n != 0);
 		if (rest != 0)
 			idle_rest(rest);
+		if (n == 0)
+			idle_resume(&worker->idle);
 		/*
 		 * The cores are done when the stage is STAGE_STOP, so an empty round is the last.
 		 */

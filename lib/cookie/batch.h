@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "cookie/keys.h"
 #include "hmac/hmac.h"
 
@@ -138,6 +139,15 @@ hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello 
 	if (hello->cookie_len != 0)
 		hg_cookie_batch_check(batch, number, hello->cookie, hello->cookie_len);
 	return (int)number;
+}
+
+/* Whole seconds since a valid cookie was made; 0 if a clock ahead of ours has made it. */
+static inline uint32_t
+hg_cookie_age(const uint8_t *cookie, uint64_t now)
+{
+	uint32_t age = ((uint32_t)now - hg_load_be24(cookie + 1)) & 0xffffff;
+
+	return age < HG_COOKIE_LIFETIME_MAX ? age : 0;
 }
 
 /* Computes every tag and settles every verdict. */

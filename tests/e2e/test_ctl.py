@@ -3,7 +3,6 @@
 """hellogatectl: what it shows, in words and as JSON, and what it refuses."""
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
@@ -13,11 +12,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import Iterator
 
-from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, dtls_client, gateway, in_netns,
-                     packets, run, run_client, slow)
+from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, dtls_client, gateway,
+                     in_netns, packets, run, run_client, slow)
 from gateway import die_with_parent
+from web import flood
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -36,27 +35,6 @@ def ctl(g: Gateway | None, *words: object, expect: int = 0) -> str:
 
 def told(g: Gateway, *words: object) -> dict:
     return json.loads(ctl(g, *words, '--json'))
-
-
-@contextlib.contextmanager
-def flood(net: Net) -> Iterator[None]:
-    """Hellos without cookies from one socket, until the end."""
-    end = threading.Event()
-    with in_netns(net.client):
-        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    def send() -> None:
-        with sender:
-            while not end.wait(0.002):
-                sender.sendto(packets.Hello().datagram(), (GW4, PORT))
-
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
 
 
 def test_stats() -> None:
@@ -147,6 +125,8 @@ def test_top_as_json_shows_a_flood() -> None:
         assert len(told_lines) == 2, told_lines
         for line in map(json.loads, told_lines):
             assert line['rates']['hvr'] > 0 and line['rates']['handshakes'] == 0, line
+            assert set(line['busy']) == {'worker_0', 'core_0'}, line
+            assert 0 < line['busy']['worker_0'] <= 1, line
             assert line['sessions']['sessions'] == 0 and line['seconds'] > 0.4, line
         text = ctl(g, 'top', '--count', 1, '--interval', 0.5)
         assert re.search(r'(?m)^HelloVerifyRequests +[1-9].*/s .*[█▏▎▍▌▋▊▉]', text), text

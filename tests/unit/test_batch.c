@@ -248,6 +248,23 @@ test_hello_too_large(void **state)
 	free(before);
 }
 
+static void
+test_age(void **state)
+{
+	uint8_t cookie[HG_COOKIE_LEN] = { 0x20, 0x12, 0x34, 0x56 };
+	const uint64_t made = UINT64_C(5) << 24 | 0x123456;
+
+	(void)state;
+	assert_int_equal(hg_cookie_age(cookie, made), 0);
+	assert_int_equal(hg_cookie_age(cookie, made + 1), 1);
+	assert_int_equal(hg_cookie_age(cookie, made + 86400), 86400);
+	/* By a clock that is ahead. */
+	assert_int_equal(hg_cookie_age(cookie, made - HG_COOKIE_CLOCK_SKEW), 0);
+	/* Made just before the 24 bits came round. */
+	memset(cookie + 1, 0xff, 3);
+	assert_int_equal(hg_cookie_age(cookie, (UINT64_C(7) << 24) + 4), 5);
+}
+
 static int
 make_batch(void **state)
 {
@@ -277,6 +294,7 @@ main(void)
 		cmocka_unit_test(test_largest_batch),
 		cmocka_unit_test(test_former_secret),
 		cmocka_unit_test(test_hello_too_large),
+		cmocka_unit_test(test_age),
 	};
 
 	return cmocka_run_group_tests(tests, make_batch, free_batch);

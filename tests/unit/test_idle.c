@@ -118,6 +118,30 @@ test_rest(void **state)
 		assert_true(rested_us(lengths[i]) >= lengths[i]);
 }
 
+/* Time without work is never taken for work; with work in every round, the TSC is read rarely. */
+static void
+test_accounts_for_work(void **state)
+{
+	struct idle idle;
+	uint64_t begun;
+
+	(void)state;
+	idle_init(&idle, false, 1000);
+	idle_resume(&idle);
+	begun = idle.begun;
+	for (unsigned int i = 1; i < IDLE_ACCOUNT_ROUNDS; i++)
+		assert_true(idle_account(&idle, true) == 0);
+	assert_true(idle.begun == begun);
+	assert_true(idle_account(&idle, true) == idle.begun - begun && idle.begun > begun);
+	begun = idle.begun;
+	assert_true(idle_account(&idle, true) == 0);
+	assert_true(idle_account(&idle, false) == idle.begun - begun && idle.begun > begun);
+	assert_true(idle_account(&idle, false) == 0);
+	begun = idle.begun;
+	idle_resume(&idle);
+	assert_true(idle.begun > begun);
+}
+
 int
 main(void)
 {
@@ -127,6 +151,7 @@ main(void)
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_work_starts_over),
 		cmocka_unit_test(test_idle_for_ever),
+		cmocka_unit_test(test_accounts_for_work),
 		cmocka_unit_test(test_rest),
 	};
 

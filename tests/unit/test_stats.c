@@ -63,8 +63,8 @@ test_worker_counters(void **state)
 	assert_true(value_of(&seen, "cookie_wrong_tag") == 2 * (uint64_t)UINT32_MAX);
 	assert_true(value_of(&seen, "drop_frame_short") == 11);
 	assert_true(value_of(&seen, "drop_tx_full") == 12);
-	/* One for each field: the drops but for the two verdicts that are none. */
-	assert_int_equal(seen.n, sizeof(stats) / sizeof(uint64_t) - 2);
+	/* One for each field but busy and the histogram; of the drops two verdicts are none. */
+	assert_int_equal(seen.n, (sizeof(stats) - sizeof(stats.cookie_age)) / sizeof(uint64_t) - 3);
 }
 
 static void
@@ -79,9 +79,41 @@ test_handshake_counters(void **state)
 	stats_add(&stats.half_open, 7);
 	stats_each_handshake(&stats, see, &seen);
 	assert_true(value_of(&seen, "handshakes") == 5);
-	/* Both gauges come on top of the counters. */
-	assert_in_range(
-		seen.n, sizeof(stats) / sizeof(uint64_t) - 2, sizeof(stats) / sizeof(uint64_t));
+	/* One for each field but the gauges, busy and the histogram. */
+	assert_int_equal(
+		seen.n, (sizeof(stats) - sizeof(stats.handshake_time)) / sizeof(uint64_t) - 3);
+}
+
+static void
+test_histogram(void **state)
+{
+	static const uint64_t bounds[STATS_BOUNDS] = { 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000,
+		2000 };
+	struct stats_histogram histogram = { 0 };
+
+	(void)state;
+	stats_observe(&histogram, bounds, 0);
+	stats_observe(&histogram, bounds, 5);
+	stats_observe(&histogram, bounds, 6);
+	stats_observe(&histogram, bounds, 2000);
+	stats_observe(&histogram, bounds, 2001);
+	stats_observe(&histogram, bounds, 1000000);
+	for (unsigned int i = 0; i <= STATS_BOUNDS; i++) {
+		uint64_t expected = i == 0 || i == 3 || i == 4 || i == 11 ? 1 : i == 12 ? 2 : 0;
+
+		assert_true(stats_get(&histogram.bucket[i]) == expected);
+	}
+	assert_true(stats_get(&histogram.sum) == 0 + 5 + 6 + 2000 + 2001 + 1000000);
+}
+
+static void
+test_bounds_rise(void **state)
+{
+	(void)state;
+	for (unsigned int i = 1; i < STATS_BOUNDS; i++) {
+		assert_true(stats_cookie_ages[i] > stats_cookie_ages[i - 1]);
+		assert_true(stats_handshake_times[i] > stats_handshake_times[i - 1]);
+	}
 }
 
 /* All fields, the ones that are not counters by name too, are summed. */
@@ -120,6 +152,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_worker_counters),
 		cmocka_unit_test(test_handshake_counters),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_bounds_rise),
 		cmocka_unit_test(test_sums),
 	};
 
