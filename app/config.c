@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/un.h>
 
 #include "base/secret.h"
 #include "config_listener.h"
@@ -42,8 +43,8 @@ static const struct setting gateway_table[] = {
 		"adaptive: idle workers sleep in steps; busy: they never do"),
 	GATEWAY("hmac-kernel", CHOICE, 0, 0, hmac_kernels, "auto", hmac_kernel,
 		"auto: the fastest, measured at start"),
-	GATEWAY("metrics", CHOICE, 0, 0, "off", "off", metrics,
-		"OpenMetrics exporter; this version has none but telemetry"),
+	GATEWAY("metrics", CUSTOM, 0, 0, NULL, "off", metrics,
+		"where metrics and the status page are served over HTTP: ADDRESS:PORT or unix:PATH"),
 	GATEWAY("max-sessions", INTEGER, 64, 8388608, NULL, "65536", max_sessions,
 		"sessions of all handshake cores together"),
 	GATEWAY("half-open", INTEGER, 1, 1048576, NULL, "1024", half_open,
@@ -194,6 +195,29 @@ read_hmac_kernel(struct config *config, struct error *error)
 	return 0;
 }
 
+/* "unix:PATH" or "ADDRESS:PORT" of the host; "off" becomes NULL. */
+static int
+read_metrics(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+
+	if (strcmp(gateway->metrics, "off") == 0) {
+		gateway->metrics = NULL;
+		return 0;
+	}
+	if (strncmp(gateway->metrics, "unix:", 5) == 0) {
+		gateway->metrics_path = gateway->metrics + 5;
+		if (gateway->metrics_path[0] == '/' &&
+			strlen(gateway->metrics_path) < sizeof(((struct sockaddr_un *)0)->sun_path))
+			return 0;
+		return blame(config, "metrics", error,
+			"metrics = unix:PATH must have an absolute path of at most 107 characters");
+	}
+	if (address_parse_port(&gateway->metrics_address, gateway->metrics) == 0)
+		return 0;
+	return blame(config, "metrics", error, "metrics must be off, ADDRESS:PORT or unix:PATH");
+}
+
 static int
 read_user(struct config *config, struct error *error)
 {
@@ -234,6 +258,8 @@ read_gateway(struct config *config, struct error *error)
 		return blame(config, "deny-source-ports", error,
 			"deny-source-ports must be at most 16 port numbers with commas between");
 	err = read_hmac_kernel(config, error);
+	if (err == 0)
+		err = read_metrics(config, error);
 	if (err == 0)
 		err = read_user(config, error);
 	if (err != 0)

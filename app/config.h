@@ -33,9 +33,11 @@ struct config_gateway {
 	const char *workers_text;
 	uint32_t workers; /* CONFIG_AUTO: as the CPUs allow */
 	uint32_t handshake_cores;
-	unsigned int poll_busy;   /* bool */
-	unsigned int hmac_kernel; /* index into the choices; 0 is auto */
-	unsigned int metrics;     /* off is the only choice yet */
+	unsigned int poll_busy;         /* bool */
+	unsigned int hmac_kernel;       /* index into the choices; 0 is auto */
+	const char *metrics;            /* as it is written; NULL: off */
+	const char *metrics_path;       /* of a unix socket; NULL: an address */
+	struct address metrics_address; /* with its port */
 	uint32_t max_sessions;
 	uint32_t half_open;         /* handshakes in progress per handshake core */
 	uint32_t handshake_timeout; /* seconds */

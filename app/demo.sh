@@ -16,7 +16,7 @@ fail() {
 
 [ "$(id -u)" = 0 ] || fail "must run as root: it makes network namespaces"
 
-.ci/install-packages build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev openssl \
+.ci/install-packages build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev openssl \
 	iproute2 ethtool python3
 
 log=$(mktemp)

@@ -90,6 +90,7 @@ static const int allowed[] = {
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(sendto),
 	SCMP_SYS(setsockopt),
+	SCMP_SYS(shutdown),
 	SCMP_SYS(socket),
 	/* libxdp: takes its program off the interface when an AF_XDP port is closed */
 	SCMP_SYS(bpf),

@@ -11,6 +11,7 @@
 #include "eal.h"
 #include "filter.h"
 #include "gateway_setup.h"
+#include "http.h"
 #include "options.h"
 #include "process.h"
 #include "telemetry.h"
@@ -89,23 +90,28 @@ choose_hmac(struct gateway *gateway, struct error *error)
 static int
 serve(struct gateway *gateway)
 {
+	struct http *http = NULL;
 	struct error error;
 	unsigned int missing;
 	int code = EXIT_DONE;
 
 	if (gateway_create(gateway, &error) != 0 || control_init(gateway, &error) != 0 ||
+		http_open(&http, gateway, &error) != 0 ||
 		process_drop(gateway->config, &error) != 0 ||
 		filter_load((enum filter_mode)gateway->config->gateway.seccomp, &error) != 0) {
 		code = refuse(&error);
+		http_close(http);
 		gateway_close_ports(gateway);
 		goto out;
 	}
 	telemetry_serve(gateway);
+	http_serve(http);
 	if (control_run(gateway, &error) != 0) {
 		fprintf(stderr, "hellogate: %s\n", error.text);
 		code = EXIT_FAILED;
 	}
 	telemetry_serve(NULL);
+	http_close(http);
 	missing = gateway_close_ports(gateway);
 	print_counters(gateway);
 	if (missing != 0) {

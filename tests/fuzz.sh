@@ -23,7 +23,7 @@ done
 
 packages=(
 	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev python3
-	libcap-ng-dev libseccomp-dev clang libclang-rt-14-dev llvm
+	libcap-ng-dev libseccomp-dev libmicrohttpd-dev clang libclang-rt-14-dev llvm
 )
 [ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
 

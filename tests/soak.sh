@@ -18,7 +18,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 .ci/install-packages build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev \
-	libcap-ng-dev libseccomp-dev libcmocka-dev openssl iproute2 ethtool procps python3
+	libcap-ng-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev openssl iproute2 ethtool procps python3
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! { { [ -f build/build.ninja ] || meson setup build; } && ninja -C build; } >"$log" 2>&1; then

@@ -79,6 +79,8 @@ BAD: dict[str, tuple[str, str, str | None, str]] = {
     'no workers': ('workers = 1', 'workers = 0', 'workers = 0', 'workers'),
     'bad metrics address': ('workers = 1', 'workers = 1\nmetrics = somewhere', 'somewhere',
                             'metrics'),
+    'metrics socket with too long a path': ('workers = 1', 'workers = 1\nmetrics = unix:/'
+                                            + 'x' * 107, 'unix:/x', 'at most 107'),
     'cookie secret not there': ('cookie.secret', 'nowhere.secret', 'nowhere.secret',
                                 'nowhere.secret'),
     'cookie secret not hexadecimal': ('cookie.secret', 'junk', '= junk', 'junk'),

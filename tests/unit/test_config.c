@@ -270,13 +270,53 @@ test_gateway_refused(void **state)
 		"cookie-lifetime = 60s\n", 1, "must be a number from 1 to 86400, not 60s");
 	config_gateway_refused("cookie-binding = none\n", 1, "one of hello|address");
 	config_gateway_refused("poll = lazy\n", 1, "one of adaptive|busy");
-	config_gateway_refused("metrics = on\n", 1, "metrics must be one of");
+	config_gateway_refused(
+		"metrics = on\n", 1, "metrics must be off, ADDRESS:PORT or unix:PATH");
+	config_gateway_refused("metrics = 127.0.0.1\n", 1, "metrics must be off, ADDRESS:PORT");
+	config_gateway_refused("poll = busy\nmetrics = [::1]:0\n", 2, "metrics must be off");
+	config_gateway_refused("metrics = unix:\n", 1, "absolute path");
+	config_gateway_refused("metrics = unix:run/x\n", 1, "absolute path");
 	config_gateway_refused("hmac-kernel = md5\n", 1, "hmac-kernel must be one of");
 	config_gateway_refused(
 		"\ncookie-secrets = x\n", 2, "unknown key cookie-secrets in section [gateway]");
 	config_gateway_refused("device = x\n", 1, "unknown key device");
 	config_gateway_refused("poll = busy\n; twice\npoll = busy\n", 3, "line 2");
 	config_gateway_refused("poll busy\n", 1, "neither");
+}
+
+static struct config *
+load_metrics(const char *where)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "metrics = %s\n", where);
+	return config_load_sections(&(struct config_text){ .gateway = text });
+}
+
+static void
+test_metrics(void **state)
+{
+	char path[128] = "unix:/";
+	struct config *config;
+
+	(void)state;
+	config = load_metrics("off");
+	assert_null(config->gateway.metrics);
+	config_free(config);
+	config = load_metrics("192.0.2.1:9684");
+	assert_null(config->gateway.metrics_path);
+	assert_int_equal(config->gateway.metrics_address.family, 4);
+	assert_int_equal(config->gateway.metrics_address.port, 9684);
+	config_free(config);
+	config = load_metrics("[2001:db8::1]:80");
+	assert_int_equal(config->gateway.metrics_address.family, 6);
+	assert_int_equal(config->gateway.metrics_address.bytes[15], 1);
+	config_free(config);
+	memset(path + strlen("unix:/"), 'x', 106); /* 107 characters, as sun_path takes */
+	config = load_metrics(path);
+	assert_string_equal(config->gateway.metrics_path, path + strlen("unix:"));
+	assert_string_equal(config->gateway.metrics, path);
+	config_free(config);
 }
 
 static void
@@ -624,6 +664,7 @@ main(void)
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_gateway_refused),
+		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_rotation_and_lifetime),
 		cmocka_unit_test(test_workers_refused),
 		cmocka_unit_test(test_denied_ports),
