@@ -32,7 +32,7 @@
 enum order { ORDER_WAIT, ORDER_SERVE, ORDER_STOP };
 
 struct http {
-	const struct gateway *gateway;
+	struct gateway *gateway;
 	uint64_t started; /* seconds since 1970 */
 	int listener;
 	int wake; /* eventfd: the order has changed */
@@ -84,9 +84,12 @@ answer_metrics(const struct http *http, struct MHD_Connection *connection)
 	bool open = accepted != NULL && strstr(accepted, "application/openmetrics-text") != NULL;
 	struct MHD_Response *response;
 	enum MHD_Result result;
+	char *text;
 	size_t len;
-	char *text = metrics_write(http->gateway, http->started, open, &len);
 
+	pthread_mutex_lock(&http->gateway->config_lock);
+	text = metrics_write(http->gateway, http->started, open, &len);
+	pthread_mutex_unlock(&http->gateway->config_lock);
 	if (text == NULL)
 		return MHD_NO; /* closes the connection */
 	response = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
@@ -260,7 +263,7 @@ start_thread(struct http *http)
 }
 
 int
-http_open(struct http **ret_http, const struct gateway *gateway, struct error *error)
+http_open(struct http **ret_http, struct gateway *gateway, struct error *error)
 {
 	struct http *http;
 

@@ -14,7 +14,7 @@ struct http;
  * Binds the address of the configuration, and starts the thread, which does nothing yet: it gives its
  * privileges up with all others. Returns 0 with *ret_http NULL if metrics are off, or -EINVAL.
  */
-int http_open(struct http **ret_http, const struct gateway *gateway, struct error *error);
+int http_open(struct http **ret_http, struct gateway *gateway, struct error *error);
 
 /* From now on requests are answered. */
 void http_serve(struct http *http);

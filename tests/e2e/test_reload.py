@@ -249,8 +249,9 @@ def test_reloads_under_traffic() -> None:
     other, certificates of two kinds: no datagram is lost, no handshake fails."""
     kinds = [certificate('server'), {'certificate': PKI.leaf('rsa', 'rsa'),
                                      'private_key': PKI.path('rsa.key')}]
+    metrics = {'metrics': f'unix:{DIRECTORY}/metrics'}
     with reloading({'echo': kinds[0]}, queues=2, handshake_cores=2, workers=2,
-                   handshake_rate=0) as one, \
+                   handshake_rate=0, **metrics) as one, \
             dtls_client(one.net, '--sessions', 20, '--interactive') as living:
         living.expect('^done 0$')
         rounds = 12
