@@ -3,6 +3,7 @@
 """What benchmarks of a whole hellogate share: certificates, CPUs, a gateway behind net_memif."""
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import json
@@ -43,6 +44,17 @@ def prepare(*programs: str) -> None:
         sys.exit('needs two CPUs: one for what is measured, one for everything else')
     if missing or not (BUILD / 'app' / 'hellogate').exists():
         sys.exit(f'{", ".join(missing) or "hellogate"} is not built: run bench/run.sh')
+
+
+def go_first() -> None:
+    """Whoever else runs on this machine waits. Where the kernel groups tasks by session, nice counts
+    among those of one session, and the session has a nice value of its own (sched(7))."""
+    os.setpriority(os.PRIO_PROCESS, 0, -20)
+    with contextlib.suppress(OSError):
+        group = pathlib.Path('/proc/self/autogroup')
+        before = group.read_text().split()[-1]
+        group.write_text('-20')
+        atexit.register(group.write_text, before)
 
 
 def cpus() -> tuple[int, int]:

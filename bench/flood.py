@@ -148,6 +148,7 @@ def main() -> None:
                         help='keep the results of other targets, if the commit is the same')
     options = parser.parse_args()
     bed.prepare('hellogen/hellogen', 'dtls_clients')
+    bed.go_first()
     chosen = {n: t for n, t in targets.choose(options.targets).items() if t.handshake and t.overlap}
     pki = Pki()
     pki.leaf('server')
