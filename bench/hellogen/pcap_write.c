@@ -5,22 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAGIC_NANOSECONDS 0xa1b23c4du
+#define MAGIC_MICROSECONDS 0xa1b2c3d4u /* Pktgen-DPDK reads no other format */
 #define LINK_ETHERNET 1u
-#define NS_PER_S 1000000000u
+#define US_PER_S 1000000u
 
 static void
 put_head(FILE *file)
 {
-	const uint32_t head[6] = { MAGIC_NANOSECONDS, 2 | 4 << 16, 0, 0, 65535, LINK_ETHERNET };
+	const uint32_t head[6] = { MAGIC_MICROSECONDS, 2 | 4 << 16, 0, 0, 65535, LINK_ETHERNET };
 
 	fwrite(head, sizeof(head), 1, file);
 }
 
 static void
-put_frame(FILE *file, const uint8_t *frame, uint32_t len, uint64_t ns)
+put_frame(FILE *file, const uint8_t *frame, uint32_t len, uint64_t us)
 {
-	const uint32_t head[4] = { (uint32_t)(ns / NS_PER_S), (uint32_t)(ns % NS_PER_S), len, len };
+	const uint32_t head[4] = { (uint32_t)(us / US_PER_S), (uint32_t)(us % US_PER_S), len, len };
 
 	fwrite(head, sizeof(head), 1, file);
 	fwrite(frame, len, 1, file);
@@ -39,7 +39,7 @@ pcap_write(const char *path, const struct plan *plan, const struct source_part *
 		return error_set(error, "--write-pcap: %s: %s", path, strerror(errno));
 	put_head(file);
 	for (uint64_t n = 0; n < count && !ferror(file); n++) {
-		uint64_t ns = rate > 0 ? (uint64_t)((double)n / rate * NS_PER_S) : 0;
+		uint64_t us = rate > 0 ? (uint64_t)((double)n / rate * US_PER_S) : 0;
 		enum plan_mode mode = plan_next(plan, &turn);
 		const struct blueprint *blueprint;
 		struct source source;
@@ -53,7 +53,7 @@ pcap_write(const char *path, const struct plan *plan, const struct source_part *
 		for (unsigned int i = 0; i < datagrams; i++) {
 			frame_write(
 				&blueprint[i], &source, random, plan_number(plan, n) + i, frame);
-			put_frame(file, frame, blueprint[i].len, ns);
+			put_frame(file, frame, blueprint[i].len, us);
 		}
 	}
 	failed = ferror(file);
