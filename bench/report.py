@@ -176,7 +176,7 @@ class Report:
 
     def ndr(self, r: Mapping) -> str:
         body = ('<p>NDR: the highest load of which nothing is lost. PDR: with 0.5 % of loss (RFC '
-                '2544, RFC 9411). Offered by <code>hellogen</code> over memif; both ends check '
+                '2544). Offered by <code>hellogen</code> over memif; both ends check '
                 'every packet.</p>' + figure(self.plots.throughput(r['sets']), 'Trials of '
                 f'{r["parameters"]["seconds"]:g} s.'))
         rows = [[f'{name}, {share} of the PDR', *(f'{told[f"{q}_us"]:.1f}' for q in
