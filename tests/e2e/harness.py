@@ -177,17 +177,22 @@ class Net:
     def __enter__(self) -> Net:
         _nets.append(self)
         try:
-            for name in {self.gateway, self.client}:
+            for name in self.namespaces():
                 command('ip', 'netns', 'add', name)
                 command('ip', '-n', name, 'link', 'set', 'lo', 'up')
-            if self.driver != 'tap':
-                self._veth()
+            self.join()
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def _veth(self) -> None:
+    def namespaces(self) -> set[str]:
+        return {self.gateway, self.client}
+
+    def join(self) -> None:
+        """Puts the interfaces into the namespaces."""
+        if self.driver == 'tap':
+            return
         queues = ('numtxqueues', str(self.queues), 'numrxqueues', str(self.queues))
         command('ip', 'link', 'add', self.gateway_if, 'netns', self.gateway, *queues,
                 'type', 'veth', 'peer', 'name', self.client_if, 'netns', self.client, *queues)
@@ -220,7 +225,7 @@ class Net:
         return str(SOURCE / 'pmd-config' / f'net_{self.driver}.ini')
 
     def __exit__(self, *_) -> None:
-        for name in {self.gateway, self.client}:
+        for name in self.namespaces():
             if os.path.exists(f'/run/netns/{name}'):
                 command('ip', 'netns', 'del', name, check=False)
         if self in _nets:

@@ -17,11 +17,19 @@ import threading
 import time
 from typing import Callable, Mapping
 
-from harness import GW4, PORT, in_netns
+from harness import GW4, PORT, in_netns, packets
 
 IPV6_FREEBIND = 78
 UP, DOWN = 'up', 'down'  # from clients, to clients
 OVERTAKEN = 0.2  # seconds after which a datagram that waits to be overtaken goes on
+
+
+def is_second_hello(datagram: bytes) -> bool:
+    """A first fragment of a ClientHello with a cookie."""
+    at = packets.RECORD_HEADER + packets.HANDSHAKE_HEADER + 34
+    return (len(datagram) > at and datagram[0] == packets.HANDSHAKE and datagram[3:5] == b'\0\0'
+            and datagram[13] == packets.CLIENT_HELLO and datagram[19:22] == b'\0\0\0'
+            and datagram[at + 1 + datagram[at]] != 0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,7 @@ from typing import Callable, Iterator, Mapping
 
 from harness import (DTLS_CLIENT, GW4, GW6, PORT, Gateway, Net, Pki, Skip, command, configuration,
                      packets, process, run, running, slow, wait_for_udp)
-from impair import DOWN, UP, Lane, Path, Proxy
+from impair import DOWN, UP, Lane, Path, Proxy, is_second_hello
 
 PKI = Pki()
 CERTIFIED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -257,14 +257,6 @@ def test_each_message_lost_doubled_late() -> None:
             ways.add(fragmenting, Path(f'second hello in fragments, {fate}', script=script))
         ways.complete()
         check(g, ways)
-
-
-def is_second_hello(datagram: bytes) -> bool:
-    """A first fragment of a ClientHello with a cookie."""
-    at = packets.RECORD_HEADER + packets.HANDSHAKE_HEADER + 34
-    return (len(datagram) > at and datagram[0] == packets.HANDSHAKE and datagram[3:5] == b'\0\0'
-            and datagram[13] == packets.CLIENT_HELLO and datagram[19:22] == b'\0\0\0'
-            and datagram[at + 1 + datagram[at]] != 0)
 
 
 def stop_second_hellos(ways: Ways, there: list[User]) -> None:
