@@ -15,6 +15,7 @@
 #include "gateway_setup.h"
 #include "generation.h"
 #include "handshake.h"
+#include "notify.h"
 #include "port.h"
 #include "tls/secret.h"
 #include "worker.h"
@@ -202,10 +203,14 @@ reload(struct gateway *gateway)
 {
 	struct error error;
 
-	if (try_reload(gateway, &error) == 0)
+	notify_reloading(&gateway->notify);
+	if (try_reload(gateway, &error) == 0) {
 		LOG(NOTICE, "reloaded %s\n", gateway->config->ini->path);
-	else
+		notify_reloaded(&gateway->notify, "reloaded");
+	} else {
 		LOG(ERR, "not reloaded: %s\n", error.text);
+		notify_reloaded(&gateway->notify, "not reloaded, see the log");
+	}
 }
 
 /* One tick at most, or until a signal comes. Returns its number, -1 for none. */
@@ -223,6 +228,7 @@ tick(struct gateway *gateway, unsigned int *ticks)
 	atomic_store_explicit(&gateway->now, now, memory_order_relaxed);
 	rotate(gateway, now);
 	generation_reap(gateway);
+	notify_alive(gateway);
 	if (++*ticks % TICKS_PER_LINK == 0)
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
@@ -265,6 +271,7 @@ work(struct gateway *gateway)
 		if (signal == SIGHUP)
 			reload(gateway);
 	LOG(NOTICE, "signal %d: draining\n", signal);
+	notify_stopping(&gateway->notify, gateway->config->gateway.drain_timeout);
 	wind_down(gateway, &ticks);
 }
 
@@ -297,16 +304,19 @@ drain(struct gateway *gateway)
 int
 control_run(struct gateway *gateway, struct error *error)
 {
-	char hmac[HG_HMAC_LADDER_TEXT];
+	char hmac[HG_HMAC_LADDER_TEXT], ready[HG_HMAC_LADDER_TEXT + 100];
 
 	if (launch(gateway) != 0) {
 		drain(gateway);
 		return error_set(error, "DPDK does not start an lcore");
 	}
 	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
-	printf("hellogate: ready: %u ports, %u workers, %u handshake cores, hmac kernel %s\n",
-		gateway->n_ports, gateway->n_workers, gateway->n_cores, hmac);
+	snprintf(ready, sizeof(ready),
+		"ready: %u ports, %u workers, %u handshake cores, hmac kernel %s", gateway->n_ports,
+		gateway->n_workers, gateway->n_cores, hmac);
+	printf("hellogate: %s\n", ready);
 	fflush(stdout);
+	notify_ready(gateway, ready);
 	work(gateway);
 	drain(gateway);
 	return 0;

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "cookie/keys.h"
 #include "hmac/hmac.h"
+#include "notify.h"
 #include "rings.h"
 
 struct admission;
@@ -61,6 +62,7 @@ struct gateway {
 	struct admission *admission; /* n_cores of them */
 	bool by_client;              /* a client's sessions are all on one core */
 	uint32_t spread_seed;        /* which one */
+	struct notify notify;        /* main's own */
 
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */

@@ -140,7 +140,7 @@ run(struct config **config, const struct options *options)
 		.config_lock = PTHREAD_MUTEX_INITIALIZER,
 		.n_cores = (*config)->gateway.handshake_cores,
 	};
-	if (choose_hmac(gateway, &error) != 0) {
+	if (notify_open(&gateway->notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
 		code = refuse(&error);
 	} else if (eal_count_workers(*config, options, &gateway->n_workers, &error) != 0 ||
 		   eal_start(*config, options, gateway->n_workers, &error) != 0) {
@@ -150,6 +150,7 @@ run(struct config **config, const struct options *options)
 		eal_stop();
 	}
 	*config = gateway->config; /* may be another one */
+	notify_close(&gateway->notify);
 	free(gateway);
 	return code;
 }

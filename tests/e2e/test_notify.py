@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a service manager is told: ready, stopping, and signs of life while every lcore has some."""
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import tempfile
+import time
+from typing import Iterator
+
+from harness import BUILD, Gateway, Net, Pki, Skip, configuration, run, running, slow
+
+PKI = Pki()
+SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
+INTERVAL = slow(0.5)  # between signs of life
+
+
+class Manager:
+    """The end of the socket that a service manager has: root's alone, in a directory of root."""
+
+    def __init__(self) -> None:
+        self.directory = tempfile.TemporaryDirectory(prefix='hellogate-notify-')
+        self.stuck = pathlib.Path(self.directory.name) / 'stuck'
+        self.stuck.write_text('-')
+        self.address = f'{self.directory.name}/socket'
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.address)
+        self.heard: list[tuple[float, dict[str, str]]] = []  # when, and NAME=VALUE
+
+    def env(self, **more: str) -> dict[str, str]:
+        return {'NOTIFY_SOCKET': self.address, **more}
+
+    def watched(self) -> dict[str, str]:
+        return self.env(WATCHDOG_USEC=str(int(INTERVAL * 2e6)))
+
+    def next(self, deadline: float) -> dict[str, str] | None:
+        """The next message; None if there is none for so long."""
+        self.socket.settimeout(deadline)
+        try:
+            text = self.socket.recv(4096).decode()
+        except TimeoutError:
+            return None
+        told = dict(line.split('=', 1) for line in text.split('\n'))
+        self.heard.append((time.monotonic(), told))
+        return told
+
+    def expect(self, key: str, value: str = '1', deadline: float = 20) -> dict[str, str]:
+        end = time.monotonic() + slow(deadline)
+        while time.monotonic() < end:
+            told = self.next(max(end - time.monotonic(), 0.01))
+            if told and told.get(key) == value:
+                return told
+        raise AssertionError(f'no {key}={value}: {self.heard}')
+
+    def stick(self, whom: bytes) -> None:
+        """Tells tests/e2e/trouble.c, which has the file mapped, who shall not come back."""
+        with self.stuck.open('r+b', buffering=0) as file:
+            file.write(whom)
+
+    def close(self) -> None:
+        self.socket.close()
+        self.directory.cleanup()
+
+
+@contextlib.contextmanager
+def manager() -> Iterator[Manager]:
+    m = Manager()
+    try:
+        yield m
+    finally:
+        m.close()
+
+
+def made(net: Net, env: dict[str, str], **settings: object) -> Gateway:
+    listener = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
+    return Gateway(configuration(net, {'echo': listener}, **settings), netns=net.gateway, env=env)
+
+
+def test_ready_and_stopping() -> None:
+    with Net() as net, manager() as m, running(made(net, m.env())) as g:
+        told = m.expect('READY')
+        assert re.fullmatch('ready: 1 ports, [0-9]+ workers, .*', told['STATUS']), told
+        g.stop()
+        told = m.expect('STOPPING')
+        assert told['STATUS'] == 'draining' and int(told['EXTEND_TIMEOUT_USEC']) > 0, told
+        assert m.next(0.01) is None, m.heard
+        assert not any('WATCHDOG' in told for _, told in m.heard), m.heard  # nobody wanted any
+
+
+def test_reload() -> None:
+    """What is told around a reload, also around one that is refused."""
+    with Net() as net, manager() as m, running(made(net, m.env(), user='root')) as g:
+        m.expect('READY')
+        good = g.config.read_text()
+        for text, status in ((good, 'reloaded'), ('[nonsense]\n', 'not reloaded, see the log')):
+            g.config.write_text(text)
+            before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            g.process.popen.send_signal(signal.SIGHUP)
+            told = m.expect('RELOADING')
+            assert int(told['MONOTONIC_USEC']) >= before, told
+            assert m.expect('READY')['STATUS'] == status, (m.heard, g.log())
+        g.stop()
+
+
+def test_signs_of_life_come_in_time() -> None:
+    with Net() as net, manager() as m, running(made(net, m.watched())) as g:
+        m.expect('READY')
+        for _ in range(5):
+            m.expect('WATCHDOG')
+        at = [when for when, told in m.heard if 'WATCHDOG' in told]
+        # Main looks every 50 ms; what a busy machine adds to one pause, it takes from the next.
+        assert at[-1] - at[0] >= 4 * INTERVAL * 0.9, at
+        g.stop()
+        m.expect('STOPPING')
+
+
+def test_no_sign_of_life_for_another_process() -> None:
+    with Net() as net, manager() as m:
+        env = {**m.watched(), 'WATCHDOG_PID': '1'}
+        with running(made(net, env)) as g:
+            m.expect('READY')
+            assert m.next(3 * INTERVAL) is None, m.heard
+            g.stop()
+
+
+def stuck(whom: bytes, name: str) -> None:
+    """Signs of life end when a thread does not come back, and go on when it does."""
+    if SANITIZED:
+        raise Skip('a sanitizer wants to be the first of the preloaded libraries')
+    with Net() as net, manager() as m:
+        env = {**m.watched(), 'LD_PRELOAD': str(BUILD / 'tests/e2e/libtrouble.so'),
+               'HG_STUCK': str(m.stuck)}
+        with running(made(net, env)) as g:
+            m.expect('READY')
+            m.expect('WATCHDOG')
+            m.stick(whom)
+            g.process.expect(f'no sign of life: {name} is stuck')
+            while m.next(0.01):  # what it said before
+                pass
+            assert m.next(4 * INTERVAL) is None, m.heard
+            m.stick(b'-')
+            m.expect('WATCHDOG')
+            m.expect('WATCHDOG')
+            g.stop()
+
+
+def test_a_stuck_worker_gives_no_sign_of_life() -> None:
+    stuck(b'w', 'worker 0')
+
+
+def test_a_stuck_handshake_core_gives_no_sign_of_life() -> None:
+    stuck(b'c', 'handshake core 0')
+
+
+def refused(env: dict[str, str], sentence: str) -> None:
+    with Net() as net:
+        g = made(net, env)
+        try:
+            p = g.spawn()
+            assert p.wait() == 2, p.log()
+            assert re.search(f'^hellogate: {sentence}', p.stderr, re.M), p.log()
+        finally:
+            g.close()
+
+
+def test_a_manager_that_is_not_there_is_refused() -> None:
+    refused({'NOTIFY_SOCKET': '/nonexistent/socket'},
+            'cannot connect to NOTIFY_SOCKET=/nonexistent/socket: No such file')
+    refused({'NOTIFY_SOCKET': 'socket'}, 'NOTIFY_SOCKET=socket is no address')
+
+
+def test_a_wrong_interval_is_refused() -> None:
+    with manager() as m:
+        for wrong in ('soon', '-1', '0', '1s', ''):
+            refused(m.env(WATCHDOG_USEC=wrong), f'WATCHDOG_USEC={wrong} is not a number')
+
+
+run(globals())
