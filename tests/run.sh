@@ -11,6 +11,7 @@ packages=(
 	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev
 	openssl gnutls-bin libcoap3-bin ncat socat coturn
 	iproute2 ethtool iputils-ping procps python3 clang-format mandoc valgrind
+	debhelper systemd
 	prometheus chromium
 )
 [ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
