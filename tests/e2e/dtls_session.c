@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,20 @@ session_fail(struct session *s, const char *what)
 	session_end(s);
 }
 
+/*
+ * Nothing more comes in. Whoever vanishes must not go on from an answer that is there before it has
+ * left.
+ */
+static void
+receive_nothing(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &none };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0)
+		abort();
+}
+
 /* Sees every handshake message: the only place where OpenSSL shows a HelloVerifyRequest. */
 static void
 on_message(int write_p, int version, int type, const void *buf, size_t len, SSL *ssl, void *arg)
@@ -89,6 +104,8 @@ on_message(int write_p, int version, int type, const void *buf, size_t len, SSL 
 	if (!write_p && ((const uint8_t *)buf)[0] == DTLS1_MT_HELLO_VERIFY_REQUEST) {
 		s->client->hvr++;
 		s->verified = true;
+		if (s->client->opt.vanish)
+			receive_nothing(s->fd);
 		if (s->client->opt.pause) {
 			puts("hvr");
 			read_line(line, sizeof(line));
