@@ -87,8 +87,7 @@ use_keys(struct gateway *gateway, struct hg_cookie_keys *keys)
 	atomic_store_explicit(&gateway->keys, keys, memory_order_release);
 	if (old == NULL)
 		return;
-	/* Inline, unlike rte_rcu_qsbr_synchronize(): ThreadSanitizer sees the order that it makes. */
-	rte_rcu_qsbr_check(gateway->qsbr, rte_rcu_qsbr_start(gateway->qsbr), true);
+	gateway_wait_for_grace(gateway);
 	free_keys(old);
 }
 

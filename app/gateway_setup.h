@@ -8,8 +8,8 @@
 
 /*
  * config, n_workers, n_cores and hmac are set; EAL runs. Probes the devices, creates pools, rings
- * and tables, starts the ports, puts config into effect. Returns 0, or -EINVAL; gateway_close_ports() and gateway_destroy()
- * in either case.
+ * and tables, starts the ports, puts config into effect. Returns 0, or -EINVAL; gateway_close_ports()
+ * and gateway_destroy() in either case.
  */
 int gateway_create(struct gateway *gateway, struct error *error);
 

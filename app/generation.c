@@ -130,13 +130,6 @@ have_passed(const struct rings *rings, const uint32_t *tail)
 	return true;
 }
 
-static void
-wait_for_grace(struct gateway *gateway)
-{
-	/* Inline, unlike rte_rcu_qsbr_synchronize(): ThreadSanitizer sees the order that it makes. */
-	rte_rcu_qsbr_check(gateway->qsbr, rte_rcu_qsbr_start(gateway->qsbr), true);
-}
-
 /* Main alone gets it without const. */
 static struct generation *
 current(struct gateway *gateway)
@@ -164,7 +157,7 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 	if (old == NULL)
 		return;
 	/* From then on no worker adds a packet with anything of the old one to a ring. */
-	wait_for_grace(gateway);
+	gateway_wait_for_grace(gateway);
 	sample_rings(&gateway->rings, old->tail);
 }
 
@@ -212,7 +205,7 @@ generation_reap(struct gateway *gateway)
 	while ((generation = *link) != NULL) {
 		if (generation->tail != NULL && have_passed(&gateway->rings, generation->tail)) {
 			/* What a core has taken out it is done with then. */
-			wait_for_grace(gateway);
+			gateway_wait_for_grace(gateway);
 			free(generation->tail);
 			generation->tail = NULL;
 		}
