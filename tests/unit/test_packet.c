@@ -7,47 +7,7 @@
 
 #include <string.h>
 
-#include "frames.h"
-#include "guard.h"
-#include "net/packet.h"
-
-static const uint8_t families[] = { 4, 6 };
-static struct guard guard;
-
-/* Parses len bytes of a frame that end at a page that cannot be read. */
-static enum hg_verdict
-parse_as(const struct frame *frame, size_t len, unsigned int checked, struct hg_net_packet *packet)
-{
-	uint8_t *bytes = guard_place(&guard, frame->bytes, len);
-	enum hg_verdict verdict = hg_net_parse(bytes, len, &frame_host, checked, packet);
-
-	assert_memory_equal(bytes, frame->bytes, len);
-	return verdict;
-}
-
-static enum hg_verdict
-parse(const struct frame *frame)
-{
-	struct hg_net_packet packet;
-
-	return parse_as(frame, frame->len, 0, &packet);
-}
-
-static void
-fill(uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		p[i] = (uint8_t)(i * 151 + 3);
-}
-
-static void
-build(struct frame *frame, uint8_t family)
-{
-	uint8_t payload[61];
-
-	fill(payload, sizeof(payload));
-	frame_udp(frame, family, 0, payload, sizeof(payload));
-}
+#include "parsing.h"
 
 static void
 test_udp(void **state)
@@ -57,15 +17,15 @@ test_udp(void **state)
 	struct hg_net_packet packet;
 
 	(void)state;
-	fill(payload, sizeof(payload));
+	parsing_fill(payload, sizeof(payload));
 	for (unsigned int f = 0; f < 2; f++)
 		for (unsigned int tags = 0; tags <= 2; tags++) {
-			size_t tuple_len = families[f] == 4 ? 12 : 36;
+			size_t tuple_len = parsing_families[f] == 4 ? 12 : 36;
 			const uint8_t *tuple;
 
-			frame_udp(&frame, families[f], tags, payload, sizeof(payload));
-			assert_int_equal(parse_as(&frame, frame.len, 0, &packet), HG_PASS);
-			assert_int_equal(packet.family, families[f]);
+			frame_udp(&frame, parsing_families[f], tags, payload, sizeof(payload));
+			assert_int_equal(parsing_run(&frame, frame.len, 0, &packet), HG_PASS);
+			assert_int_equal(packet.family, parsing_families[f]);
 			assert_int_equal(packet.protocol, HG_NET_UDP);
 			assert_int_equal(packet.l3 - packet.frame, frame.l3);
 			assert_int_equal(packet.l4 - packet.frame, frame.l4);
@@ -76,7 +36,7 @@ test_udp(void **state)
 			tuple = hg_net_tuple(&packet);
 			assert_ptr_equal(tuple + tuple_len, packet.l4 + 4);
 			assert_memory_equal(tuple,
-				families[f] == 4 ? frame_peer_ipv4 : frame_peer_ipv6,
+				parsing_families[f] == 4 ? frame_peer_ipv4 : frame_peer_ipv6,
 				(tuple_len - 4) / 2);
 		}
 }
@@ -91,15 +51,15 @@ test_icmp_and_arp(void **state)
 	(void)state;
 	for (unsigned int tags = 0; tags <= 2; tags++) {
 		frame_icmp(&frame, 4, tags, 8, 0, rest, sizeof(rest));
-		assert_int_equal(parse_as(&frame, frame.len, 0, &packet), HG_PASS);
+		assert_int_equal(parsing_run(&frame, frame.len, 0, &packet), HG_PASS);
 		assert_int_equal(packet.protocol, HG_NET_ICMP);
 		assert_int_equal(packet.l4_len, 9);
 		frame_icmp(&frame, 6, tags, 128, 0, rest, sizeof(rest));
-		assert_int_equal(parse_as(&frame, frame.len, 0, &packet), HG_PASS);
+		assert_int_equal(parsing_run(&frame, frame.len, 0, &packet), HG_PASS);
 		assert_int_equal(packet.protocol, HG_NET_ICMPV6);
 		assert_int_equal(packet.l4_len, 9);
 		frame_arp(&frame, tags);
-		assert_int_equal(parse_as(&frame, frame.len, 0, &packet), HG_PASS);
+		assert_int_equal(parsing_run(&frame, frame.len, 0, &packet), HG_PASS);
 		assert_int_equal(packet.protocol, HG_NET_ARP);
 		assert_int_equal(packet.family, 0);
 		assert_int_equal(packet.l3 - packet.frame, frame.l3);
@@ -116,21 +76,22 @@ test_truncation_at_every_length(void **state)
 	struct frame frame;
 
 	(void)state;
-	fill(payload, sizeof(payload));
+	parsing_fill(payload, sizeof(payload));
 	for (unsigned int kind = 0; kind < 6; kind++)
 		for (unsigned int tags = 0; tags <= 2; tags++) {
 			if (kind < 2)
-				frame_udp(&frame, families[kind], tags, payload, sizeof(payload));
+				frame_udp(&frame, parsing_families[kind], tags, payload,
+					sizeof(payload));
 			else if (kind < 4)
-				frame_icmp(&frame, families[kind - 2], tags, kind == 2 ? 8 : 128, 0,
-					payload, sizeof(payload));
+				frame_icmp(&frame, parsing_families[kind - 2], tags,
+					kind == 2 ? 8 : 128, 0, payload, sizeof(payload));
 			else if (kind == 4)
 				frame_solicit(&frame, tags, frame_host_ipv6, option, 8);
 			else
 				frame_arp(&frame, tags);
-			assert_int_equal(parse_as(&frame, frame.len, 0, &packet), HG_PASS);
+			assert_int_equal(parsing_run(&frame, frame.len, 0, &packet), HG_PASS);
 			for (size_t len = 0; len < frame.len; len++) {
-				enum hg_verdict verdict = parse_as(&frame, len, 0, &packet);
+				enum hg_verdict verdict = parsing_run(&frame, len, 0, &packet);
 				size_t header = frame.family == 4   ? 20
 						: frame.family == 6 ? 40
 								    : 28;
@@ -154,10 +115,10 @@ test_truncation_with_device_checks(void **state)
 
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++) {
-		build(&frame, families[f]);
+		parsing_build(&frame, parsing_families[f]);
 		for (size_t len = 0; len < frame.len; len++)
 			assert_int_not_equal(
-				parse_as(&frame, len, HG_NET_IP_CHECKED | HG_NET_L4_CHECKED,
+				parsing_run(&frame, len, HG_NET_IP_CHECKED | HG_NET_L4_CHECKED,
 					&packet),
 				HG_PASS);
 	}
@@ -172,20 +133,20 @@ test_short_l4(void **state)
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++)
 		for (size_t len = 0; len < 8; len++) {
-			build(&frame, families[f]);
+			parsing_build(&frame, parsing_families[f]);
 			frame.len = frame.l4 + len;
-			if (families[f] == 4) {
+			if (parsing_families[f] == 4) {
 				frame_put16(frame.bytes + frame.l3 + 2, (unsigned int)(20 + len));
 				frame_seal_ipv4(&frame);
 			} else {
 				frame_put16(frame.bytes + frame.l3 + 4, (unsigned int)len);
 			}
-			assert_int_equal(parse(&frame), HG_DROP_UDP_LENGTH);
-			frame.bytes[frame.l3 + (families[f] == 4 ? 9 : 6)] =
-				families[f] == 4 ? 1 : 58;
-			if (families[f] == 4)
+			assert_int_equal(parsing_verdict(&frame), HG_DROP_UDP_LENGTH);
+			frame.bytes[frame.l3 + (parsing_families[f] == 4 ? 9 : 6)] =
+				parsing_families[f] == 4 ? 1 : 58;
+			if (parsing_families[f] == 4)
 				frame_seal_ipv4(&frame);
-			assert_int_equal(parse(&frame), HG_DROP_ICMP);
+			assert_int_equal(parsing_verdict(&frame), HG_DROP_ICMP);
 		}
 }
 
@@ -199,15 +160,15 @@ test_padding(void **state)
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++)
 		for (size_t padding = 1; padding < 46; padding++) {
-			frame_udp(&frame, families[f], 0, "abc", 3);
+			frame_udp(&frame, parsing_families[f], 0, "abc", 3);
 			len = frame.len;
 			memset(frame.bytes + len, 0xee, padding);
-			assert_int_equal(parse_as(&frame, len + padding, 0, &packet), HG_PASS);
+			assert_int_equal(parsing_run(&frame, len + padding, 0, &packet), HG_PASS);
 			assert_int_equal(hg_net_payload_len(&packet), 3);
 		}
 	frame_arp(&frame, 0);
 	memset(frame.bytes + frame.len, 0xee, 18);
-	assert_int_equal(parse_as(&frame, 60, 0, &packet), HG_PASS);
+	assert_int_equal(parsing_run(&frame, 60, 0, &packet), HG_PASS);
 	assert_int_equal(packet.l4_len, 28);
 }
 
@@ -219,23 +180,23 @@ test_ethernet_addresses(void **state)
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++) {
 		for (unsigned int at = 0; at < 6; at++) {
-			build(&frame, families[f]);
+			parsing_build(&frame, parsing_families[f]);
 			frame.bytes[at] ^= 0x40;
-			assert_int_equal(parse(&frame), HG_DROP_FRAME_NOT_OURS);
+			assert_int_equal(parsing_verdict(&frame), HG_DROP_FRAME_NOT_OURS);
 		}
 		/* RFC 1122 3.3.6: unicast in a broadcast or multicast frame. */
-		build(&frame, families[f]);
+		parsing_build(&frame, parsing_families[f]);
 		memset(frame.bytes, 0xff, 6);
-		assert_int_equal(parse(&frame), HG_DROP_FRAME_NOT_OURS);
-		build(&frame, families[f]);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_FRAME_NOT_OURS);
+		parsing_build(&frame, parsing_families[f]);
 		frame.bytes[0] |= 1;
-		assert_int_equal(parse(&frame), HG_DROP_FRAME_NOT_OURS);
-		build(&frame, families[f]);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_FRAME_NOT_OURS);
+		parsing_build(&frame, parsing_families[f]);
 		frame.bytes[6] |= 1; /* a group cannot have sent it */
-		assert_int_equal(parse(&frame), HG_DROP_SOURCE);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_SOURCE);
 		frame_icmp(&frame, 4, 0, 8, 0, "abcd", 4);
 		memset(frame.bytes, 0xff, 6);
-		assert_int_equal(parse(&frame), HG_DROP_FRAME_NOT_OURS);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_FRAME_NOT_OURS);
 	}
 }
 
@@ -248,21 +209,22 @@ test_vlan_tags(void **state)
 
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++) {
-		frame_udp(&frame, families[f], 3, "abc", 3);
-		assert_int_equal(parse(&frame), HG_DROP_VLAN_DEPTH);
+		frame_udp(&frame, parsing_families[f], 3, "abc", 3);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_VLAN_DEPTH);
 		for (unsigned int a = 0; a < 2; a++)
 			for (unsigned int b = 0; b < 2; b++) {
-				frame_udp(&frame, families[f], 2, "abc", 3);
+				frame_udp(&frame, parsing_families[f], 2, "abc", 3);
 				frame_put16(frame.bytes + 12, outer[a]);
 				frame_put16(frame.bytes + 16, outer[b]);
-				assert_int_equal(parse_as(&frame, frame.len, 0, &packet), HG_PASS);
+				assert_int_equal(
+					parsing_run(&frame, frame.len, 0, &packet), HG_PASS);
 				assert_int_equal(packet.l3 - packet.frame, 22);
 			}
 	}
 	/* Three tags with nothing behind them: depth, not length, is what is wrong. */
-	assert_int_equal(parse_as(&frame, 22, 0, &packet), HG_DROP_FRAME_SHORT);
+	assert_int_equal(parsing_run(&frame, 22, 0, &packet), HG_DROP_FRAME_SHORT);
 	frame_udp(&frame, 4, 3, "abc", 3);
-	assert_int_equal(parse_as(&frame, 22, 0, &packet), HG_DROP_VLAN_DEPTH);
+	assert_int_equal(parsing_run(&frame, 22, 0, &packet), HG_DROP_VLAN_DEPTH);
 }
 
 static void
@@ -271,19 +233,19 @@ test_ether_types(void **state)
 	struct frame frame;
 
 	(void)state;
-	build(&frame, 4);
+	parsing_build(&frame, 4);
 	frame_put16(frame.bytes + 12, 0x88cc);
 	frame.len = 14; /* nothing but a header, which says enough */
-	assert_int_equal(parse(&frame), HG_DROP_ETHER_TYPE);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_ETHER_TYPE);
 	for (unsigned int type = 0; type < 0x10000; type++) {
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		frame_put16(frame.bytes + 12, type);
 		if (type == 0x0800 || type == 0x0806)
-			assert_int_equal(parse(&frame), HG_PASS);
+			assert_int_equal(parsing_verdict(&frame), HG_PASS);
 		else if (type == 0x86dd) /* its first byte says version 4 */
-			assert_int_equal(parse(&frame), HG_DROP_IPV6_HEADER);
+			assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV6_HEADER);
 		else if (type != 0x8100 && type != 0x88a8)
-			assert_int_equal(parse(&frame), HG_DROP_ETHER_TYPE);
+			assert_int_equal(parsing_verdict(&frame), HG_DROP_ETHER_TYPE);
 	}
 }
 
@@ -296,28 +258,28 @@ test_ipv4_header(void **state)
 	for (unsigned int first = 0; first < 256; first++) {
 		enum hg_verdict expected = HG_DROP_IPV4_HEADER;
 
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		frame.bytes[frame.l3] = (uint8_t)first;
 		frame_seal_ipv4(&frame);
 		if (first == 0x45)
 			expected = HG_PASS;
 		else if (first >> 4 == 4 && (first & 15) > 5)
 			expected = HG_DROP_IPV4_OPTIONS;
-		assert_int_equal(parse(&frame), expected);
+		assert_int_equal(parsing_verdict(&frame), expected);
 	}
 	for (unsigned int total = 0; total < 20; total++) {
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		frame_put16(frame.bytes + frame.l3 + 2, total);
 		frame_seal_ipv4(&frame);
-		assert_int_equal(parse(&frame), HG_DROP_IPV4_HEADER);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV4_HEADER);
 	}
-	build(&frame, 4);
+	parsing_build(&frame, 4);
 	frame_put16(frame.bytes + frame.l3 + 2, 20 + 8 + 61 + 1);
 	frame_seal_ipv4(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_IPV4_HEADER);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV4_HEADER);
 	frame_put16(frame.bytes + frame.l3 + 2, 0xffff);
 	frame_seal_ipv4(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_IPV4_HEADER);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV4_HEADER);
 }
 
 static void
@@ -327,15 +289,15 @@ test_ipv4_fragments(void **state)
 
 	(void)state;
 	for (unsigned int bit = 0; bit < 14; bit++) { /* 13 of the offset, more fragments */
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		frame_put16(frame.bytes + frame.l3 + 6, 1u << bit);
 		frame_seal_ipv4(&frame);
-		assert_int_equal(parse(&frame), HG_DROP_IPV4_FRAGMENT);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV4_FRAGMENT);
 	}
-	build(&frame, 4);
+	parsing_build(&frame, 4);
 	frame_put16(frame.bytes + frame.l3 + 6, 0x4000); /* DF */
 	frame_seal_ipv4(&frame);
-	assert_int_equal(parse(&frame), HG_PASS);
+	assert_int_equal(parsing_verdict(&frame), HG_PASS);
 }
 
 static void
@@ -346,19 +308,20 @@ test_ipv4_checksum(void **state)
 
 	(void)state;
 	for (unsigned int bit = 0; bit < 16; bit++) {
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		frame.bytes[frame.l3 + 10 + bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_equal(parse(&frame), HG_DROP_IPV4_CHECKSUM);
-		assert_int_equal(parse_as(&frame, frame.len, HG_NET_L4_CHECKED, &packet),
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV4_CHECKSUM);
+		assert_int_equal(parsing_run(&frame, frame.len, HG_NET_L4_CHECKED, &packet),
 			HG_DROP_IPV4_CHECKSUM);
-		assert_int_equal(parse_as(&frame, frame.len, HG_NET_IP_CHECKED, &packet), HG_PASS);
+		assert_int_equal(
+			parsing_run(&frame, frame.len, HG_NET_IP_CHECKED, &packet), HG_PASS);
 	}
 	/* A header whose one's complement sum needs its carries folded twice. */
-	build(&frame, 4);
+	parsing_build(&frame, 4);
 	frame_put16(frame.bytes + frame.l3 + 4, 0xffff);
 	frame.bytes[frame.l3 + 8] = 0xff;
 	frame_seal_ipv4(&frame);
-	assert_int_equal(parse(&frame), HG_PASS);
+	assert_int_equal(parsing_verdict(&frame), HG_PASS);
 }
 
 static void
@@ -368,17 +331,18 @@ test_ipv6_header(void **state)
 
 	(void)state;
 	for (unsigned int version = 0; version < 16; version++) {
-		build(&frame, 6);
+		parsing_build(&frame, 6);
 		frame.bytes[frame.l3] = (uint8_t)(version << 4 | 11);
-		assert_int_equal(parse(&frame), version == 6 ? HG_PASS : HG_DROP_IPV6_HEADER);
+		assert_int_equal(
+			parsing_verdict(&frame), version == 6 ? HG_PASS : HG_DROP_IPV6_HEADER);
 	}
-	build(&frame, 6);
+	parsing_build(&frame, 6);
 	frame_put16(frame.bytes + frame.l3 + 4, 8 + 61 + 1);
-	assert_int_equal(parse(&frame), HG_DROP_IPV6_HEADER);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV6_HEADER);
 	frame_put16(frame.bytes + frame.l3 + 4, 0xffff);
-	assert_int_equal(parse(&frame), HG_DROP_IPV6_HEADER);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_IPV6_HEADER);
 	frame_put16(frame.bytes + frame.l3 + 4, 8 + 61 - 1); /* the UDP length says otherwise now */
-	assert_int_equal(parse(&frame), HG_DROP_UDP_LENGTH);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_UDP_LENGTH);
 }
 
 static void
@@ -393,19 +357,19 @@ test_ip_protocols(void **state)
 		enum hg_verdict expected = HG_DROP_IP_PROTOCOL;
 
 		if (protocol != 17 && protocol != 1) {
-			build(&frame, 4);
+			parsing_build(&frame, 4);
 			frame.bytes[frame.l3 + 9] = (uint8_t)protocol;
 			frame_seal_ipv4(&frame);
-			assert_int_equal(parse(&frame), HG_DROP_IP_PROTOCOL);
+			assert_int_equal(parsing_verdict(&frame), HG_DROP_IP_PROTOCOL);
 		}
 		if (protocol == 17 || protocol == 58)
 			continue;
 		for (unsigned int i = 0; i < sizeof(extensions); i++)
 			if (extensions[i] == protocol)
 				expected = HG_DROP_IPV6_EXTENSION;
-		build(&frame, 6);
+		parsing_build(&frame, 6);
 		frame.bytes[frame.l3 + 6] = (uint8_t)protocol;
-		assert_int_equal(parse(&frame), expected);
+		assert_int_equal(parsing_verdict(&frame), expected);
 	}
 }
 
@@ -453,16 +417,16 @@ test_ipv4_addresses(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		memcpy(frame.bytes + frame.l3 + 12, sources[i].source, 4);
 		frame_seal(&frame);
-		assert_int_equal(parse(&frame), sources[i].verdict);
+		assert_int_equal(parsing_verdict(&frame), sources[i].verdict);
 	}
 	for (unsigned int i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++) {
-		build(&frame, 4);
+		parsing_build(&frame, 4);
 		memcpy(frame.bytes + frame.l3 + 16, destinations[i].destination, 4);
 		frame_seal(&frame);
-		assert_int_equal(parse(&frame), destinations[i].verdict);
+		assert_int_equal(parsing_verdict(&frame), destinations[i].verdict);
 	}
 }
 
@@ -488,10 +452,10 @@ test_icmpv6_sources(void **state)
 		frame_icmp(&frame, 6, 0, 128, 0, "abcd", 4);
 		memcpy(frame.bytes + frame.l3 + 8, sources[i].source, 16);
 		frame_seal(&frame);
-		assert_int_equal(parse(&frame), sources[i].verdict);
+		assert_int_equal(parsing_verdict(&frame), sources[i].verdict);
 		frame.bytes[frame.l3 + 39] = 0x77; /* not ours */
 		frame_seal(&frame);
-		assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+		assert_int_equal(parsing_verdict(&frame), HG_DROP_DESTINATION);
 	}
 }
 
@@ -519,14 +483,14 @@ test_ipv6_addresses(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		build(&frame, 6);
+		parsing_build(&frame, 6);
 		memcpy(frame.bytes + frame.l3 + 8, addresses[i].address, 16);
 		frame_seal(&frame);
-		assert_int_equal(parse(&frame), addresses[i].as_source);
-		build(&frame, 6);
+		assert_int_equal(parsing_verdict(&frame), addresses[i].as_source);
+		parsing_build(&frame, 6);
 		memcpy(frame.bytes + frame.l3 + 24, addresses[i].address, 16);
 		frame_seal(&frame);
-		assert_int_equal(parse(&frame), addresses[i].as_destination);
+		assert_int_equal(parsing_verdict(&frame), addresses[i].as_destination);
 	}
 }
 
@@ -543,18 +507,18 @@ test_solicited_node(void **state)
 	memcpy(frame.bytes, group_mac, 6);
 	memcpy(frame.bytes + frame.l3 + 24, group, 16);
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_PASS);
+	assert_int_equal(parsing_verdict(&frame), HG_PASS);
 	memset(frame.bytes + frame.l3 + 8, 0, 16);
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_PASS);
+	assert_int_equal(parsing_verdict(&frame), HG_PASS);
 	/* Our own address as the source: somebody else uses it, or a loop. */
 	memcpy(frame.bytes + frame.l3 + 8, frame_host_ipv6, 16);
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_SOURCE);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_SOURCE);
 	memcpy(frame.bytes + frame.l3 + 8, frame_peer_ipv6, 16);
 	frame.bytes[frame.l3 + 39] ^= 1; /* the group of another host */
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_DESTINATION);
 	/* Every address has its group. */
 	frame_solicit(&frame, 0, frame_host_ipv6, NULL, 0);
 	memcpy(frame.bytes, group_mac, 6);
@@ -562,38 +526,22 @@ test_solicited_node(void **state)
 	memset(frame.bytes + frame.l3 + 24 + 13, 0, 3);
 	frame.bytes[frame.l3 + 39] = 1;
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_PASS);
+	assert_int_equal(parsing_verdict(&frame), HG_PASS);
 	/* Other groups with the same end: all nodes, and one that differs in its scope. */
 	frame.bytes[frame.l3 + 24 + 11] = 0;
 	frame.bytes[frame.l3 + 24 + 12] = 0;
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_DESTINATION);
 	memcpy(frame.bytes + frame.l3 + 24, group, 16);
 	frame.bytes[frame.l3 + 25] = 5;
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_DESTINATION);
 	/* UDP to the group is nobody's. */
-	build(&frame, 6);
+	parsing_build(&frame, 6);
 	memcpy(frame.bytes, group_mac, 6);
 	memcpy(frame.bytes + frame.l3 + 24, group, 16);
 	frame_seal(&frame);
-	assert_int_equal(parse(&frame), HG_DROP_DESTINATION);
-}
-
-static int
-open_guard(void **state)
-{
-	(void)state;
-	guard_open(&guard, FRAME_MAX);
-	return 0;
-}
-
-static int
-close_guard(void **state)
-{
-	(void)state;
-	guard_close(&guard);
-	return 0;
+	assert_int_equal(parsing_verdict(&frame), HG_DROP_DESTINATION);
 }
 
 int
@@ -620,5 +568,5 @@ main(void)
 		cmocka_unit_test(test_solicited_node),
 	};
 
-	return cmocka_run_group_tests(tests, open_guard, close_guard);
+	return cmocka_run_group_tests(tests, parsing_open, parsing_close);
 }
