@@ -85,6 +85,7 @@ struct config_listener {
 	const char *psk_hint;
 	const char *ciphers;
 	const char *groups;
+	unsigned int proxy;    /* bool: PROXY protocol v2 towards the upstream */
 	unsigned int tickets;  /* bool */
 	uint32_t idle_timeout; /* seconds */
 	struct address bind[CONFIG_BINDS_MAX];

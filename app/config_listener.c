@@ -23,6 +23,8 @@ static const struct setting table[] = {
 		"PEM files, one for each certificate, in the same order"),
 	LISTENER("upstream", CUSTOM, 0, 0, NULL, NULL, upstream_text,
 		"address and UDP port of the server behind, or echo"),
+	LISTENER("proxy-protocol", CHOICE, 0, 0, "off|v2", "off", proxy,
+		"v2: each datagram to the upstream begins with a PROXY protocol header, which names the client"),
 	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
 		"seconds without a datagram from either side after which a session is closed"),
 	LISTENER("client-ca", CUSTOM, 0, 0, NULL, NULL, client_ca,

@@ -6,11 +6,27 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define EVENTS 64
 #define ROUNDS_PER_LOOK 4u
 #define DATAGRAMS_PER_EVENT 16u /* then others have their turn; epoll is level triggered */
+
+/*
+ * The PROXY protocol, version 2 (section 2.2 of its specification): signature, version 2 and command
+ * PROXY, family with DGRAM, length of what follows. That is source address, destination address,
+ * source port and destination port in network byte order: the tuple of the session as it is.
+ */
+#define PROXY_LEN 16u
+#define PROXY_START 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21
+#define TUPLE_LEN_IPV4 12u
+#define TUPLE_LEN_IPV6 36u
+
+static const uint8_t proxy_ipv4[] = { PROXY_START, 0x12, 0, TUPLE_LEN_IPV4 };
+static const uint8_t proxy_ipv6[] = { PROXY_START, 0x22, 0, TUPLE_LEN_IPV6 };
+
+_Static_assert(sizeof(proxy_ipv4) == PROXY_LEN && sizeof(proxy_ipv6) == PROXY_LEN, "section 2.2");
 
 int
 upstream_open(struct session *session)
@@ -60,6 +76,25 @@ echo(struct session *session, const uint8_t *data, size_t len)
 	stats_add(&stats->upstream_rx, 1);
 }
 
+/* Hands one datagram to the kernel, with what the upstream is to know of the client before it. */
+static ssize_t
+transmit(const struct session *session, const uint8_t *data, size_t len)
+{
+	const struct session_key *key = &session->key;
+	const uint8_t *start = key->family == 4 ? proxy_ipv4 : proxy_ipv6;
+	struct iovec part[] = {
+		{ (void *)(uintptr_t)start, PROXY_LEN },
+		{ (void *)(uintptr_t)key->tuple,
+			key->family == 4 ? TUPLE_LEN_IPV4 : TUPLE_LEN_IPV6 },
+		{ (void *)(uintptr_t)data, len },
+	};
+	const struct msghdr message = { .msg_iov = part, .msg_iovlen = RTE_DIM(part) };
+
+	if (session->listener->proxy == 0)
+		return send(session->upstream, data, len, MSG_NOSIGNAL);
+	return sendmsg(session->upstream, &message, MSG_NOSIGNAL);
+}
+
 void
 upstream_send(struct session *session, const uint8_t *data, size_t len)
 {
@@ -80,7 +115,7 @@ upstream_send(struct session *session, const uint8_t *data, size_t len)
 	 * (ip(7)): that one is lost, this one deserves a try of its own.
 	 */
 	for (int attempt = 0; attempt < 2; attempt++) {
-		if (send(session->upstream, data, len, MSG_NOSIGNAL) >= 0) {
+		if (transmit(session, data, len) >= 0) {
 			stats_add(&stats->upstream_tx, 1);
 			return;
 		}

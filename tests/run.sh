@@ -12,7 +12,7 @@ packages=(
 	openssl gnutls-bin libcoap3-bin ncat socat coturn
 	iproute2 ethtool iputils-ping procps python3 clang-format mandoc valgrind
 	debhelper systemd
-	prometheus chromium
+	prometheus chromium dnsdist
 )
 [ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
 

@@ -125,6 +125,8 @@ BAD: dict[str, tuple[str, str, str | None, str]] = {
                          'idle-timeout'),
     'bad port in deny-source-ports': ('workers = 1', 'workers = 1\ndeny-source-ports = 7, 70000',
                                       '70000', 'deny-source-ports'),
+    'unknown PROXY protocol': ('upstream = echo', 'upstream = echo\nproxy-protocol = v1', '= v1',
+                               'proxy-protocol'),
     'no port': (GOOD[GOOD.index('[port'):GOOD.index('[listener')], '', None, 'port'),
     'no listener': (GOOD[GOOD.index('[listener'):], '', None, 'listener'),
     'no device': ('device = net_tap0,iface=hgcheck0\n', '', None, 'device'),
