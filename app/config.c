@@ -69,6 +69,10 @@ static const struct setting gateway_table[] = {
 		"seconds for which sessions may go on after SIGTERM, while none begins any more"),
 	GATEWAY("deny-source-ports", CUSTOM, 0, 0, NULL, "7, 13, 17, 19, 37", denied_text,
 		"UDP source ports of reflecting services, never answered; port 0 never is"),
+	GATEWAY("upstream-ports", CUSTOM, 0, 0, NULL, NULL, upstream_ports_text,
+		"FIRST-LAST: local UDP ports towards upstreams; without it the kernel chooses"),
+	GATEWAY("upstream-port-rest", INTEGER, 0, 3600, NULL, "60", upstream_port_rest,
+		"seconds after which a port of upstream-ports that was used may be used again"),
 	GATEWAY("user", CUSTOM, 0, 0, NULL, "nobody", user,
 		"whom the process becomes when it is set up; root: it keeps all privileges"),
 	GATEWAY("seccomp", CHOICE, 0, 0, "on|off|log", "on", seccomp,
@@ -218,6 +222,33 @@ read_metrics(struct config *config, struct error *error)
 	return blame(config, "metrics", error, "metrics must be off, ADDRESS:PORT or unix:PATH");
 }
 
+/* "FIRST-LAST", no port for whose use one has to be root, and one for each core at least. */
+static int
+read_upstream_ports(struct config *config, struct error *error)
+{
+	struct config_gateway *gateway = &config->gateway;
+	char text[32], *dash;
+	uint32_t first, last;
+
+	if (gateway->upstream_ports_text == NULL)
+		return 0;
+	snprintf(text, sizeof(text), "%s", gateway->upstream_ports_text);
+	dash = strchr(text, '-');
+	if (dash != NULL)
+		*dash = '\0';
+	if (dash == NULL || setting_parse_number(text, UINT16_MAX, &first) != 0 ||
+		setting_parse_number(dash + 1, UINT16_MAX, &last) != 0 || first < 1024 ||
+		last < first)
+		return blame(config, "upstream-ports", error,
+			"upstream-ports must be FIRST-LAST, from 1024 to 65535");
+	if (last - first + 1 < gateway->handshake_cores)
+		return blame(config, "upstream-ports", error,
+			"upstream-ports must have one port for each of handshake-cores at least");
+	gateway->upstream_port_first = (uint16_t)first;
+	gateway->upstream_port_last = (uint16_t)last;
+	return 0;
+}
+
 static int
 read_user(struct config *config, struct error *error)
 {
@@ -260,6 +291,8 @@ read_gateway(struct config *config, struct error *error)
 	err = read_hmac_kernel(config, error);
 	if (err == 0)
 		err = read_metrics(config, error);
+	if (err == 0)
+		err = read_upstream_ports(config, error);
 	if (err == 0)
 		err = read_user(config, error);
 	if (err != 0)

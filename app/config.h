@@ -51,6 +51,10 @@ struct config_gateway {
 	const char *denied_text;
 	uint16_t denied[CONFIG_DENIED_MAX]; /* source ports, host byte order */
 	unsigned int n_denied;
+	const char *upstream_ports_text;
+	uint16_t upstream_port_first; /* 0: the kernel chooses */
+	uint16_t upstream_port_last;
+	uint32_t upstream_port_rest; /* seconds */
 	const char *user;
 	uid_t uid;
 	gid_t gid;

@@ -13,6 +13,7 @@
 #include "gateway.h"
 #include "idle.h"
 #include "session.h"
+#include "source_ports.h"
 #include "stats.h"
 
 #define CORE_BURST 32u
@@ -37,9 +38,10 @@ struct core {
 	const struct generation *generation; /* in this round */
 	uint64_t generation_number;          /* that the sessions have been checked against */
 	int epoll;
-	unsigned int n_upstreams; /* sockets in it */
-	unsigned int rounds;      /* since they were looked at */
-	uint64_t rested;          /* TSC cycles of this round spent waiting for them */
+	unsigned int n_upstreams;  /* sockets in it */
+	struct source_ports ports; /* of those sockets */
+	unsigned int rounds;       /* since they were looked at */
+	uint64_t rested;           /* TSC cycles of this round spent waiting for them */
 	bool draining;
 	unsigned int turn; /* the worker whose rings come first, modulo their number */
 	struct session_list sessions;

@@ -222,6 +222,11 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 		return error_set(error, "cannot wait for upstream sockets: %m");
 	if (probe_wait(core->epoll, error) != 0)
 		return -EINVAL;
+	if (settings->upstream_port_first != 0 &&
+		source_ports_init(&core->ports, settings->upstream_port_first,
+			settings->upstream_port_last, index, gateway->n_cores,
+			settings->upstream_port_rest * rte_get_tsc_hz()) != 0)
+		return error_set(error, "no memory for upstream-ports");
 	return create_admission(gateway, core->admission, error);
 }
 
@@ -356,6 +361,7 @@ gateway_destroy(struct gateway *gateway)
 	}
 	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++) {
 		rte_mempool_free(gateway->core[i].pool);
+		source_ports_free(&gateway->core[i].ports);
 		free(gateway->core[i].out);
 		if (gateway->core[i].epoll >= 0)
 			close(gateway->core[i].epoll);

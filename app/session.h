@@ -72,6 +72,7 @@ struct session {
 	bool is_due;
 	bool half_open;
 	int upstream;                       /* socket, or -1 */
+	uint16_t source_port;               /* of the socket; 0: the kernel's choice */
 	uint16_t queue;                     /* that its last authentic datagram came by */
 	uint16_t mtu;                       /* of that queue's port */
 	struct hg_net_path path;            /* way back to the client */

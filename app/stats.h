@@ -83,6 +83,8 @@
 	X(upstream_rx_dropped,                                                                       \
 		"datagrams from the upstream dropped: over 16384 bytes, or the session cannot send") \
 	X(upstream_errors, "upstream sockets that could not be opened")                              \
+	X(upstream_no_port,                                                                          \
+		"upstream sockets without a port: all of upstream-ports are in use or rest")         \
 	X(out_packets, "packets handed to the workers")                                              \
 	X(out_dropped, "packets dropped: no buffer, too long, or ring to the worker full")
 

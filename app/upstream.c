@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define EVENTS 64
+#define PORT_ATTEMPTS 16u
 #define ROUNDS_PER_LOOK 4u
 #define DATAGRAMS_PER_EVENT 16u /* then others have their turn; epoll is level triggered */
 
@@ -28,28 +29,101 @@ static const uint8_t proxy_ipv6[] = { PROXY_START, 0x22, 0, TUPLE_LEN_IPV6 };
 
 _Static_assert(sizeof(proxy_ipv4) == PROXY_LEN && sizeof(proxy_ipv6) == PROXY_LEN, "section 2.2");
 
+static void
+give_port(struct core *core, uint16_t port)
+{
+	if (port != 0)
+		source_ports_give(&core->ports, rte_get_tsc_cycles(), port);
+}
+
+/*
+ * Binds to one of upstream-ports that has rested; another process may have some of them. Returns 0
+ * with *ret_port taken, or -errno.
+ */
+static int
+bind_port(struct core *core, int fd, sa_family_t family, uint16_t *ret_port)
+{
+	/* An address of zeroes is any. */
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	uint16_t port;
+
+	for (unsigned int i = 0; i < PORT_ATTEMPTS; i++) {
+		if (!source_ports_take(&core->ports, rte_get_tsc_cycles(), &port))
+			break;
+		in.sin_port = in6.sin6_port = htons(port);
+		if (bind(fd, family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6,
+			    family == AF_INET ? sizeof(in) : sizeof(in6)) == 0) {
+			*ret_port = port;
+			return 0;
+		}
+		give_port(core, port);
+		if (errno != EADDRINUSE)
+			return -errno;
+	}
+	stats_add(&core->stats.upstream_no_port, 1);
+	return -EADDRNOTAVAIL;
+}
+
+/* Until it was connected, anybody could send to the socket; nobody has been asked anything yet. */
+static void
+discard(int fd)
+{
+	uint8_t byte;
+
+	while (recv(fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+		;
+}
+
+/* A socket connected to the upstream: returns it, with *ret_port as in the session, or -errno. */
+static int
+open_socket(struct core *core, const struct address *to, uint16_t *ret_port)
+{
+	struct sockaddr_storage address;
+	socklen_t len = address_to_sockaddr(to, &address);
+	uint16_t port = 0;
+	int err = 0, fd;
+
+	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (core->ports.size != 0)
+		err = bind_port(core, fd, address.ss_family, &port);
+	if (err == 0 && connect(fd, (const struct sockaddr *)&address, len) != 0)
+		err = -errno;
+	if (err != 0) {
+		give_port(core, port);
+		close(fd);
+		return err;
+	}
+	if (port != 0)
+		discard(fd);
+	*ret_port = port;
+	return fd;
+}
+
 int
 upstream_open(struct session *session)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = session };
-	struct sockaddr_storage address;
-	socklen_t len;
+	struct core *core = session->core;
+	uint16_t port = 0;
 	int err, fd;
 
 	if (session->listener->echo)
 		return 0;
-	len = address_to_sockaddr(&session->listener->upstream, &address);
-	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = open_socket(core, &session->listener->upstream, &port);
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&address, len) != 0 ||
-		epoll_ctl(session->core->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		return fd;
+	if (epoll_ctl(core->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
 		err = -errno;
+		give_port(core, port);
 		close(fd);
 		return err;
 	}
 	session->upstream = fd;
-	session->core->n_upstreams++;
+	session->source_port = port;
+	core->n_upstreams++;
 	return 0;
 }
 
@@ -59,6 +133,7 @@ upstream_close(struct session *session)
 	if (session->upstream < 0)
 		return;
 	close(session->upstream); /* leaves the epoll set by itself */
+	give_port(session->core, session->source_port);
 	session->upstream = -1;
 	session->core->n_upstreams--;
 }

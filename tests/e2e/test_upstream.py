@@ -1,16 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What upstreams learn of clients."""
+"""The other side of sessions: what upstreams learn of clients, local ports."""
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import select
+import socket
 import struct
+import time
 
 import dtls
-from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Net, Pki, gateway, need, packets, process,
-                     run, run_client, wait_for_udp)
+from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Net, Pki, dtls_client, gateway, in_netns,
+                     need, packets, process, run, run_client, slow, wait_for_udp)
 
 PKI = Pki()
 SERVED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -125,6 +128,61 @@ def test_dnsdist_takes_the_header() -> None:
                 client.expect(re.escape(f'{CL4}:43210 to {GW4}:{PORT}'), stream='out')
         stats = g.stats()
         assert stats['upstream_tx'] == stats['upstream_rx'] == 1, stats
+        g.stop()
+
+
+# ---- local ports
+
+def test_ports_in_their_range_and_at_rest() -> None:
+    with Net() as net, EchoServer(net.gateway) as server, contextlib.ExitStack() as later:
+        with in_netns(net.gateway):
+            taken = later.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            taken.bind(('127.0.0.1', 40002))
+        with gateway(net, coap(where(server)), upstream_ports='40000-40005',
+                     upstream_port_rest=3600) as g:
+            for _ in range(2):
+                assert run_client(net)['received'] == 1
+            seen = {port for _, port in server.peers}
+            assert len(seen) == 2 and seen <= {40000, 40001, 40003, 40004, 40005}, seen
+            # Three are left, as one is somebody else's: of four sessions one has no port.
+            with dtls_client(net, '--sessions', 4, '--interactive', '--datagrams', 0) as client:
+                client.expect('^done 0$')
+                stats = g.wait_for(lambda s: s['handshakes'] == 6)
+                assert stats['upstream_no_port'] == stats['upstream_errors'] == 1, stats
+                client.say('send 1')
+                client.expect('^done 1$')
+                g.wait_for(lambda s: s['upstream_rx'] == 5 and s['upstream_no_port'] == 2)
+                client.say('close')
+                client.results(expect=None)
+            seen = {port for _, port in server.peers}
+            assert seen == {40000, 40001, 40003, 40004, 40005}, seen
+            stats = g.wait_for(lambda s: s['sessions_closed'] == 6)
+            # All rest.
+            with dtls_client(net, '--interactive', '--datagrams', 0) as client:
+                client.expect('^done 0$')
+                g.wait_for(lambda s: s['upstream_no_port'] == stats['upstream_no_port'] + 1)
+            g.stop()
+
+
+def test_port_is_used_again_after_its_rest() -> None:
+    with Net() as net, EchoServer(net.gateway) as server, \
+            gateway(net, coap(where(server)), upstream_ports='40000-40000',
+                    upstream_port_rest=1) as g:
+        assert run_client(net)['received'] == 1
+        with dtls_client(net, '--interactive', '--datagrams', 0) as client:
+            client.expect('^done 0$')
+            series, end = 0, time.monotonic() + slow(20)
+            while g.stats()['upstream_rx'] < 2:
+                assert time.monotonic() < end, g.stats()
+                series += 1
+                client.say('send 1')
+                client.expect(f'^done {series}$')
+                time.sleep(0.05)
+            assert {port for _, port in server.peers} == {40000}
+            client.say('close')
+            client.results(expect=None)
+        stats = g.stats()
+        assert stats['upstream_no_port'] > 0, stats
         g.stop()
 
 

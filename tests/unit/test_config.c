@@ -629,8 +629,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 24 of the gateway, 4 of each port, 12 of each listener */
-	assert_int_equal(settings.n, 24 + 2 * 4 + 2 * 12);
+	/* 26 of the gateway, 4 of each port, 12 of each listener */
+	assert_int_equal(settings.n, 26 + 2 * 4 + 2 * 12);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){
