@@ -108,6 +108,23 @@ address_parse_mac(uint8_t ret_mac[6], const char *text)
 	return 0;
 }
 
+void
+address_print_port(const struct address *address, char *ret_text, size_t size)
+{
+	bool v4 = address->family == 4;
+	char host[INET6_ADDRSTRLEN];
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, address->bytes, host, sizeof(host));
+	snprintf(ret_text, size, v4 ? "%s:%u" : "[%s]:%u", host, address->port);
+}
+
+bool
+address_is_same(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	       memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
 socklen_t
 address_to_sockaddr(const struct address *address, struct sockaddr_storage *ret)
 {

@@ -3,7 +3,11 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + 8u)
 
 /* An IP address and, where it belongs to it, a port or a prefix length. */
 struct address {
@@ -21,6 +25,11 @@ int address_parse_port(struct address *ret, const char *text);
 
 /* "02:00:00:00:00:0a", not a group address. */
 int address_parse_mac(uint8_t ret_mac[6], const char *text);
+
+/* The reverse of address_parse_port(); size is ADDRESS_TEXT_MAX at least. */
+void address_print_port(const struct address *address, char *ret_text, size_t size);
+
+bool address_is_same(const struct address *a, const struct address *b);
 
 /* Returns the length of the socket address. */
 socklen_t address_to_sockaddr(const struct address *address, struct sockaddr_storage *ret);

@@ -18,8 +18,9 @@
 
 #define CONFIG_PORTS_MAX 16u
 #define CONFIG_LISTENERS_MAX 64u
-#define CONFIG_BINDS_MAX 16u /* of one listener */
-#define CONFIG_PAIRS_MAX 16u /* of one listener */
+#define CONFIG_BINDS_MAX 16u     /* of one listener */
+#define CONFIG_PAIRS_MAX 16u     /* of one listener */
+#define CONFIG_UPSTREAMS_MAX 16u /* of one listener */
 #define CONFIG_DENIED_MAX 16u
 #define CONFIG_NAME_MAX 32u
 #define CONFIG_AUTO 0u
@@ -95,7 +96,10 @@ struct config_listener {
 	struct address bind[CONFIG_BINDS_MAX];
 	unsigned int n_binds;
 	bool echo;
-	struct address upstream;
+	struct address upstream[CONFIG_UPSTREAMS_MAX];
+	unsigned int n_upstreams;  /* 0: echo */
+	uint32_t upstream_silence; /* seconds; 0: it need not answer */
+	uint32_t upstream_retry;   /* seconds */
 	struct hg_tls_context *tls;
 };
 

@@ -22,7 +22,11 @@ static const struct setting table[] = {
 	LISTENER("private-key", CUSTOM, 0, 0, NULL, NULL, private_key_text,
 		"PEM files, one for each certificate, in the same order"),
 	LISTENER("upstream", CUSTOM, 0, 0, NULL, NULL, upstream_text,
-		"address and UDP port of the server behind, or echo"),
+		"addresses and UDP ports of the servers behind, with commas between, or echo; each client has one of them"),
+	LISTENER("upstream-silence", INTEGER, 0, 3600, NULL, "0", upstream_silence,
+		"seconds without an answer after which an upstream counts as down; 0: it need not answer"),
+	LISTENER("upstream-retry", INTEGER, 1, 3600, NULL, "5", upstream_retry,
+		"seconds after which an upstream that is down is tried again; twice as long each time"),
 	LISTENER("proxy-protocol", CHOICE, 0, 0, "off|v2", "off", proxy,
 		"v2: each datagram to the upstream begins with a PROXY protocol header, which names the client"),
 	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
@@ -87,12 +91,33 @@ read_binds(struct config *config, struct config_listener *listener, struct error
 static int
 read_upstream(struct config *config, struct config_listener *listener, struct error *error)
 {
+	char text[256], *item[CONFIG_UPSTREAMS_MAX];
+	unsigned int n;
+
 	listener->echo = strcmp(listener->upstream_text, "echo") == 0;
-	if (!listener->echo &&
-		address_parse_port(&listener->upstream, listener->upstream_text) != 0)
+	if (listener->echo)
+		return 0;
+	snprintf(text, sizeof(text), "%s", listener->upstream_text);
+	n = setting_split(text, item, CONFIG_UPSTREAMS_MAX);
+	if (n > CONFIG_UPSTREAMS_MAX)
 		return blame(config, listener, "upstream", error,
-			"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s",
-			listener->upstream_text);
+			"upstream has more than %u addresses", CONFIG_UPSTREAMS_MAX);
+	for (unsigned int i = 0; i < n; i++) {
+		struct address *upstream = &listener->upstream[i];
+
+		if (strcmp(item[i], "echo") == 0)
+			return blame(config, listener, "upstream", error,
+				"upstream must be echo alone, or addresses alone");
+		if (address_parse_port(upstream, item[i]) != 0)
+			return blame(config, listener, "upstream", error,
+				"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s",
+				item[i]);
+		for (unsigned int j = 0; j < i; j++)
+			if (address_is_same(&listener->upstream[j], upstream))
+				return blame(config, listener, "upstream", error,
+					"upstream has %s twice", item[i]);
+	}
+	listener->n_upstreams = n;
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "handshake.h"
 #include "notify.h"
 #include "port.h"
+#include "server.h"
 #include "tls/secret.h"
 #include "worker.h"
 
@@ -24,7 +25,7 @@ RTE_LOG_REGISTER(control_log, hellogate.control, INFO);
 #define LOG(level, ...) rte_log(RTE_LOG_##level, control_log, "hellogate: " __VA_ARGS__)
 
 #define TICK_NS 50000000   /* the workers' clock lags behind by this at most */
-#define TICKS_PER_LINK 10u /* between two looks at the links */
+#define TICKS_PER_LOOK 10u /* between two looks at links and upstreams */
 
 static void
 fill_signals(sigset_t *signals)
@@ -228,9 +229,11 @@ tick(struct gateway *gateway, unsigned int *ticks)
 	rotate(gateway, now);
 	generation_reap(gateway);
 	notify_alive(gateway);
-	if (++*ticks % TICKS_PER_LINK == 0)
+	if (++*ticks % TICKS_PER_LOOK == 0) {
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
+		server_report(gateway);
+	}
 	return signal;
 }
 

@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "cookie/keys.h"
+#include "health.h"
 #include "hmac/hmac.h"
 #include "notify.h"
 #include "rings.h"
@@ -22,6 +23,7 @@ struct admission;
 struct generation;
 struct port;
 struct rte_hash;
+struct server;
 
 #define GATEWAY_LISTENERS_MAX 1024u
 
@@ -44,6 +46,10 @@ struct queue {
 struct listener {
 	const struct config_listener *config; /* NULL: the place is free; written by main */
 	_Atomic uint32_t n_sessions;          /* of all cores */
+	/* written by main while the place is free or not yet in a generation that lcores see */
+	struct health_limits health;
+	unsigned int n_servers; /* 0: echo */
+	struct server *server[CONFIG_UPSTREAMS_MAX];
 };
 
 struct gateway {
@@ -67,6 +73,7 @@ struct gateway {
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */
 	pthread_mutex_t config_lock;
+	struct server *servers;     /* upstreams of all listeners */
 	struct generation *retired; /* main's own */
 
 	/*

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "config_reload.h"
 #include "port.h"
+#include "server.h"
 
 static void
 add_bind(struct classify_table *table, uint8_t family, const uint8_t *bytes, uint16_t port,
@@ -79,6 +80,34 @@ fill_limits(struct generation *generation, const struct config_gateway *settings
 	generation->handshake_cycles = settings->handshake_timeout * hz;
 }
 
+/* Returns 0 or -ENOMEM; listener->n_servers says how many there are. */
+static int
+hold_servers(struct gateway *gateway, struct listener *listener)
+{
+	const struct config_listener *config = listener->config;
+	uint64_t hz = rte_get_tsc_hz();
+
+	listener->health.silence = config->upstream_silence * hz;
+	listener->health.retry = config->upstream_retry * hz;
+	while (listener->n_servers < config->n_upstreams) {
+		struct server *server =
+			server_hold(gateway, &config->upstream[listener->n_servers]);
+
+		if (server == NULL)
+			return -ENOMEM;
+		listener->server[listener->n_servers++] = server;
+	}
+	return 0;
+}
+
+static void
+leave_place(struct gateway *gateway, struct listener *listener)
+{
+	while (listener->n_servers > 0)
+		server_release(gateway, listener->server[--listener->n_servers]);
+	listener->config = NULL;
+}
+
 /* Gives every listener a place in the gateway's list. */
 static int
 take_places(struct gateway *gateway, struct generation *generation, const struct config *config)
@@ -92,6 +121,8 @@ take_places(struct gateway *gateway, struct generation *generation, const struct
 			return -ENOSPC;
 		gateway->listener[place].config = &config->listener[i];
 		generation->listener[generation->n_listeners++] = (uint16_t)place;
+		if (hold_servers(gateway, &gateway->listener[place]) != 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -102,7 +133,7 @@ free_generation(struct gateway *gateway, struct generation *generation)
 	if (generation == NULL)
 		return;
 	for (unsigned int i = 0; i < generation->n_listeners; i++)
-		gateway->listener[generation->listener[i]].config = NULL;
+		leave_place(gateway, &gateway->listener[generation->listener[i]]);
 	config_free(generation->config);
 	free(generation->tail);
 	free(generation->table);
@@ -165,6 +196,7 @@ int
 generation_enter(struct gateway *gateway, struct config *config, struct error *error)
 {
 	struct generation *generation = calloc(1, sizeof(*generation));
+	int err;
 
 	if (generation != NULL) {
 		generation->table = calloc(gateway->n_ports, sizeof(*generation->table));
@@ -175,8 +207,11 @@ generation_enter(struct gateway *gateway, struct config *config, struct error *e
 		free_generation(gateway, generation);
 		return error_set(error, "no memory for the configuration");
 	}
-	if (take_places(gateway, generation, config) != 0) {
+	err = take_places(gateway, generation, config);
+	if (err != 0) {
 		free_generation(gateway, generation);
+		if (err == -ENOMEM)
+			return error_set(error, "no memory for the upstreams");
 		return error_set(error,
 			"too many former configurations still have sessions: try again when some have ended");
 	}

@@ -68,7 +68,7 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	upstream_close(session);
 	hg_tls_session_free(session->tls);
 	/* Whoever sees it go frees what the session had of its listener. */
-	atomic_fetch_sub_explicit(session->n_sessions, 1, memory_order_release);
+	atomic_fetch_sub_explicit(&session->place->n_sessions, 1, memory_order_release);
 	free(session);
 	gauge_add(&core->stats.sessions, -1);
 }
@@ -150,8 +150,8 @@ session_open(struct core *core, const struct session_key *key, struct rte_mbuf *
 	session->key = *key;
 	session->core = core;
 	session->listener = listener->config;
-	session->n_sessions = &listener->n_sessions;
-	atomic_fetch_add_explicit(session->n_sessions, 1, memory_order_relaxed);
+	session->place = listener;
+	atomic_fetch_add_explicit(&listener->n_sessions, 1, memory_order_relaxed);
 	session->upstream = -1;
 	session->half_open = true;
 	session->queue = note->queue;

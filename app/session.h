@@ -56,14 +56,16 @@ session_is_established(const void *data)
 
 struct client;
 struct core;
+struct listener;
+struct server;
 
 /* Written and read by the owner core alone. */
 struct session {
 	struct session_key key;
 	struct core *core;
 	const struct config_listener *listener;
-	_Atomic uint32_t *n_sessions; /* of that listener */
-	struct client *client; /* while half open; NULL if clients have no limit of their own */
+	struct listener *place; /* of that listener */
+	struct client *client;  /* while half open; NULL if clients have no limit of their own */
 	struct hg_tls_session *tls;
 	struct session *beside; /* of an entry in the table: a handshake that may replace it */
 	struct session *head;   /* of a session beside another: that one */
@@ -72,6 +74,7 @@ struct session {
 	bool is_due;
 	bool half_open;
 	int upstream;                       /* socket, or -1 */
+	struct server *server;              /* that it is connected to */
 	uint16_t source_port;               /* of the socket; 0: the kernel's choice */
 	uint16_t queue;                     /* that its last authentic datagram came by */
 	uint16_t mtu;                       /* of that queue's port */

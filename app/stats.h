@@ -83,6 +83,7 @@
 	X(upstream_rx_dropped,                                                                       \
 		"datagrams from the upstream dropped: over 16384 bytes, or the session cannot send") \
 	X(upstream_errors, "upstream sockets that could not be opened")                              \
+	X(upstream_moved, "sessions that were given another upstream: theirs was down")              \
 	X(upstream_no_port,                                                                          \
 		"upstream sockets without a port: all of upstream-ports are in use or rest")         \
 	X(out_packets, "packets handed to the workers")                                              \

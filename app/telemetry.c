@@ -15,6 +15,7 @@
 #include "core.h"
 #include "gateway_setup.h"
 #include "port.h"
+#include "server.h"
 #include "session.h"
 #include "setting.h"
 #include "worker.h"
@@ -305,6 +306,54 @@ show_buffers(const struct gateway *gateway, const char *params, struct rte_tel_d
 	return 0;
 }
 
+/* "192.0.2.10:5683 up 12 3600 -": address, state, sessions, seconds for which it is so, reason. */
+static void
+server_row(char *ret, size_t size, const struct server *server, uint64_t now)
+{
+	static const char *const states[] = { "up", "down", "trial" };
+	uint64_t since = atomic_load_explicit(&server->health.since, memory_order_relaxed);
+	char address[ADDRESS_TEXT_MAX], reason[32];
+
+	address_print_port(&server->address, address, sizeof(address));
+	snprintf(reason, sizeof(reason), "%s", health_reason_text(health_reason(&server->health)));
+	for (char *p = reason; *p != '\0'; p++)
+		*p = *p == ' ' ? '_' : *p;
+	snprintf(ret, size, "%s %s %" PRIu32 " %" PRIu64 " %s", address,
+		states[health_state(&server->health)],
+		atomic_load_explicit(&server->n_sessions, memory_order_relaxed),
+		(uint64_t)RTE_MAX((int64_t)(now - since), 0) / rte_get_tsc_hz(), reason);
+}
+
+static int
+show_upstreams(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
+{
+	const struct server *server = gateway->servers;
+	uint64_t now = rte_get_tsc_cycles();
+	struct rte_tel_data *rows;
+	uint32_t start = 0, n = 0;
+
+	if (params != NULL && *params != '\0' &&
+		setting_parse_number(params, UINT32_MAX, &start) != 0)
+		return -EINVAL;
+	rows = rte_tel_data_alloc();
+	if (rows == NULL)
+		return -ENOMEM;
+	rte_tel_data_start_array(rows, RTE_TEL_STRING_VAL);
+	for (; server != NULL && n < start + ROWS_MAX; server = server->next, n++) {
+		char row[RTE_TEL_MAX_STRING_LEN];
+
+		if (n < start)
+			continue;
+		server_row(row, sizeof(row), server, now);
+		rte_tel_data_add_array_string(rows, row);
+	}
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_container(data, "upstreams", rows, 0);
+	if (server != NULL)
+		rte_tel_data_add_dict_u64(data, "next", n);
+	return 0;
+}
+
 typedef int show_fn(const struct gateway *gateway, const char *params, struct rte_tel_data *data);
 
 static const struct {
@@ -326,6 +375,9 @@ static const struct {
 		"Settings in effect. Optional parameter: one section, as in the file.",
 		show_config },
 	{ "/hellogate/ports", "Link, queues and MAC address of every port.", show_ports },
+	{ "/hellogate/upstreams",
+		"Upstreams, their state and sessions. Optional parameter: next of the part before.",
+		show_upstreams },
 	{ "/hellogate/buffers", "Packet buffers in use, of each pool.", show_buffers },
 };
 

@@ -4,13 +4,20 @@
 #include <rte_cycles.h>
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <linux/errqueue.h>
+
+#include "server.h"
+
 #define EVENTS 64
 #define PORT_ATTEMPTS 16u
+#define ERRORS_MAX 64u  /* then datagrams have their turn */
+#define ERROR_ROOM 512u /* for what the kernel tells with an error */
 #define ROUNDS_PER_LOOK 4u
 #define DATAGRAMS_PER_EVENT 16u /* then others have their turn; epoll is level triggered */
 
@@ -75,6 +82,21 @@ discard(int fd)
 		;
 }
 
+/*
+ * With these, ICMP errors are told that are not final for the host, too, and each of them is in a queue
+ * of the socket (ip(7), ipv6(7)).
+ */
+static void
+ask_for_errors(int fd, sa_family_t family)
+{
+	const int on = 1;
+
+	if (family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+}
+
 /* A socket connected to the upstream: returns it, with *ret_port as in the session, or -errno. */
 static int
 open_socket(struct core *core, const struct address *to, uint16_t *ret_port)
@@ -96,35 +118,93 @@ open_socket(struct core *core, const struct address *to, uint16_t *ret_port)
 		close(fd);
 		return err;
 	}
+	ask_for_errors(fd, address.ss_family);
 	if (port != 0)
 		discard(fd);
 	*ret_port = port;
 	return fd;
 }
 
-int
-upstream_open(struct session *session)
+/* The error that a message of the queue is about. */
+static int
+queued_error(struct msghdr *message)
+{
+	struct sock_extended_err error = { 0 };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c))
+		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+			(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+			memcpy(&error, CMSG_DATA(c), sizeof(error));
+	return (int)error.ee_errno;
+}
+
+/* Each ICMP error is for a datagram that was lost, and may say that the upstream is down. */
+static void
+take_errors(struct session *session)
+{
+	_Alignas(struct cmsghdr) uint8_t control[ERROR_ROOM];
+
+	for (unsigned int i = 0; i < ERRORS_MAX; i++) {
+		struct msghdr message = { .msg_control = control, .msg_controllen = ERROR_ROOM };
+		enum health_reason reason;
+
+		if (recvmsg(session->upstream, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break;
+		stats_add(&session->core->stats.upstream_tx_dropped, 1);
+		reason = health_reason_of(queued_error(&message));
+		if (reason != HEALTH_NO_REASON)
+			health_fail(&session->server->health, &session->place->health, reason,
+				rte_get_tsc_cycles());
+	}
+}
+
+/* Connects the session to a server, in place of the one that it has. Returns 0 or -errno. */
+static int
+join(struct session *session, struct server *server)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = session };
 	struct core *core = session->core;
 	uint16_t port = 0;
 	int err, fd;
 
-	if (session->listener->echo)
-		return 0;
-	fd = open_socket(core, &session->listener->upstream, &port);
+	fd = open_socket(core, &server->address, &port);
 	if (fd < 0)
 		return fd;
 	if (epoll_ctl(core->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
 		err = -errno;
-		give_port(core, port);
 		close(fd);
+		give_port(core, port);
 		return err;
 	}
+	upstream_close(session);
 	session->upstream = fd;
 	session->source_port = port;
+	session->server = server;
+	atomic_fetch_add_explicit(&server->n_sessions, 1, memory_order_relaxed);
 	core->n_upstreams++;
 	return 0;
+}
+
+int
+upstream_open(struct session *session)
+{
+	const struct listener *place = session->place;
+	uint64_t client = clients_id(&session->key);
+	int err = 0;
+
+	/* A way to one of them may be there where there is none to the others. */
+	for (unsigned int i = 0; i < place->n_servers; i++) {
+		uint64_t now = rte_get_tsc_cycles();
+		struct server *server = server_choose(place, client, now);
+		enum health_reason reason;
+
+		err = join(session, server != NULL ? server : server_prefer(place, client));
+		reason = health_reason_of(-err);
+		if (server == NULL || reason == HEALTH_NO_REASON)
+			break;
+		health_fail(&server->health, &place->health, reason, now);
+	}
+	return err;
 }
 
 void
@@ -135,7 +215,39 @@ upstream_close(struct session *session)
 	close(session->upstream); /* leaves the epoll set by itself */
 	give_port(session->core, session->source_port);
 	session->upstream = -1;
+	atomic_fetch_sub_explicit(&session->server->n_sessions, 1, memory_order_relaxed);
+	session->server = NULL;
 	session->core->n_upstreams--;
+}
+
+/*
+ * The session's upstream is not known to be up: another that is there takes its place. Without one it
+ * stays, and so it does while this one is on trial.
+ */
+static void
+reconsider(struct session *session)
+{
+	struct health *health = &session->server->health;
+	const struct listener *place = session->place;
+	uint64_t now = rte_get_tsc_cycles();
+	enum health_reason reason;
+	struct server *server;
+	int err;
+
+	if (health_state(health) == HEALTH_TRIAL) {
+		health_admit(health, &place->health, now); /* its time may be over */
+		return;
+	}
+	server = server_choose(place, clients_id(&session->key), now);
+	if (server == NULL || server == session->server)
+		return;
+	take_errors(session);
+	err = join(session, server);
+	reason = health_reason_of(-err);
+	if (reason != HEALTH_NO_REASON)
+		health_fail(&server->health, &place->health, reason, now);
+	if (err == 0)
+		stats_add(&session->core->stats.upstream_moved, 1);
 }
 
 static void
@@ -170,6 +282,16 @@ transmit(const struct session *session, const uint8_t *data, size_t len)
 	return sendmsg(session->upstream, &message, MSG_NOSIGNAL);
 }
 
+static void
+sent(struct session *session)
+{
+	const struct health_limits *limits = &session->place->health;
+
+	stats_add(&session->core->stats.upstream_tx, 1);
+	if (limits->silence != 0)
+		health_sent(&session->server->health, limits, rte_get_tsc_cycles());
+}
+
 void
 upstream_send(struct session *session, const uint8_t *data, size_t len)
 {
@@ -179,6 +301,8 @@ upstream_send(struct session *session, const uint8_t *data, size_t len)
 		echo(session, data, len);
 		return;
 	}
+	if (session->upstream >= 0 && health_state(&session->server->health) != HEALTH_UP)
+		reconsider(session);
 	/* What was in the way when the session began may be gone: a route, a lack of ports. */
 	if (session->upstream < 0 && upstream_open(session) != 0) {
 		stats_add(&stats->upstream_errors, 1);
@@ -187,17 +311,25 @@ upstream_send(struct session *session, const uint8_t *data, size_t len)
 	}
 	/*
 	 * An ICMP error for an earlier datagram is reported once, in place of sending this one
-	 * (ip(7)): that one is lost, this one deserves a try of its own.
+	 * (ip(7)): that one is lost, and counted with its error; this one deserves a try of its own,
+	 * and perhaps another upstream.
 	 */
 	for (int attempt = 0; attempt < 2; attempt++) {
+		enum health_reason reason;
+
 		if (transmit(session, data, len) >= 0) {
-			stats_add(&stats->upstream_tx, 1);
+			sent(session);
 			return;
 		}
-		stats_add(&stats->upstream_tx_dropped, 1);
-		if (errno != ECONNREFUSED)
-			return;
+		reason = health_reason_of(errno);
+		if (reason == HEALTH_NO_REASON)
+			break;
+		health_fail(&session->server->health, &session->place->health, reason,
+			rte_get_tsc_cycles());
+		if (attempt == 0)
+			reconsider(session);
 	}
+	stats_add(&stats->upstream_tx_dropped, 1);
 }
 
 /* Takes what one upstream has sent. Returns the number of datagrams. */
@@ -212,9 +344,7 @@ receive(struct core *core, struct session *session)
 			MSG_DONTWAIT | MSG_TRUNC);
 
 		if (len < 0) {
-			if (errno != EAGAIN && errno != EINTR)
-				stats_add(&stats->upstream_tx_dropped, 1); /* ICMP error */
-			break;
+			break; /* nothing more, or an error, which is in the queue too */
 		}
 		if ((size_t)len > sizeof(core->plaintext) ||
 			hg_tls_session_write(session->tls, core->plaintext, (size_t)len) != 0)
@@ -222,6 +352,7 @@ receive(struct core *core, struct session *session)
 		else
 			stats_add(&stats->upstream_rx, 1);
 		session->last_active = rte_get_tsc_cycles();
+		health_heard(&session->server->health, session->last_active);
 	}
 	return n;
 }
@@ -245,7 +376,10 @@ upstream_poll(struct core *core, uint32_t microseconds)
 		core->rested += rte_rdtsc() - before;
 
 	/* Nothing below ends a session, so every pointer stays good. */
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		if ((event[i].events & EPOLLERR) != 0)
+			take_errors(event[i].data.ptr);
 		total += receive(core, event[i].data.ptr);
+	}
 	return total;
 }

@@ -36,13 +36,13 @@ _hellogatectl() {
 		;;
 	esac
 	case $command in
-	'') words='stats sessions keys ports top --prefix --socket --json --help' ;;
+	'') words='stats sessions keys ports upstreams top --prefix --socket --json --help' ;;
 	stats)
 		words='--worker --nonzero --json --help'
 		[[ $word == -* ]] || words=$(hellogatectl "${socket[@]}" stats 2>/dev/null | cut -d ' ' -f 1)
 		;;
 	sessions) words='--list --limit --json --help' ;;
-	keys | ports) words='--json --help' ;;
+	keys | ports | upstreams) words='--json --help' ;;
 	top) words='--interval --count --json --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

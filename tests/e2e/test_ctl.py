@@ -180,6 +180,27 @@ def test_a_gateway_that_is_not_there() -> None:
         thread.join()
 
 
+def test_upstreams() -> None:
+    many = ', '.join(f'127.0.0.1:{port}' for port in range(1, 13))
+    listeners = {f'l{n}': {**ECHO, 'bind': f'{GW4}:{PORT + n}',
+                           'upstream': many.replace('127.0.0.1', f'127.0.0.{n}')}
+                 for n in range(1, 7)}  # more than fit into one answer
+    with Net() as net, gateway(net, listeners) as g:
+        rows = told(g, 'upstreams')
+        assert {row['upstream'] for row in rows} == {
+            f'127.0.0.{n}:{port}' for n in range(1, 7) for port in range(1, 13)}, rows
+        assert len(rows) == 72 and all(
+            (row['state'], row['sessions'], row['reason']) == ('up', 0, '-') and
+            row['seconds'] < slow(60) for row in rows), rows
+        text = ctl(g, 'upstreams').splitlines()
+        assert text[0].split() == ['upstream', 'state', 'sessions', 'seconds', 'reason'], text
+        assert len(text) == 73 and re.fullmatch(r'127\S+ +up +0 +\d+ +-', text[1]), text
+        g.stop()
+    with Net() as net, gateway(net, {'echo': ECHO}) as g:
+        assert told(g, 'upstreams') == [] and 'no upstream' in ctl(g, 'upstreams')
+        g.stop()
+
+
 def test_words_that_it_does_not_know() -> None:
     for words in (['status'], ['stats', '--all'], ['top', '--interval', '0'], ['keys', 'x'],
                   ['sessions', '--limit', 'x'], ['top', '--count', '0'], []):

@@ -1,19 +1,24 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The other side of sessions: what upstreams learn of clients, local ports."""
+"""The other side of sessions: several upstreams and their health, what they learn of the client,
+local ports."""
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import re
 import select
+import signal
 import socket
 import struct
+import subprocess
 import time
 
 import dtls
-from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Net, Pki, dtls_client, gateway, in_netns,
-                     need, packets, process, run, run_client, slow, wait_for_udp)
+from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Gateway, Net, Pki, command,
+                     configuration, dtls_client, gateway, in_netns, need, packets, process, run,
+                     run_client, running, slow, wait_for_udp)
 
 PKI = Pki()
 SERVED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -184,6 +189,260 @@ def test_port_is_used_again_after_its_rest() -> None:
         stats = g.stats()
         assert stats['upstream_no_port'] > 0, stats
         g.stop()
+
+
+# ---- several upstreams
+
+CLIENTS = [f'198.18.0.{n}' for n in range(10, 26)]
+UPSTREAMS = '/hellogate/upstreams'
+
+
+def add_clients(net: Net) -> None:
+    lines = ''.join(f'addr add {a}/24 dev {net.client_if}\n' for a in CLIENTS)
+    subprocess.run(['ip', '-n', net.client, '-batch', '-'], input=lines, text=True, check=True,
+                   timeout=slow(60))
+
+
+def states(g: Gateway) -> dict[int, list[str]]:
+    """Of each upstream, by its port: state, sessions, seconds, reason."""
+    rows = [row.split() for row in g.telemetry(UPSTREAMS)['upstreams']]
+    return {int(row[0].rsplit(':', 1)[1]): row[1:] for row in rows}
+
+
+def wait_for_state(g: Gateway, port: int, state: str) -> list[str]:
+    g.wait_for(lambda _: states(g)[port][0] == state, 20, UPSTREAMS)
+    return states(g)[port]
+
+
+def choices(net: Net, servers: list[EchoServer]) -> dict[str, int]:
+    """Which server each client has, seen by what the servers get."""
+    found = {}
+    for client in CLIENTS:
+        before = [s.count for s in servers]
+        assert run_client(net, '--source', client, '--datagrams', 2)['received'] == 2
+        grown = [n for n, s in enumerate(servers) if s.count != before[n]]
+        assert len(grown) == 1 and servers[grown[0]].count == before[grown[0]] + 2, (client, grown)
+        found[client] = grown[0]
+    return found
+
+
+def mix(value: int) -> int:
+    mask = (1 << 64) - 1
+    value = (value + 0x9e3779b97f4a7c15) & mask
+    value = ((value ^ value >> 30) * 0xbf58476d1ce4e5b9) & mask
+    value = ((value ^ value >> 27) * 0x94d049bb133111eb) & mask
+    return value ^ value >> 31
+
+
+def expected(client: str, *upstreams: tuple[str, int]) -> int:
+    """docs/decisions/0009, written anew."""
+    def number(address: str) -> int:
+        return int(ipaddress.ip_address(address))
+
+    name = mix(0xffffffff << 32 | number(client))
+    weights = [mix(name ^ mix(mix(4 << 16 | port) ^ number(address)))
+               for address, port in upstreams]
+    return weights.index(max(weights))
+
+
+def local(*servers: EchoServer) -> list[tuple[str, int]]:
+    return [('127.0.0.1', s.port) for s in servers]
+
+
+def test_each_client_has_its_upstream() -> None:
+    """Whatever the order of the list and the core: another gateway of a fleet chooses the same."""
+    with Net() as net, contextlib.ExitStack() as later:
+        add_clients(net)
+        servers = [later.enter_context(EchoServer(net.gateway)) for _ in range(3)]
+        for order, cores in ((servers, 1), (servers[::-1], 2)):
+            with gateway(net, coap(where(*order)), handshake_cores=cores) as g:
+                assert choices(net, servers) == {c: expected(c, *local(*servers)) for c in CLIENTS}
+                assert all(s[0] == 'up' for s in states(g).values()), states(g)
+                g.wait_for(lambda _: all(s[1] == '0' for s in states(g).values()), 10, UPSTREAMS)
+                _, counters = g.stop()
+                assert counters['upstream_moved'] == counters['upstream_errors'] == 0, counters
+
+
+def test_one_goes_and_comes_back() -> None:
+    """Its clients move with the datagram after the error, its new sessions at once, nobody else."""
+    with Net() as net, contextlib.ExitStack() as later:
+        add_clients(net)
+        servers = [later.enter_context(EchoServer(net.gateway)) for _ in range(2)]
+        before = {c: expected(c, *local(*servers)) for c in CLIENTS}
+        mine = next(c for c in CLIENTS if before[c] == 0)
+        other = next(c for c in CLIENTS if before[c] == 1)
+        with gateway(net, coap(where(*servers), upstream_retry=int(slow(3)))) as g, \
+                dtls_client(net, '--interactive', '--source', mine) as client, \
+                dtls_client(net, '--interactive', '--source', other) as bystander:
+            for one in (client, bystander):
+                one.expect('^done 0$')
+            assert [s[:2] for s in states(g).values()] == [['up', '1']] * 2, states(g)
+            servers[0].__exit__()
+            client.say('send 1')
+            client.expect('^done 1$')
+            state = wait_for_state(g, servers[0].port, 'down')
+            assert state[3] == 'connection_refused', state
+            g.process.expect(rf'upstream 127\.0\.0\.1:{servers[0].port}: down: connection refused')
+            client.say('echo 5')
+            client.expect('^done 2$')
+            bystander.say('echo 5')
+            bystander.expect('^done 1$')
+            stats = g.stats()
+            assert stats['upstream_moved'] == 1, stats
+            assert stats['upstream_tx_dropped'] == 1, stats  # the one that the error was for
+            assert states(g)[servers[1].port][1] == '2', states(g)
+            with EchoServer(net.gateway, port=servers[0].port) as again:
+                end = time.monotonic() + slow(20)
+                while again.count == 0:
+                    assert time.monotonic() < end, states(g)
+                    assert run_client(net, '--source', mine)['received'] == 1
+                wait_for_state(g, again.port, 'up')
+                g.process.expect(rf'upstream 127\.0\.0\.1:{again.port}: up')
+                assert choices(net, [again, servers[1]]) == before
+                client.say('echo 5')  # who has moved stays
+                client.expect('^done 3$')
+                for one in (client, bystander):
+                    one.say('close')
+                    assert one.results()['failed'] == 0
+            stats = g.wait_for(lambda s: s['sessions_closed'] == s['handshakes'])
+            assert stats['upstream_moved'] == 1, stats
+            assert all(s[1] == '0' for s in states(g).values()), states(g)
+            g.stop()
+
+
+def test_all_down() -> None:
+    """Then nobody moves: sessions live on, as with a single one."""
+    with Net() as net, EchoServer(net.gateway) as one, EchoServer(net.gateway) as two:
+        with gateway(net, coap(where(one, two), upstream_retry=3600)) as g, \
+                dtls_client(net, '--interactive', '--datagrams', 0) as client:
+            client.expect('^done 0$')
+            for server in (one, two):
+                server.__exit__()
+            series = 0
+            while any(s[0] != 'down' for s in states(g).values()):
+                series += 1
+                client.say('send 1')
+                client.expect(f'^done {series}$')
+                g.wait_for(lambda s: s['upstream_tx'] == series)  # none is on its way any more
+                assert series < slow(1000), states(g)
+            moved = g.stats()['upstream_moved']
+            own = next(port for port, s in states(g).items() if s[1] == '1')
+            with EchoServer(net.gateway, port=own) as again:
+                client.say('echo 5')
+                client.expect(f'^done {series + 1}$')
+                assert again.count == 5
+                assert states(g)[own][0] == 'up', states(g)
+                assert g.stats()['upstream_moved'] == moved
+            client.say('close')
+            assert client.results()['failed'] == 0
+            g.stop()
+
+
+def test_host_that_is_gone() -> None:
+    """No error of its own: the neighbour does not answer, and that is told only to who asks for it."""
+    with Net() as net, EchoServer(net.gateway) as server:
+        command('ip', '-n', net.gateway, 'link', 'add', 'dead0', 'type', 'veth', 'peer', 'name',
+                'dead1')
+        for name in ('dead0', 'dead1'):
+            command('ip', '-n', net.gateway, 'link', 'set', name, 'up')
+        command('ip', '-n', net.gateway, 'addr', 'add', '192.0.2.1/24', 'dev', 'dead0')
+        command('sysctl', '-qw', 'net.ipv4.neigh.dead0.mcast_solicit=1',
+                'net.ipv4.neigh.dead0.retrans_time_ms=50', netns=net.gateway)
+        gone = ('192.0.2.77', 5683)
+        mine = next(c for c in CLIENTS if expected(c, gone, *local(server)) == 0)
+        with gateway(net, coap(f'192.0.2.77:5683, {where(server)}')) as g:
+            def told() -> list[str]:
+                return next(r.split() for r in g.telemetry(UPSTREAMS)['upstreams']
+                            if r.startswith('192.0.2.77:'))
+            add_clients(net)
+            with dtls_client(net, '--interactive', '--source', mine, '--datagrams', 0) as client:
+                client.expect('^done 0$')
+                assert told()[1:3] == ['up', '1'], told()
+                client.say('send 1')
+                client.expect('^done 1$')
+                g.wait_for(lambda _: told()[1] == 'down', 20, UPSTREAMS)
+                assert told()[4] == 'host_unreachable', told()
+                client.say('echo 3')
+                client.expect('^done 2$')
+                client.say('close')
+                client.results()
+            assert run_client(net, '--source', mine)['received'] == 1
+            g.stop()
+
+
+def test_silence() -> None:
+    """Many datagrams and never an answer: its clients get the other."""
+    with Net() as net, EchoServer(net.gateway) as server:
+        add_clients(net)
+        with in_netns(net.gateway):
+            silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            silent.bind(('127.0.0.1', 0))
+        port = silent.getsockname()[1]
+        with silent, gateway(net, coap(f'127.0.0.1:{port}, {where(server)}', upstream_silence=1,
+                                       upstream_retry=3600)) as g, contextlib.ExitStack() as later:
+            upstreams = [('127.0.0.1', port), *local(server)]
+            mine = [c for c in CLIENTS if expected(c, *upstreams) == 0][:3]
+            clients = [later.enter_context(dtls_client(net, '--interactive', '--datagrams', 0,
+                                                       '--source', c)) for c in mine]
+            for client in clients:
+                client.expect('^done 0$')
+            assert states(g)[port][:2] == ['up', str(len(mine))], states(g)
+            series = 0
+            end = time.monotonic() + slow(20)
+            while states(g)[port][0] == 'up':
+                assert time.monotonic() < end, states(g)
+                series += 1
+                for client in clients:
+                    client.say('send 1')
+                    client.expect(f'^done {series}$')
+                time.sleep(0.05)
+            assert states(g)[port][3] == 'silent', states(g)
+            for client in clients:
+                client.say('echo 3')
+                client.expect(f'^done {series + 1}$')
+            assert states(g)[port][1] == '0', states(g)
+            assert states(g)[server.port][:2] == ['up', str(len(mine))], states(g)
+            for client in clients:
+                client.say('close')
+                client.results()
+            g.stop()
+
+
+def test_reload() -> None:
+    """A session keeps its upstream, and so does an upstream its state; one that is gone from the file
+    goes with its last session."""
+    with Net() as net, contextlib.ExitStack() as later:
+        servers = [later.enter_context(EchoServer(net.gateway)) for _ in range(2)]
+        dead = later.enter_context(EchoServer(net.gateway))
+        text = configuration(net, coap(where(dead), upstream_retry=3600), user='root')
+        with running(Gateway(text, netns=net.gateway), net) as g, \
+                dtls_client(net, '--interactive') as client:
+            client.expect('^done 0$')
+            dead.__exit__()
+            client.say('send 1')
+            client.expect('^done 1$')
+            wait_for_state(g, dead.port, 'down')
+
+            def reload(number: int, upstream: str) -> None:
+                g.config.write_text(configuration(
+                    net, coap(upstream, upstream_retry=3600), user='root'))
+                os.kill(g.process.pid, signal.SIGHUP)
+                g.process.expect(f'(?s)(: reloaded .*){{{number}}}', stream='err')
+
+            reload(1, f'{where(dead)}, {where(*servers)}')
+            assert states(g)[dead.port][:2] == ['down', '1'], states(g)
+            assert {s.port for s in (dead, *servers)} == set(states(g))
+            assert run_client(net, '--datagrams', 3)['received'] == 3
+            reload(2, where(*servers))
+            assert states(g)[dead.port][:2] == ['down', '1'], states(g)
+            with EchoServer(net.gateway, port=dead.port) as again:
+                client.say('echo 5')
+                client.expect('^done 2$')
+                assert again.count == 5 and sum(s.count for s in servers) == 3
+            client.say('close')
+            assert client.results()['failed'] == 0
+            g.wait_for(lambda _: set(states(g)) == {s.port for s in servers}, 20, UPSTREAMS)
+            g.stop()
 
 
 run(globals())

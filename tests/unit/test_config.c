@@ -210,14 +210,15 @@ test_listeners(void **state)
 	assert_int_equal(listener->bind[1].family, 6);
 	assert_int_equal(listener->bind[2].port, 1);
 	assert_false(listener->echo);
-	assert_int_equal(listener->upstream.port, 5683);
-	assert_memory_equal(listener->upstream.bytes, "\x7f\0\0\x01", 4);
+	assert_int_equal(listener->n_upstreams, 1);
+	assert_int_equal(listener->upstream[0].port, 5683);
+	assert_memory_equal(listener->upstream[0].bytes, "\x7f\0\0\x01", 4);
 	assert_int_equal(listener->idle_timeout, 604800);
 	assert_int_equal(listener->tickets, 0);
 	assert_non_null(listener->tls);
 	listener++;
 	assert_string_equal(listener->name, "psk");
-	assert_int_equal(listener->upstream.family, 6);
+	assert_int_equal(listener->upstream[0].family, 6);
 	assert_string_equal(listener->psk_hint, "a hint");
 	assert_non_null(listener->tls);
 	config_free(config);
@@ -629,8 +630,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 26 of the gateway, 4 of each port, 12 of each listener */
-	assert_int_equal(settings.n, 26 + 2 * 4 + 2 * 12);
+	/* 26 of the gateway, 4 of each port, 14 of each listener */
+	assert_int_equal(settings.n, 26 + 2 * 4 + 2 * 14);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){

@@ -115,7 +115,8 @@ static void
 test_listener_refused(void **state)
 {
 	static const char *const upstreams[] = { "Echo", "127.0.0.1", "127.0.0.1:0", "[::1]",
-		"::1:5683", "localhost:5683", "127.0.0.1:5683,127.0.0.1:5684" };
+		"::1:5683", "localhost:5683", "127.0.0.1:5683,", "echo, Echo",
+		"127.0.0.1:5683 127.0.0.1:5684" };
 	char lines[512];
 
 	(void)state;
@@ -133,6 +134,64 @@ test_listener_refused(void **state)
 		"session-tickets must be one of off|on");
 	config_listener_refused(CONFIG_LISTENER "timeout = 5\n", 5,
 		"unknown key timeout in section [listener coap]");
+}
+
+static void
+test_upstreams(void **state)
+{
+	static const struct {
+		const char *value, *words; /* NULL: good */
+	} cases[] = {
+		{ "127.0.0.1:1,127.0.0.1:2 , [::1]:1", NULL },
+		{ "127.0.0.1:1, [::1]:1, 127.0.0.1:1", "upstream has 127.0.0.1:1 twice" },
+		{ "[::1]:1, [0:0::1]:1", "upstream has [0:0::1]:1 twice" },
+		{ "127.0.0.1:1, echo", "echo alone, or addresses alone" },
+		{ "echo, 127.0.0.1:1", "echo alone, or addresses alone" },
+		{ "echo, echo", "echo alone, or addresses alone" },
+		{ "127.0.0.1:1, x",
+			"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not x" },
+	};
+	const struct config_listener *listener;
+	struct config *config;
+	char lines[512];
+	size_t len;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(lines, sizeof(lines), BIND "psk-file = psk.txt\nupstream = %s\n",
+			cases[i].value);
+		if (cases[i].words != NULL) {
+			config_listener_refused(lines, 3, cases[i].words);
+			continue;
+		}
+		config = config_load_sections(&(struct config_text){ .listener = lines });
+		listener = &config->listener[0];
+		assert_int_equal(listener->n_upstreams, 3);
+		assert_int_equal(listener->upstream[1].port, 2);
+		assert_int_equal(listener->upstream[2].family, 6);
+		assert_int_equal(listener->upstream_silence, 0);
+		assert_int_equal(listener->upstream_retry, 5);
+		config_free(config);
+	}
+	for (unsigned int n = 16; n <= 17; n++) {
+		len = (size_t)snprintf(
+			lines, sizeof(lines), BIND "psk-file = psk.txt\nupstream = ");
+		for (unsigned int i = 1; i <= n; i++)
+			len += (size_t)snprintf(lines + len, sizeof(lines) - len, "%s10.0.0.1:%u",
+				i == 1 ? "" : ",", i);
+		snprintf(lines + len, sizeof(lines) - len, "\n");
+		if (n == 17)
+			config_listener_refused(lines, 3, "upstream has more than 16 addresses");
+		else
+			config_free(
+				config_load_sections(&(struct config_text){ .listener = lines }));
+	}
+	config_listener_refused(
+		CONFIG_LISTENER "upstream-silence = 3601\n", 5, "upstream-silence must be");
+	config_listener_refused(
+		CONFIG_LISTENER "upstream-retry = 0\n", 5, "upstream-retry must be");
+	config_listener_refused(
+		CONFIG_LISTENER "proxy-protocol = v1\n", 5, "proxy-protocol must be one of off|v2");
 }
 
 static void
@@ -210,6 +269,7 @@ main(void)
 		cmocka_unit_test(test_binds_of_no_port),
 		cmocka_unit_test(test_binds_overlap),
 		cmocka_unit_test(test_listener_refused),
+		cmocka_unit_test(test_upstreams),
 		cmocka_unit_test(test_tls_refused),
 		cmocka_unit_test(test_pairs_of_one_listener),
 	};
