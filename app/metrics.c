@@ -13,6 +13,7 @@
 #include "core.h"
 #include "gateway_setup.h"
 #include "port.h"
+#include "server.h"
 #include "stats.h"
 #include "worker.h"
 
@@ -269,6 +270,29 @@ write_ports(struct writer *writer, const struct gateway *gateway)
 		offsetof(struct rte_eth_stats, rx_nombuf));
 }
 
+static void
+write_upstreams(struct writer *writer, const struct gateway *gateway)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (gateway->servers == NULL)
+		return;
+	head(writer, "upstream_up", "gauge", "whether the upstream is there, as far as is known");
+	for (const struct server *server = gateway->servers; server != NULL;
+		server = server->next) {
+		address_print_port(&server->address, text, sizeof(text));
+		fprintf(writer->to, "hellogate_upstream_up{upstream=\"%s\"} %d\n", text,
+			health_state(&server->health) == HEALTH_UP);
+	}
+	head(writer, "upstream_sessions", "gauge", "sessions that have a socket to the upstream");
+	for (const struct server *server = gateway->servers; server != NULL;
+		server = server->next) {
+		address_print_port(&server->address, text, sizeof(text));
+		fprintf(writer->to, "hellogate_upstream_sessions{upstream=\"%s\"} %" PRIu32 "\n",
+			text, atomic_load_explicit(&server->n_sessions, memory_order_relaxed));
+	}
+}
+
 char *
 metrics_write(const struct gateway *gateway, uint64_t started, bool open, size_t *ret_len)
 {
@@ -290,6 +314,7 @@ metrics_write(const struct gateway *gateway, uint64_t started, bool open, size_t
 	write_rings(&writer, gateway);
 	write_pools(&writer, gateway);
 	write_ports(&writer, gateway);
+	write_upstreams(&writer, gateway);
 	if (open)
 		fputs("# EOF\n", writer.to);
 	if (fclose(writer.to) != 0) {

@@ -86,8 +86,13 @@ def test_histograms_and_levels() -> None:
 
 
 def test_both_formats() -> None:
-    with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE) as g:
+    upstreams = {'behind': {**ECHO, 'upstream': '127.0.0.1:5683, [::1]:5683'}}
+    with Net() as net, gateway(net, upstreams, metrics=WHERE) as g:
         plain, opened = ask(net), ask(net, Accept=OPEN)
+        for name in ('127.0.0.1:5683', '[::1]:5683'):
+            told = samples(plain.text)
+            assert told[f'hellogate_upstream_up{{upstream="{name}"}}'] == 1, told
+            assert told[f'hellogate_upstream_sessions{{upstream="{name}"}}'] == 0, told
         assert plain.headers['content-type'] == 'text/plain; version=0.0.4; charset=utf-8'
         assert opened.headers['content-type'].startswith('application/openmetrics-text; version=1.')
         assert opened.text.endswith('\n# EOF\n') and '# EOF' not in plain.text
@@ -221,6 +226,8 @@ tests:
   - {series: 'hellogate_port_no_buffer_packets_total{instance="d", port="wan"}', values: '0x20'}
   - {series: 'hellogate_upstream_tx_dropped_total{instance="d"}', values: '0+60x20'}
   - {series: 'hellogate_upstream_errors_total{instance="d"}', values: '0x20'}
+  - {series: 'hellogate_upstream_up{instance="c", upstream="192.0.2.1:5683"}', values: '1x20'}
+  - {series: 'hellogate_upstream_up{instance="c", upstream="192.0.2.2:5683"}', values: '0x20'}
   promql_expr_test:
   - expr: sum by (alertname, instance) (ALERTS{alertstate="firing"})
     eval_time: 15m
@@ -234,6 +241,7 @@ tests:
     - {labels: '{alertname="HellogateHandshakesFail", instance="d"}', value: 1}
     - {labels: '{alertname="HellogateCoreSaturated", instance="d"}', value: 1}
     - {labels: '{alertname="HellogatePacketsLost", instance="d"}', value: 2}
+    - {labels: '{alertname="HellogateUpstreamDown", instance="c"}', value: 1}
     - {labels: '{alertname="HellogateUpstreamLost", instance="d"}', value: 1}
 '''
 
