@@ -144,7 +144,13 @@ config_port_read(struct config *config, const struct ini_section *section, const
 	if (problem != NULL)
 		return error_set(error, "%s:%u: %s", path, line_of(section, "address"), problem);
 	err = read_profile(config, port, error);
-	if (err == 0)
-		config->n_ports++;
-	return err;
+	if (err != 0)
+		return err;
+	config->n_ports++;
+	/* The kernel has the interface and its address; the device brings us nothing by ours. */
+	if (port->has_mac && port->profile.isolate != 0)
+		return error_set(error,
+			"%s:%u: mac cannot be set: by its profile, port %s shares the interface with the kernel (isolate = yes)",
+			path, line_of(section, "mac"), port->name);
+	return 0;
 }

@@ -11,6 +11,7 @@
 #include "config_reload.h"
 #include "port.h"
 #include "server.h"
+#include "steering.h"
 
 static void
 add_bind(struct classify_table *table, uint8_t family, const uint8_t *bytes, uint16_t port,
@@ -192,6 +193,20 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 	sample_rings(&gateway->rings, old->tail);
 }
 
+/* Rules for what the new tables have more; on failure those are as before. */
+static int
+steer(struct gateway *gateway, const struct generation *generation, struct error *error)
+{
+	const struct generation *old = current(gateway);
+	int err = 0;
+
+	for (unsigned int i = 0; err == 0 && i < gateway->n_ports; i++)
+		err = steering_add(&gateway->port[i], &generation->table[i], error);
+	for (unsigned int i = 0; err != 0 && i < gateway->n_ports; i++)
+		steering_keep(&gateway->port[i], old != NULL ? &old->table[i] : NULL);
+	return err;
+}
+
 int
 generation_enter(struct gateway *gateway, struct config *config, struct error *error)
 {
@@ -218,7 +233,13 @@ generation_enter(struct gateway *gateway, struct config *config, struct error *e
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fill_table(&generation->table[i], &gateway->port[i], config, generation->listener);
 	fill_limits(generation, &config->gateway);
+	if (steer(gateway, generation, error) != 0) {
+		free_generation(gateway, generation);
+		return -EINVAL;
+	}
 	replace(gateway, generation, config);
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		steering_keep(&gateway->port[i], &generation->table[i]);
 	return 0;
 }
 

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "capture.h"
+#include "steering.h"
 
 RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
 #define LOG(level, ...) rte_log(RTE_LOG_##level, port_log, "hellogate: " __VA_ARGS__)
 
-#define RSS_KEY_MAX UINT8_MAX /* what a device can say that it wants */
 #define ETHER_VLAN_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
 static int
@@ -83,9 +83,9 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	return 0;
 }
 
+/* By which fields and with which key the profile and the device spread packets over several queues. */
 static void
-choose_rss(const struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf,
-	uint8_t key[RSS_KEY_MAX])
+choose_rss(struct port *port, const struct rte_eth_dev_info *info)
 {
 	const struct profile *profile = &port->config->profile;
 	uint64_t hash = RTE_ETH_RSS_IP;
@@ -94,26 +94,35 @@ choose_rss(const struct port *port, const struct rte_eth_dev_info *info, struct 
 		return;
 	if (profile->rss_hash == PROFILE_RSS_UDP)
 		hash |= RTE_ETH_RSS_UDP;
-	hash &= info->flow_type_rss_offloads;
-	if (hash == 0) {
+	port->rss_types = hash & info->flow_type_rss_offloads;
+	if (port->rss_types == 0) {
 		LOG(WARNING, "port %s: the device spreads nothing over its queues\n",
 			port->config->name);
 		return;
 	}
-	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-	conf->rx_adv_conf.rss_conf.rss_hf = hash;
 	if (profile->rss_symmetric) {
 		/* 6d5a repeated: both directions of a flow hash alike (Woo and Park, 2012). */
 		for (unsigned int i = 0; i < info->hash_key_size; i++)
-			key[i] = i % 2 == 0 ? 0x6d : 0x5a;
-		conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
+			port->rss_key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+		port->rss_key_len = info->hash_key_size;
 	} else if (profile->rss_key_len != 0) {
-		memcpy(key, profile->rss_key, profile->rss_key_len);
-		conf->rx_adv_conf.rss_conf.rss_key_len = profile->rss_key_len;
-	} else {
-		return;
+		memcpy(port->rss_key, profile->rss_key, profile->rss_key_len);
+		port->rss_key_len = profile->rss_key_len;
 	}
-	conf->rx_adv_conf.rss_conf.rss_key = key;
+}
+
+/* Of all that the device receives; in isolated mode there is only what rules spread. */
+static void
+set_rss(struct port *port, struct rte_eth_conf *conf)
+{
+	if (port->rss_types == 0 || port->config->profile.isolate != 0)
+		return;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = port->rss_types;
+	if (port->rss_key_len == 0)
+		return;
+	conf->rx_adv_conf.rss_conf.rss_key = port->rss_key;
+	conf->rx_adv_conf.rss_conf.rss_key_len = port->rss_key_len;
 }
 
 static int
@@ -122,7 +131,6 @@ configure(struct port *port, struct error *error)
 	const uint64_t tx_sums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	const uint64_t rx_sums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 	const struct profile *profile = &port->config->profile;
-	uint8_t key[RSS_KEY_MAX];
 	struct rte_eth_conf conf = { 0 };
 	struct rte_eth_dev_info info;
 
@@ -135,7 +143,8 @@ configure(struct port *port, struct error *error)
 	port->trusted_sums = profile->rx_checksum == PROFILE_RX_TRUST;
 	if (port->trusted_sums)
 		conf.rxmode.offloads |= info.rx_offload_capa & rx_sums;
-	choose_rss(port, &info, &conf, key);
+	choose_rss(port, &info);
+	set_rss(port, &conf);
 	if (rte_eth_dev_configure(port->id, port->n_queues, port->n_queues, &conf) != 0)
 		return error_set(error, "port %s: the device refuses %u queues with this profile",
 			port->config->name, port->n_queues);
@@ -162,6 +171,9 @@ set_filters(struct port *port)
 	} else if (rte_eth_macaddr_get(port->id, own) == 0) {
 		memcpy(host->mac, own->addr_bytes, RTE_ETHER_ADDR_LEN);
 	}
+	/* In isolated mode no filter has an effect, and all but listeners' datagrams are the kernel's. */
+	if (profile->isolate != 0)
+		return;
 	if (promiscuous && rte_eth_promiscuous_enable(port->id) != 0)
 		LOG(INFO,
 			"port %s: the device can neither change its MAC address nor take all "
@@ -184,8 +196,10 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 {
 	int socket = rte_eth_dev_socket_id(port->id);
 	uint16_t mtu;
-	int err = configure(port, error);
+	int err = steering_isolate(port, error);
 
+	if (err == 0)
+		err = configure(port, error);
 	if (err != 0)
 		return err;
 	for (uint16_t i = 0; i < port->n_queues; i++) {
@@ -210,6 +224,7 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 void
 port_stop(struct port *port)
 {
+	steering_keep(port, NULL);
 	if (port->started && rte_eth_dev_stop(port->id) != 0)
 		LOG(WARNING, "port %s: the device does not stop\n", port->config->name);
 	port->started = false;

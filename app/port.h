@@ -12,6 +12,16 @@
 #include "error.h"
 #include "net/host.h"
 
+#define PORT_RSS_KEY_MAX UINT8_MAX /* what a device can say that it wants */
+
+struct steering_rule;
+
+/* steering.c's. */
+struct steering {
+	struct steering_rule *rule;
+	unsigned int n;
+};
+
 struct port {
 	const struct config_port *config;
 	unsigned int number; /* place in gateway->port */
@@ -26,6 +36,10 @@ struct port {
 	bool trusted_sums;       /* its verdict on received ones is believed */
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
 	atomic_bool link_up;     /* written by main */
+	uint64_t rss_types;  /* what the queues are chosen by; 0: nothing, or the device's choice */
+	uint8_t rss_key_len; /* 0: the device's own key */
+	uint8_t rss_key[PORT_RSS_KEY_MAX];
+	struct steering steering; /* main's own */
 };
 
 /*

@@ -42,6 +42,13 @@ static const struct setting table[] = {
 		"fields that spread packets over the queues", "none|ip|udp", rss_hash),
 	PROFILE_KEY("rss", "key", CUSTOM, 0, 0, "default",
 		"default, symmetric, or 80 or 104 hex digits", NULL, rss_key_text),
+	PROFILE_KEY("flow", "steering", CHOICE, 0, 0, "off",
+		"listeners: flow rules bring their UDP ports to the queues", "off|listeners",
+		steering),
+	PROFILE_KEY("flow", "isolate", CHOICE, 0, 0, "no",
+		"yes: the port receives nothing else, which is the kernel's", "no|yes", isolate),
+	PROFILE_KEY("flow", "vlan-tags", INTEGER, 0, 2, "0",
+		"rules of their own for frames with up to so many VLAN tags", NULL, vlan_tags),
 	PROFILE_KEY("eal", "options", STRING, 0, 0, NULL,
 		"EAL options that the driver needs, separated by spaces", NULL, eal_options),
 	PROFILE_KEY("quirks", "multicast", CHOICE, 0, 0, "filter",
@@ -111,7 +118,7 @@ parse_capabilities(struct profile *profile, const struct ini *ini, struct error 
 static int
 read_sections(struct profile *profile, const struct ini *ini, struct error *error)
 {
-	static const char *const kinds[] = { "driver", "queues", "offload", "rss", "eal",
+	static const char *const kinds[] = { "driver", "queues", "offload", "rss", "flow", "eal",
 		"quirks" };
 	size_t n_kinds = sizeof(kinds) / sizeof(kinds[0]);
 	int err;
@@ -135,6 +142,10 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 	if (ini != NULL && (profile->driver == NULL || profile->tried == NULL))
 		return error_set(
 			error, "%s: section [driver] needs the keys name and tried", ini->path);
+	if (profile->isolate != 0 && profile->steering == PROFILE_STEERING_OFF)
+		return error_set(error,
+			"%s:%u: isolate = yes without steering = listeners receives nothing",
+			ini->path, ini_entry(ini_section(ini, "flow"), "isolate")->line);
 	err = parse_rss_key(profile, ini, error);
 	return err != 0 ? err : parse_capabilities(profile, ini, error);
 }

@@ -21,6 +21,11 @@ enum profile_tx_checksum {
 	PROFILE_TX_DEVICE,
 };
 
+enum profile_steering {
+	PROFILE_STEERING_OFF,
+	PROFILE_STEERING_LISTENERS,
+};
+
 enum profile_rss_hash {
 	PROFILE_RSS_NONE,
 	PROFILE_RSS_IP,
@@ -41,8 +46,11 @@ struct profile {
 	unsigned int rss_hash;    /* enum profile_rss_hash */
 	const char *rss_key_text;
 	uint8_t rss_key[PROFILE_RSS_KEY_MAX];
-	uint8_t rss_key_len; /* 0: the driver's own */
-	bool rss_symmetric;  /* the key is RSS_SYMMETRIC repeated to the device's length */
+	uint8_t rss_key_len;   /* 0: the driver's own */
+	bool rss_symmetric;    /* the key is RSS_SYMMETRIC repeated to the device's length */
+	unsigned int steering; /* enum profile_steering */
+	unsigned int isolate;
+	uint32_t vlan_tags;
 	const char *eal_options;
 	unsigned int all_multicast;
 	unsigned int promiscuous;

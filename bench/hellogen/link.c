@@ -85,6 +85,9 @@ link_open(struct link *link, const struct command *command, struct error *error)
 	/* Whoever judges checksums computes them: the device is not asked to. */
 	settings->profile.rx_checksum = PROFILE_RX_VERIFY;
 	settings->profile.tx_checksum = PROFILE_TX_SOFTWARE;
+	/* There is no listener: the answers come to many addresses and ports. */
+	settings->profile.steering = PROFILE_STEERING_OFF;
+	settings->profile.isolate = 0;
 	err = eal_start(&link->config, &eal, command->queues, error);
 	if (err != 0)
 		return err;

@@ -61,6 +61,9 @@ assert_defaults(const struct profile *profile)
 	assert_int_equal(profile->rss_hash, PROFILE_RSS_NONE);
 	assert_int_equal(profile->rss_key_len, 0);
 	assert_false(profile->rss_symmetric);
+	assert_int_equal(profile->steering, PROFILE_STEERING_OFF);
+	assert_int_equal(profile->isolate, 0);
+	assert_int_equal(profile->vlan_tags, 0);
 	assert_null(profile->eal_options);
 	assert_int_equal(profile->all_multicast, 0);
 	assert_int_equal(profile->promiscuous, 0);
@@ -88,6 +91,8 @@ test_everything(void **state)
 					   "tx-descriptors = 64\nburst = 1\n"
 					   "[offload]\nrx-checksum = trust\ntx-checksum = device\n"
 					   "[rss]\nhash = udp\nkey = symmetric\n"
+					   "[flow]\nsteering = listeners\nisolate = yes\n"
+					   "vlan-tags = 2\n"
 					   "[eal]\noptions = --vdev x -l 0\n"
 					   "[quirks]\nmulticast = all\npromiscuous = on\n"
 					   "retains-buffers = yes\npacked-buffers = yes\n"
@@ -104,6 +109,9 @@ test_everything(void **state)
 	assert_int_equal(profile.rss_hash, PROFILE_RSS_UDP);
 	assert_true(profile.rss_symmetric);
 	assert_int_equal(profile.rss_key_len, 0);
+	assert_int_equal(profile.steering, PROFILE_STEERING_LISTENERS);
+	assert_int_equal(profile.isolate, 1);
+	assert_int_equal(profile.vlan_tags, 2);
 	assert_string_equal(profile.eal_options, "--vdev x -l 0");
 	assert_int_equal(profile.all_multicast, 1);
 	assert_int_equal(profile.promiscuous, 1);
@@ -178,6 +186,10 @@ test_refused(void **state)
 	assert_refused(HEAD "[offload]\nrx-checksum = believe\n", 5, "rx-checksum must be one of");
 	assert_refused(HEAD "[rss]\nhash = tcp\n", 5, "hash must be one of");
 	assert_refused(HEAD "[rss]\nhash\n", 5, "neither");
+	assert_refused(HEAD "[flow]\nsteering = on\n", 5, "steering must be one of");
+	assert_refused(HEAD "[flow]\nvlan-tags = 3\n", 5, "vlan-tags must be");
+	assert_refused(HEAD "[flow]\nisolate = yes\n", 5, "without steering = listeners");
+	assert_refused(HEAD "[flow]\nsteering = off\nisolate = yes\n", 6, "isolate = yes");
 	assert_refused(HEAD "[driver]\n", 4, "already");
 }
 
