@@ -34,9 +34,8 @@ add(struct args *args, const char *text)
 	args->used += len;
 }
 
-/* Has the user given one of these options? Each name is followed by a blank. */
-static bool
-given(const struct options *options, const char *names)
+bool
+eal_given(const struct options *options, const char *names)
 {
 	for (int i = 0; i < options->n_eal; i++) {
 		const char *arg = options->eal[i];
@@ -52,10 +51,30 @@ given(const struct options *options, const char *names)
 	return false;
 }
 
+const char *
+eal_value(const struct options *options, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int i = 0; i < options->n_eal; i++) {
+		const char *arg = options->eal[i];
+
+		if (strncmp(arg, name, len) != 0)
+			continue;
+		if (arg[len] == '\0')
+			return i + 1 < options->n_eal ? options->eal[i + 1] : NULL;
+		if (arg[len] == '=')
+			return arg + len + 1;
+		if (name[1] != '-')
+			return arg + len;
+	}
+	return NULL;
+}
+
 static bool
 places_lcores(const struct options *options)
 {
-	return given(options, "-l -c --lcores -s -S ");
+	return eal_given(options, EAL_LCORES);
 }
 
 /* The CPUs that this process may use, in ascending order. */
@@ -155,7 +174,7 @@ is_new(const struct args *args, const struct options *options, const char *optio
 		if (strcmp(args->arg[i], option) == 0)
 			return false;
 	snprintf(name, sizeof(name), "%.*s ", (int)strcspn(option, "="), option);
-	return !given(options, name);
+	return !eal_given(options, name);
 }
 
 static void
@@ -191,7 +210,7 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 	add(args, "--log-level=pmd.*:warning");
 	if (!places_lcores(options))
 		add_lcores(args, config, n_workers);
-	if (!given(options, "-a --allow -b --block --no-pci "))
+	if (!eal_given(options, "-a --allow -b --block --no-pci "))
 		add_devices(args, config);
 	add_profiles(args, config, options);
 	for (int i = 0; i < options->n_eal; i++)
@@ -206,7 +225,7 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 	capture_end(&capture);
 	if (err < 0) {
 		err = error_set(error, "DPDK does not start: %s%s", capture_reason(&capture),
-			given(options, "--no-huge ")
+			eal_given(options, "--no-huge ")
 				? ""
 				: " (without hugepages, pass -- --no-huge -m 512)");
 		goto out;

@@ -2,6 +2,8 @@
 /* Starting DPDK's environment: which lcores on which CPUs, which devices. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "config.h"
 #include "error.h"
 #include "options.h"
@@ -18,3 +20,11 @@ int eal_start(const struct config *config, const struct options *options, unsign
 	struct error *error);
 
 void eal_stop(void);
+
+#define EAL_LCORES "-l -c --lcores -s -S "
+
+/* Has the user given one of these options? Each name is followed by a blank. */
+bool eal_given(const struct options *options, const char *names);
+
+/* The value that the user has given to an option, or NULL. */
+const char *eal_value(const struct options *options, const char *name);

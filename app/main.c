@@ -11,6 +11,7 @@
 #include "eal.h"
 #include "filter.h"
 #include "gateway_setup.h"
+#include "host.h"
 #include "http.h"
 #include "options.h"
 #include "process.h"
@@ -178,10 +179,12 @@ main(int argc, char **argv)
 		return refuse(&error);
 	if (config_load(&config, options.config, &error) != 0)
 		return refuse(&error);
-	if (options.check)
+	if (options.check) {
 		config_print(config, stdout);
-	else
+		host_report_here(config, &options);
+	} else {
 		code = run(&config, &options);
+	}
 	config_free(config);
 	return code;
 }

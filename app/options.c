@@ -92,7 +92,7 @@ options_print_help(void)
 	      "  -c FILE    configuration, see hellogate.conf(5)\n"
 	      "  --check    read the configuration and every file that it names, print the "
 	      "effective\n"
-	      "             settings, and exit\n"
+	      "             settings and what the host has or lacks for them, and exit\n"
 	      "  --version  print version, libraries and HMAC kernels, and exit\n"
 	      "  --help     print this, and exit\n"
 	      "  --         what follows goes to DPDK, for example --no-huge -m 512; -h, --help, "

@@ -226,6 +226,28 @@ def test_check_prints_what_takes_effect() -> None:
     assert 'hgcheck0' not in command('ip', '-brief', 'link')
 
 
+def test_check_tells_what_the_host_lacks() -> None:
+    """It looks into the network namespace where it runs, changes nothing, and succeeds."""
+    with Net() as net:
+        config = GOOD.replace('net_tap0,iface=hgcheck0', net.device())
+        for before, kind, wanted in (
+                ((), 'has', f'a link at port wan: {net.gateway_if} is up'),
+                (('addr', 'add', '198.18.7.1/24', 'dev', net.gateway_if), 'lacks',
+                 f'an interface of its own for port wan: the kernel has 198.18.7.1 on '
+                 f'{net.gateway_if}'),
+                (('link', 'set', net.gateway_if, 'down'), 'lacks',
+                 f'a link at port wan: {net.gateway_if} is down')):
+            if before:
+                command('ip', '-n', net.gateway, *before)
+            code, out, err, _ = check_config(config, files=files(), netns=net.gateway)
+            assert code == 0 and not err and f'\n; host: {kind} {wanted}' in out, (code, out, err)
+            assert '\n; host: has memory without hugepages, 256 MB\n' in out, out
+        code, out, _, _ = check_config(config, files=files())
+        assert code == 0 and f'; host: lacks interface {net.gateway_if} of port wan' in out, out
+        code, out, _, _ = check_config(config, files=files(), memory=8)
+        assert code == 0 and '; host: lacks memory: -m 8 gives less than' in out, out
+
+
 def test_check_output_is_a_configuration() -> None:
     """What --check prints can be fed back, and means the same."""
     _, first, _, _ = check_config(GOOD, files=files())

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a host has and lacks for a configuration, for --check. Nothing is touched. */
+#pragma once
+
+#include <ifaddrs.h>
+
+#include "config.h"
+#include "options.h"
+#include "view.h"
+
+struct host {
+	struct view view;
+	const struct config *config;
+	const struct options *options;
+	const struct ifaddrs *addresses; /* of the kernel's interfaces */
+	unsigned int n_workers;          /* host_report() sets it */
+};
+
+/*
+ * Writes one line for each finding: "; host: has ..." or "; host: lacks ...". A lack is no error of the
+ * configuration: it may be made good until hellogate starts.
+ */
+void host_report(struct host *host);
+
+/* The same for this host, on stdout. */
+void host_report_here(const struct config *config, const struct options *options);
