@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Prepares a host for hellogate: hugepages, a hugetlbfs mount, PCI devices bound to vfio-pci.
+# Prepares a host for hellogate: hugepages, a hugetlbfs mount, PCI devices bound to vfio-pci, CPUs
+# without interrupts.
 # What is changed is written down first, in /run/hellogate, and `undo` puts it back.
 #
 # For tests: HG_SYSFS=DIR makes DIR stand for /sys, DIR/proc for /proc, DIR/dev for /dev and
@@ -21,6 +22,16 @@ drivers=$sys/bus/pci/drivers
 hugetlb_dir=$fake/dev/hugepages
 max_pages=1048576
 
+# Read only when it is needed, and from beside this file.
+load_cpus()
+{
+	local part
+
+	part=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/host-cpus.sh
+	# shellcheck source=pmd-config/host-cpus.sh
+	. "$part" || die "cannot read $part"
+}
+
 dry_run=no
 force=no
 global=no
@@ -32,8 +43,10 @@ usage: host-setup.sh [OPTIONS] COMMAND
 
   hugepages N          reserve at least N pages of 2 MB on every NUMA node, mount hugetlbfs
   bind PCI [vfio-pci]  give a network device (0000:01:00.0 or 01:00.0) to vfio-pci
-  status               show hugepages, mounts, network devices, and what undo would put back
-  undo                 put back the drivers, the number of hugepages and the mounts
+  cpus LIST            keep interrupts and kernel work off CPUs such as 2-3,6, and tell what
+                       the kernel command line has to say for the rest
+  status               show hugepages, mounts, CPUs, network devices, and what undo would put back
+  undo                 put back drivers, hugepages, mounts, interrupts and kernel work
 
   --dry-run            print what would be written, change nothing
   --force              bind a device even though the host uses its interface
@@ -468,6 +481,7 @@ cmd_undo()
 		return 0
 	fi
 	lock_state
+	load_cpus
 	# Last change first: a directory is made before it is mounted on.
 	mapfile -t lines < <(tac "$state")
 	for line in "${lines[@]}"; do
@@ -477,6 +491,7 @@ cmd_undo()
 		pages) undo_pages "$key" "$first" "$second" || failed=yes ;;
 		mount) undo_mount "$key" || failed=yes ;;
 		dir) undo_dir "$key" ;;
+		value) undo_value "$key" "$first" "$second" || failed=yes ;;
 		*) die "$state has a line that is not understood: $line" ;;
 		esac
 	done
@@ -519,6 +534,8 @@ cmd_status()
 	done
 	mounts=$(hugetlb_mounts | paste -sd, -)
 	say "hugetlbfs: ${mounts:-not mounted}"
+	load_cpus
+	show_cpus
 	say "network devices on PCI:"
 	show_devices
 	say "to put back by undo:"
@@ -555,9 +572,13 @@ main()
 	hugepages:2) cmd_hugepages "$2" ;;
 	bind:2) cmd_bind "$2" vfio-pci ;;
 	bind:3) cmd_bind "$2" "$3" ;;
+	cpus:2)
+		load_cpus
+		cmd_cpus "$2"
+		;;
 	status:1) cmd_status ;;
 	undo:1) cmd_undo ;;
-	hugepages:* | bind:* | status:* | undo:*)
+	hugepages:* | bind:* | cpus:* | status:* | undo:*)
 		die "'$1' has the wrong number of arguments (see --help)"
 		;;
 	*) die "unknown command '$1' (see --help)" ;;

@@ -480,6 +480,47 @@ def setup_hugepages(host: FakeHost) -> Problems:
     return problems + host.holds(**{host.pages[0]: "3"})
 
 
+def setup_cpus(host: FakeHost) -> Problems:
+    cpus, work = "devices/system/cpu", "devices/virtual/workqueue/cpumask"
+    irqs = {"1": "0-3", "2": "2", "7": "0,3", "9": "1"}
+    host.put(f"{cpus}/online", "0-33\n")
+    host.put("proc/cmdline", "quiet nohz_full=2-3 ro\n")
+    host.put("proc/irq/default_smp_affinity", "3,ffffffff\n")
+    host.put(work, "3,ffffffff\n")
+    for number, affinity in irqs.items():
+        host.put(f"proc/irq/{number}/smp_affinity_list", f"{affinity}\n")
+    for cpu, governors in ((1, "performance powersave"), (2, "performance powersave"),
+                           (3, "ondemand powersave")):
+        host.put(f"{cpus}/cpu{cpu}/cpufreq/scaling_available_governors", governors)
+        host.put(f"{cpus}/cpu{cpu}/cpufreq/scaling_governor", "powersave\n")
+    before = {os.path.relpath(path, host.top): host.get(path) for path in host.snapshot()}
+    problems = [what for words in ("some", "3-2", "2,", "1-2-3", "99999", "-1,2")
+                for what in host.refuses("option" if words[0] == "-" else "a list of CPUs", "cpus",
+                                         words)]
+    problems += (host.refuses("only 0-33 are there", "cpus", "33-34") +
+                 host.refuses("no CPU is left", "cpus", "0-33") +
+                 host.does("would write '0-1' to", "--dry-run", "cpus", "2-3") +
+                 host.holds(**before))
+    problems += host.does("add, and boot again: isolcpus=managed_irq,domain,2-3 rcu_nocbs=2-3 "
+                          "irqaffinity=0-1,4-33\n", "cpus", "3,02")
+    masks = {"proc/irq/default_smp_affinity": "00000003,fffffff3", work: "00000003,fffffff3"}
+    after = before | masks | {
+        "proc/irq/1/smp_affinity_list": "0-1", "proc/irq/2/smp_affinity_list": "0-1,4-33",
+        "proc/irq/7/smp_affinity_list": "0", f"{cpus}/cpu2/cpufreq/scaling_governor": "performance"}
+    problems += host.holds(**after) + host.does("0 moved", "cpus", "2-3") + host.holds(**after)
+    # Others after that: the first time knows what there was. Somebody else's change stays.
+    problems += host.does("moved off CPUs 0-3", "cpus", "0-3")
+    host.put("proc/irq/9/smp_affinity_list", "5\n")
+    host.put("proc/cmdline", "isolcpus=managed_irq,domain,2 nohz_full=2 rcu_nocbs=2 "
+             "irqaffinity=0-1,3-33\n")
+    problems += host.does("has all that it can do", "--dry-run", "cpus", "2")
+    problems += host.does("CPUs: online 0-33, isolated none", "status")
+    problems += host.does("is 5, not 4-33 as it was left: not touched", "undo")
+    problems += host.holds(**before | {
+        "proc/irq/9/smp_affinity_list": "5", "proc/cmdline": host.get("proc/cmdline")})
+    return problems
+
+
 def setup_alone(host: FakeHost) -> Problems:
     """One at a time, and only root."""
     host.put("run/host-setup.state.lock", "")
@@ -525,14 +566,16 @@ def main() -> int:
                check_drivers(profiles, libraries) if libraries else [],
                "" if libraries else "no DPDK drivers in /usr/lib")
     script = (root / "pmd-config/host-setup.sh").resolve()
-    syntax = subprocess.run(["bash", "-n", str(script)], text=True, capture_output=True,
-                            check=False)
+    syntax = subprocess.run(["bash", "-c", 'bash -n "$0" && bash -n "$1"', str(script),
+                             str(script.with_name("host-cpus.sh"))], text=True,
+                            capture_output=True, check=False)
     tap.result("host-setup.sh: syntax", [syntax.stderr] if syntax.returncode else [])
     cases: list[tuple[str, Callable[[FakeHost], Problems]]] = [
         ("command line", setup_words), ("bind refuses", setup_bind_refusals),
         ("bind and undo", setup_bind), ("bind fails halfway", setup_bind_failure),
         ("bind without or with a shared IOMMU group", setup_iommu),
-        ("hugepages and undo", setup_hugepages), ("one at a time, as root", setup_alone)]
+        ("hugepages and undo", setup_hugepages), ("cpus and undo", setup_cpus),
+        ("one at a time, as root", setup_alone)]
     for name, case in cases:
         with tempfile.TemporaryDirectory() as top:
             tap.result(f"host-setup.sh: {name}", case(FakeHost(script, top)))
