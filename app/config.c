@@ -32,7 +32,7 @@ static const struct setting gateway_table[] = {
 	GATEWAY("cookie-lifetime", INTEGER, 1, 86400, NULL, "60", cookie_lifetime,
 		"seconds for which a cookie is good"),
 	GATEWAY("key-rotation", INTEGER, 1, 2592000, NULL, "3600", key_rotation,
-		"seconds after which the key changes; at least cookie-lifetime"),
+		"seconds after which the keys of cookies and of tickets change; at least cookie-lifetime"),
 	GATEWAY("cookie-binding", CHOICE, 0, 0, "hello|address", "hello", cookie_binding,
 		"what a cookie is bound to: address, ports and hello, or address and ports only"),
 	GATEWAY("workers", CUSTOM, 1, 128, NULL, "auto", workers_text,

@@ -98,6 +98,17 @@ limits_clients(const struct config *config)
 	return config->gateway.client_rate != 0 || config->gateway.client_half_open != 0;
 }
 
+/* Clients of a listener that stays as it is resume by the tickets that they have. */
+static void
+take_tickets(struct config *config, const struct config *old)
+{
+	for (unsigned int i = 0; i < config->n_listeners; i++)
+		for (unsigned int j = 0; j < old->n_listeners; j++)
+			if (strcmp(config->listener[i].name, old->listener[j].name) == 0)
+				hg_tls_context_take_tickets(
+					config->listener[i].tls, old->listener[j].tls);
+}
+
 int
 config_reload_check(struct config *config, const struct config *old, struct error *error)
 {
@@ -117,6 +128,7 @@ config_reload_check(struct config *config, const struct config *old, struct erro
 			config->ini->path, line_of(config, "gateway", "client-rate"));
 	if (config->gateway.cookie_secret == NULL && old->gateway.cookie_secret == NULL)
 		memcpy(config->gateway.secret, old->gateway.secret, HG_COOKIE_SECRET_LEN);
+	take_tickets(config, old);
 	return 0;
 }
 

@@ -92,7 +92,7 @@ use_keys(struct gateway *gateway, struct hg_cookie_keys *keys)
 	free_keys(old);
 }
 
-/* Replaces the keys if the time asks for others. */
+/* Replaces the keys, of cookies and of tickets, if the time asks for others. */
 static void
 rotate(struct gateway *gateway, uint64_t now)
 {
@@ -108,6 +108,8 @@ rotate(struct gateway *gateway, uint64_t now)
 	if (keys == NULL)
 		return; /* the next key of the old ones is good for another rotation */
 	use_keys(gateway, keys);
+	for (unsigned int i = 0; i < gateway->config->n_listeners; i++)
+		hg_tls_context_renew_tickets(gateway->config->listener[i].tls);
 	LOG(INFO, "key epoch %" PRIu64 "\n", epoch);
 }
 

@@ -176,6 +176,8 @@ add_ssl(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 	SSL_CTX_set_read_ahead(ssl, 1);
 	SSL_CTX_set_cookie_generate_cb(ssl, generate_cookie);
 	SSL_CTX_set_cookie_verify_cb(ssl, verify_cookie);
+	if (settings->tickets)
+		SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, hg_tls_ticket_protect);
 	if (settings->psk_file != NULL)
 		SSL_CTX_set_psk_server_callback(ssl, find_psk);
 	if (set_choices(ssl, settings, error) != 0)
@@ -351,18 +353,6 @@ add_pair(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 	return err;
 }
 
-/* Tickets of one context must work with the others: a client may come back for another name. */
-static void
-share_ticket_keys(struct hg_tls_context *context)
-{
-	unsigned char keys[80];
-
-	if (SSL_CTX_get_tlsext_ticket_keys(context->ssl[0], keys, sizeof(keys)) == 1)
-		for (size_t i = 1; i < context->n_ssl; i++)
-			SSL_CTX_set_tlsext_ticket_keys(context->ssl[i], keys, sizeof(keys));
-	hg_secret_wipe(keys, sizeof(keys));
-}
-
 int
 hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_settings *settings,
 	struct hg_tls_error *error)
@@ -378,7 +368,9 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 		goto out;
 	}
 	context->bio = hg_tls_bio_method();
-	if (context->bio == NULL) {
+	if (settings->tickets)
+		context->tickets = hg_tls_tickets_new();
+	if (context->bio == NULL || (settings->tickets && context->tickets == NULL)) {
 		err = fail(error, "certificate", "no memory for a TLS context");
 		goto out;
 	}
@@ -398,7 +390,10 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 		SSL_CTX_set_tlsext_servername_callback(context->ssl[0], choose_by_name);
 		SSL_CTX_set_tlsext_servername_arg(context->ssl[0], context);
 	}
-	share_ticket_keys(context);
+	if (hg_tls_context_set_terms(context, settings) != 0) {
+		err = fail(error, "certificate", "no memory for a TLS context");
+		goto out;
+	}
 	*ret_context = context;
 	return 0;
 out:
@@ -415,6 +410,7 @@ hg_tls_context_free(struct hg_tls_context *context)
 		SSL_CTX_free(context->ssl[i]);
 	free(context->ssl);
 	hg_tls_psks_wipe(&context->psks);
+	hg_tls_tickets_free(context->tickets);
 	BIO_meth_free(context->bio);
 	free(context);
 }

@@ -44,5 +44,19 @@ struct hg_tls_error {
 int hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_settings *settings,
 	struct hg_tls_error *ret_error);
 
+/*
+ * Tickets of former resume sessions of context too, if both offer the same and let the same clients in:
+ * certificates, authorities, pre-shared keys, ciphers, groups. To be called before context is used, by
+ * the thread that makes and frees contexts.
+ */
+void hg_tls_context_take_tickets(
+	struct hg_tls_context *context, const struct hg_tls_context *former);
+
+/*
+ * Tickets have a new key from now on. Those of the key before are still good, and are replaced; older
+ * ones are not. At any time. Returns 0, or -EIO without random numbers: nothing has changed then.
+ */
+int hg_tls_context_renew_tickets(struct hg_tls_context *context);
+
 /* After the last session of it. NULL is fine. */
 void hg_tls_context_free(struct hg_tls_context *context);

@@ -9,6 +9,9 @@
 #include "tls/session.h"
 
 #define HG_TLS_COOKIE_MAX 32u
+#define HG_TLS_TERMS_LEN 32u
+
+struct hg_tls_tickets;
 
 struct hg_tls_psk {
 	char *identity;
@@ -26,6 +29,8 @@ struct hg_tls_context {
 	SSL_CTX **ssl; /* one for each set of server names; the first is the default */
 	size_t n_ssl;
 	struct hg_tls_psks psks;
+	struct hg_tls_tickets *tickets;  /* may be those of other contexts too; NULL: off */
+	uint8_t terms[HG_TLS_TERMS_LEN]; /* digest of what a session was granted by */
 };
 
 struct hg_tls_session {
@@ -48,3 +53,16 @@ BIO_METHOD *hg_tls_bio_method(void);
 int hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error *ret_error);
 void hg_tls_psks_wipe(struct hg_tls_psks *psks);
 const struct hg_tls_psk *hg_tls_psks_find(const struct hg_tls_psks *psks, const char *identity);
+
+/* Keys for the tickets of one context; NULL without memory or random numbers. */
+struct hg_tls_tickets *hg_tls_tickets_new(void);
+/* One user less; the last one's are wiped. NULL is fine. */
+void hg_tls_tickets_free(struct hg_tls_tickets *tickets);
+
+/* For SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
+int hg_tls_ticket_protect(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+	EVP_MAC_CTX *mac, int make);
+
+/* Fills terms, once all else is there. Returns 0 or -ENOMEM. */
+int hg_tls_context_set_terms(
+	struct hg_tls_context *context, const struct hg_tls_settings *settings);

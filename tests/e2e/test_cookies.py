@@ -64,6 +64,16 @@ def test_cookie_of_the_previous_key_is_accepted() -> None:
         g.stop()
 
 
+def test_ticket_of_two_keys_ago() -> None:
+    """Ticket keys rotate with those of cookies: whoever comes back late has a full handshake."""
+    with Net() as net, gateway(net, {'echo': ECHO}, key_rotation=LIFETIME,
+                               cookie_lifetime=LIFETIME) as g:
+        results = run_client(net, '--rounds', 2, '--resume', '--rest', 2100 * LIFETIME)
+        assert results['handshakes'] == 2 and results['resumed'] == 0, results
+        assert run_client(net, '--rounds', 2, '--resume')['resumed'] == 1
+        g.stop()
+
+
 def test_gateway_restarts_between_request_and_second_hello() -> None:
     """Two lives of a gateway with one secret: the second takes the cookies of the first."""
     with Net() as net:

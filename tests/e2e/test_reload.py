@@ -209,6 +209,33 @@ def test_hvr_per_prefix() -> None:
         one.g.stop()
 
 
+def test_tickets() -> None:
+    """They resume as long as the listener offers the same and lets the same clients in."""
+    saved = DIRECTORY / 'ticket'
+    served = certificate('server')
+
+    def connect(one: Reloading, option: str, pattern: str) -> None:
+        with s_client(one.net, option, str(saved)) as client:
+            echo_line(client)
+            client.expect(pattern)
+            client.end_input()
+            client.wait()
+
+    with reloading({'echo': served}) as one:
+        connect(one, '-sess_out', '^New, ')
+        for number in range(2):  # of the second one's keys, too
+            one.reload({'echo': {**served, 'idle_timeout': 77 + number}}, half_open=100)
+            connect(one, '-sess_in', '^Reused, ')
+        one.reload({'echo': {**served, 'client_ca': CA}})
+        one.reload({'echo': served})  # keys that are gone stay gone
+        connect(one, '-sess_in', '^New, ')
+        connect(one, '-sess_out', '^New, ')
+        one.reload({'echo': certificate('server2')})
+        connect(one, '-sess_in', '^New, ')
+        _, counters = one.g.stop()
+        assert counters['handshakes_resumed'] == 2, counters
+
+
 # ---- cookies
 
 def test_cookie_secret() -> None:
