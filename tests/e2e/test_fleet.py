@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import pathlib
+import signal
 import time
 import types
-from typing import Iterator
+from typing import Callable, Iterator
 
 from harness import (GW4, GW6, PORT, Client, Gateway, Net, Pki, RawPort, command, configuration,
                      dtls_client, packets, run, running, slow)
@@ -16,8 +18,9 @@ from impair import Lane, Path, Proxy, is_second_hello
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
-SECRET_FILE = PKI.directory / 'cookie.secret'
+SECRET_FILE, NEW_SECRET_FILE = (PKI.directory / name for name in ('cookie.secret', 'new.secret'))
 SECRET_FILE.write_text(bytes(range(32)).hex() + '\n')
+NEW_SECRET_FILE.write_text(bytes(range(32, 64)).hex() + '\n')
 CLIENTS4, CLIENTS6 = '198.19.1', '2001:2:0:a:'  # the networks that all of the clients' are in
 OWN = [(f'198.18.{n}.1', f'2001:2:0:{n}::1') for n in (9, 10)]  # addresses of the nodes
 WAVE, WAVES = 100, 10
@@ -148,27 +151,30 @@ class Watch:
             tap.socket.close()
 
 
-def until_all_wait(proxy: Proxy, lane: Lane, client: Client) -> None:
+def until_all_wait(proxy: Proxy, lane: Lane, client: Client, count: int) -> None:
     """Until each client has its HelloVerifyRequest and has sent its second hello."""
     end = time.monotonic() + slow(60)
-    while len(waiting := {flow.number for flow, _ in list(lane.stopped)}) < WAVE:
+    while len(waiting := {flow.number for flow, _ in list(lane.stopped)}) < count:
         proxy.check()
         if time.monotonic() > end or not client.process.alive():
             raise AssertionError(f'{len(waiting)} clients have sent their second hello')
         time.sleep(0.02)
 
 
-def handshakes_with_both(net: Fleet, nodes: list[Gateway], watch: Watch, wave: int) -> int:
-    """Many clients at once whose second hellos go to the node that has not seen their first."""
-    killed = KILLED.get(wave)
+def handshakes_with_both(net: Fleet, nodes: list[Gateway], watch: Watch, wave: int,
+                         count: int = WAVE, killed: int | None = None,
+                         between: Callable[[], object] = lambda: None) -> int:
+    """Many clients at once whose second hellos go to the node that has not seen their first.
+    What is to happen in between happens then."""
     source, service = ((f'{CLIENTS6}:{wave + 1}', GW6) if wave % 3 == 0 else
                        (f'{CLIENTS4}.{wave + 1}', GW4))
     with Proxy(net.client) as proxy:
         lane = proxy.lane(Path(), source, service)
         lane.stop = is_second_hello
-        with dtls_client(net, '--sessions', WAVE, '--datagrams', 3, '--resend', 500,
+        with dtls_client(net, '--sessions', count, '--datagrams', 3, '--resend', 500,
                          host='127.0.0.1', port=lane.port) as client:
-            until_all_wait(proxy, lane, client)
+            until_all_wait(proxy, lane, client, count)
+            between()
             before = [g.stats() for g in nodes]
             if killed is not None:
                 nodes[killed].kill()
@@ -180,16 +186,16 @@ def handshakes_with_both(net: Fleet, nodes: list[Gateway], watch: Watch, wave: i
             proxy.go()
             results = client.results()
         proxy.check()
-    assert results['handshakes'] == results['hvr'] == WAVE, results
+    assert results['handshakes'] == results['hvr'] == count, results
     assert results['failed'] == results['unfinished'] == 0, results
     flows = watch.flows(source)
-    assert len(flows) == WAVE, len(flows)
+    assert len(flows) == count, len(flows)
     for port, seen in flows.items():
         assert len(seen.first) == len(seen.second) == 1 and seen.first != seen.second, (port, seen)
         assert seen.rest == seen.second, (port, seen)
     for n, g in enumerate(nodes):
         came = sum(seen.second == {n} for seen in flows.values())
-        assert 0 < came < WAVE, came
+        assert 0 < came < count, came
         stats = g.wait_for(lambda s, n=n, came=came: s['handshakes'] - before[n]['handshakes']
                            == s['hello_new'] - before[n]['hello_new'] == came)
         assert stats['cookie_valid'] - before[n]['cookie_valid'] >= came, stats
@@ -203,9 +209,34 @@ def test_second_hello_to_the_other_node() -> None:
     """1,000 handshakes, each with both nodes; meanwhile each node is killed once and started again,
     after its HelloVerifyRequests have gone out."""
     with fleet() as (net, nodes), Watch(net) as watch:
-        done = sum(handshakes_with_both(net, nodes, watch, wave) for wave in range(WAVES))
+        done = sum(handshakes_with_both(net, nodes, watch, wave, killed=KILLED.get(wave))
+                   for wave in range(WAVES))
         assert done == 1000
         for g in nodes:
+            g.stop()
+
+
+def test_rotation_of_the_secret() -> None:
+    """In the three steps of docs/fleet.md, one node after the other, while clients have both: from
+    before a step to behind it, and with one node before it and one behind it."""
+    old, new = SECRET_FILE, NEW_SECRET_FILE
+    with fleet(user='root') as (net, nodes), Watch(net) as watch:
+        def change(node: int, step: int, secret: pathlib.Path, former: pathlib.Path | None) -> None:
+            g = nodes[node]
+            g.config.write_text(net.configuration(node, user='root', cookie_secret=secret,
+                                                  cookie_secret_previous=former))
+            os.kill(g.process.pid, signal.SIGHUP)
+            g.process.expect(f'(hellogate: reloaded.*\n(.*\n)*){{{step}}}', stream='err')
+
+        wave = done = 0
+        for step, secrets in enumerate(((old, new), (new, old), (new, None)), 1):
+            for between in (lambda: change(0, step, *secrets), lambda: None,
+                            lambda: change(1, step, *secrets)):
+                done += handshakes_with_both(net, nodes, watch, wave, 30, between=between)
+                wave += 1
+        assert done == 270
+        for node, g in enumerate(nodes):
+            assert g.telemetry('/hellogate/config')['gateway']['cookie_secret'] == str(new)
             g.stop()
 
 
