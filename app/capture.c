@@ -51,6 +51,8 @@ capture_reason(struct capture *capture)
 	char *line = capture->text + strspn(capture->text, "\n");
 
 	line[strcspn(line, "\n")] = '\0';
+	if (line[0] == '<' && line[1] != '\0' && line[2] == '>') /* its priority: log.c */
+		line += 3;
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (strncmp(line, prefixes[i], strlen(prefixes[i])) == 0)
 			line += strlen(prefixes[i]);

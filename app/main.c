@@ -13,6 +13,7 @@
 #include "gateway_setup.h"
 #include "host.h"
 #include "http.h"
+#include "log.h"
 #include "options.h"
 #include "process.h"
 #include "telemetry.h"
@@ -27,7 +28,7 @@ enum exit_code {
 static int
 refuse(const struct error *error)
 {
-	fprintf(stderr, "hellogate: %s\n", error->text);
+	log_refusal(error->text);
 	return EXIT_REFUSED;
 }
 
@@ -108,7 +109,7 @@ serve(struct gateway *gateway)
 	telemetry_serve(gateway);
 	http_serve(http);
 	if (control_run(gateway, &error) != 0) {
-		fprintf(stderr, "hellogate: %s\n", error.text);
+		log_refusal(error.text);
 		code = EXIT_FAILED;
 	}
 	telemetry_serve(NULL);
@@ -116,7 +117,8 @@ serve(struct gateway *gateway)
 	missing = gateway_close_ports(gateway);
 	print_counters(gateway);
 	if (missing != 0) {
-		fprintf(stderr, "hellogate: %u packet buffers leaked\n", missing);
+		error_set(&error, "%u packet buffers leaked", missing);
+		log_refusal(error.text);
 		code = EXIT_FAILED;
 	}
 out:
@@ -164,6 +166,7 @@ main(int argc, char **argv)
 	struct error error;
 	int code = EXIT_DONE;
 
+	log_open();
 	if (options_parse(&options, argc, argv, &error) != 0)
 		return refuse(&error);
 	if (options.help) {

@@ -13,9 +13,10 @@ import tempfile
 import time
 from typing import Iterator
 
-from harness import BUILD, Gateway, Net, Pki, Skip, configuration, run, running, slow
+from harness import BUILD, Gateway, Net, Pki, Process, Skip, configuration, run, running, slow
 
 PKI = Pki()
+ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
 SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
 INTERVAL = slow(0.5)  # between signs of life
 
@@ -77,8 +78,7 @@ def manager() -> Iterator[Manager]:
 
 
 def made(net: Net, env: dict[str, str], **settings: object) -> Gateway:
-    listener = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
-    return Gateway(configuration(net, {'echo': listener}, **settings), netns=net.gateway, env=env)
+    return Gateway(configuration(net, {'echo': ECHO}, **settings), netns=net.gateway, env=env)
 
 
 def test_ready_and_stopping() -> None:
@@ -178,6 +178,50 @@ def test_a_wrong_interval_is_refused() -> None:
     with manager() as m:
         for wrong in ('soon', '-1', '0', '1s', ''):
             refused(m.env(WATCHDOG_USEC=wrong), f'WATCHDOG_USEC={wrong} is not a number')
+
+
+def test_priorities_for_the_journal() -> None:
+    """Only if stderr is what the journal reads; DPDK's messages are ours then, and told once."""
+    script = 'exec 2>"$1"; shift; JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"'
+    with tempfile.TemporaryDirectory(prefix='hellogate-journal-') as name, Net() as net:
+        said = pathlib.Path(name) / 'said'
+        config = configuration(net, {'echo': ECHO})
+
+        def spawn(text: str) -> Gateway:
+            g = Gateway(text, netns=net.gateway)
+            g.process = Process(['sh', '-c', script, 'sh', str(said), *g.argv()], net.gateway,
+                                g.directory, name='hellogate')
+            return g
+
+        g = spawn(config)
+        try:
+            g.process.expect('^hellogate: ready', 30, 'out')
+            os.kill(g.process.pid, signal.SIGHUP)  # as nobody: refused
+            end = time.monotonic() + slow(20)
+            while 'not reloaded' not in said.read_text() and time.monotonic() < end:
+                time.sleep(0.02)
+            g.stop()
+        finally:
+            g.close()
+        lines = said.read_text().splitlines()
+        assert all(re.match('<[0-7]>', line) for line in lines), lines
+        for start in ('<5>hellogate: port wan: link up', '<3>hellogate: not reloaded: ',
+                      '<5>hellogate: signal 15: draining'):
+            assert len([line for line in lines if line.startswith(start)]) == 1, (start, lines)
+        for wrong, sentence in ((config.replace('workers', 'no-workers'), r'<3>hellogate: /.*:2: '),
+                                (config.replace(net.gateway_if, 'none0'),
+                                 r'<3>hellogate: port wan: DPDK cannot create device [^<>]+')):
+            g = spawn(wrong)
+            try:
+                assert g.process.wait(30) == 2, g.log()
+            finally:
+                g.close()
+            assert re.fullmatch(sentence + '.*\n', said.read_text()), said.read_text()
+        g = Gateway(config.replace('workers', 'no-workers'), env={'JOURNAL_STREAM': '1:2'})
+        try:
+            assert g.spawn().wait(30) == 2 and g.process.stderr.startswith('hellogate: '), g.log()
+        finally:
+            g.close()
 
 
 run(globals())
