@@ -12,6 +12,7 @@ from typing import Iterator
 
 from harness import (GW4, PORT, EchoServer, Gateway, Net, Pki, RawPort, command, configuration,
                      dtls_client, echo_line, packets, run, run_client, running, s_client, slow)
+from web import flood
 
 PKI = Pki()
 CA = PKI.ca()
@@ -293,6 +294,37 @@ def test_reloads_under_traffic() -> None:
         _, counters = one.g.stop()
         assert counters['handshakes'] == 20 + 5 * rounds, counters
         assert counters['drop_no_listener'] == 0 == counters['sessions_failed'], counters
+
+
+def test_reloads_under_a_thousand_sessions_and_a_flood() -> None:
+    """Not one datagram is lost. A tenth of the sessions has traffic in each reload: if all had, with no
+    pause between them, what waits would be more than a ring holds. HG_SESSIONS says how many there are."""
+    count = int(os.environ.get('HG_SESSIONS', 1000 if slow(1) == 1 else 200)) // 10
+    kinds = [certificate('server'), certificate('server2')]
+    with reloading({'echo': kinds[0]}, handshake_rate=0) as one, \
+            contextlib.ExitStack() as later:
+        groups = []
+        for _ in range(10):
+            groups.append(later.enter_context(dtls_client(
+                one.net, '--sessions', count, '--interactive', '--deadline', int(slow(120)))))
+            groups[-1].expect('^done 0$', 60)
+        with flood(one.net):
+            for number, group in enumerate(groups, 1):
+                before = one.g.stats()['cookie_none']
+                group.say('echo 20')
+                one.reload({'echo': kinds[number % 2]}, handshake_rate=number)
+                group.expect('^done 1$', 60)
+                one.g.wait_for(lambda s, before=before: s['cookie_none'] > before)
+        assert one.g.sessions()['established'] == 10 * count
+        for group in groups:
+            group.say('close')
+            results = group.results()
+            assert results['received'] == results['sent'] == 21 * count, results
+            assert results['failed'] == 0, results
+        one.g.wait_for(lambda s: s['sessions_closed'] == 10 * count)
+        _, counters = one.g.stop()
+    assert counters['handshakes'] == 10 * count, counters
+    assert counters['drop_ring_full'] == counters['out_dropped'] == 0, counters
 
 
 # ---- what is refused
