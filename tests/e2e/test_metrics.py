@@ -375,7 +375,20 @@ def test_page_shows_a_flood() -> None:
         run_client(net, '--sessions', 2)
         browser.wait_for("document.querySelector('[data-rate=handshakes] .quiet')"
                          ".textContent === '2 in all'")
+        # How often the page had asked when it showed the flood first, and when that had begun.
+        assert 'PERIOD = 1000' in (SOURCE / 'app' / 'status.html').read_text(encoding='utf-8')
+        asked = "performance.getEntriesByType('resource').length"
+        browser.evaluate(f'''{{
+            const shows = document.getElementById('replies');
+            new MutationObserver(() => {{
+                if (window.shown === undefined && parseFloat(shows.textContent) > 1)
+                    window.shown = {asked};
+            }}).observe(shows, {{childList: true, characterData: true, subtree: true}}) }}''')
         with flood(net):
+            g.wait_for(lambda s: s['hvr'] > 50)
+            begun = browser.evaluate(asked)
+            browser.wait_for('window.shown !== undefined')
+            assert browser.evaluate('window.shown') <= begun + 2, begun
             for name in ('hellos', 'replies'):
                 browser.wait_for(f"parseFloat(document.getElementById('{name}').textContent) > 1")
             browser.wait_for("/record type/.test(document.getElementById('drops').innerText)")
