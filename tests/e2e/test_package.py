@@ -15,11 +15,11 @@ import subprocess
 import tempfile
 from typing import Iterator
 
-from harness import GW4, PORT, SOURCE, Net, Process, Skip, command, need, run
+from harness import GW4, PORT, SOURCE, Net, Process, Skip, need, run, slow
 
 SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
 UNIT = '/lib/systemd/system/hellogate.service'
-DROPINS = '/etc/systemd/system/hellogate.service.d'
+DROPIN = '/lib/systemd/system/hellogate.service.d/driver.conf'
 CREDENTIALS = '/run/credentials/hellogate.service'
 LAYERS = '''
 mount -t tmpfs none {0} && mkdir {0}/upper {0}/work {0}/root &&
@@ -67,7 +67,9 @@ def build(directory: pathlib.Path) -> pathlib.Path:
     if SANITIZED:
         raise Skip('the package is built without sanitizers')
     need('dh', 'dpkg-buildpackage', 'dpkg', 'systemd-analyze')
-    command(str(SOURCE / 'app/system/build-deb'), str(directory))
+    done = subprocess.run([SOURCE / 'app/system/build-deb', directory], capture_output=True, text=True,
+                          timeout=slow(270), check=False)
+    assert done.returncode == 0, done
     packages = list(directory.glob('hellogate_*.deb'))
     assert len(packages) == 1, packages
     return packages[0]
@@ -81,7 +83,7 @@ def unit_command(m: Machine) -> list[str]:
 
 
 def install(m: Machine, package: pathlib.Path, net: Net) -> None:
-    """What the guide says: a key, the drop-in, the names of interface and addresses."""
+    """What the guide says: a certificate, and the names of interface and addresses."""
     with package.open('rb') as file:
         subprocess.run(m.argv('sh', '-c', 'cat >/hellogate.deb'), stdin=file, check=True)
     m.shell('dpkg --force-depends -i /hellogate.deb')
@@ -90,7 +92,6 @@ def install(m: Machine, package: pathlib.Path, net: Net) -> None:
     assert m.ask('stat', '-c', '%a %s', '/etc/hellogate/secrets/cookie').split() == ['600', '64']
     m.shell('cd /etc/hellogate && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes '
             '-days 30 -subj /CN=gw.example -keyout secrets/server.key -out server.pem 2>/dev/null')
-    m.shell(f'install -D -m 644 -t {DROPINS} /usr/share/hellogate/systemd/af_packet.conf')
     m.shell(f'sed -i "s/eth1/{net.gateway_if}/" /etc/hellogate/hellogate.conf')
     # What LoadCredential= does.
     m.shell(f'mkdir -p {CREDENTIALS} && cd /etc/hellogate/secrets && '
@@ -100,6 +101,7 @@ def install(m: Machine, package: pathlib.Path, net: Net) -> None:
 
 def check_unit(m: Machine) -> None:
     """With the drop-in of af_packet. verify warns without an exit code of its own."""
+    assert m.ask('cat', DROPIN) == m.ask('cat', '/usr/share/hellogate/systemd/af_packet.conf')
     p = subprocess.run(m.argv('systemd-analyze', 'verify', '--man=no', UNIT), capture_output=True,
                        text=True, check=False)
     assert p.returncode == 0 and 'hellogate' not in p.stderr, p.stderr
@@ -112,6 +114,10 @@ def test_installed_started_probed_removed() -> None:
         package = build(pathlib.Path(scratch))
         with machine() as m:
             install(m, package, net)
+            scripts = m.shell('cat /var/lib/dpkg/info/hellogate.p[or]*')
+            stops = re.findall(r'(.*)\n.*deb-systemd-invoke (\S+)', scripts)
+            assert len(stops) == 1 and stops[0][1] == 'stop', scripts
+            assert '"$1" = remove ]' in stops[0][0], 'an upgrade ends sessions'
             check_unit(m)
             argv = unit_command(m)
             m.ask(*argv[:argv.index('--')], '--check')
