@@ -276,7 +276,8 @@ def show(fields: dict[str, dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('--seconds', type=float, default=60, help='that are counted (60)')
+    parser.add_argument('--seconds', type=result.positive, default=60,
+                        help='that are counted (60)')
     parser.add_argument('--targets', default='', help='names with commas (all that are installed)')
     options = parser.parse_args()
     bed.prepare('hellogen/hellogen')

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from typing import Iterator, Mapping
 
-from result import BUILD, SOURCE
+from result import BUILD, SOURCE, refuse
 
 os.environ.setdefault('HG_SOURCE', str(SOURCE))
 os.environ.setdefault('HG_BUILD', str(BUILD))
@@ -39,11 +39,11 @@ def prepare(*programs: str) -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     missing = [p for p in programs if not os.path.exists(program(p))]
     if os.geteuid() != 0:
-        sys.exit('needs root: DPDK, network namespaces, other threads\' clocks')
+        refuse('needs root: DPDK, network namespaces, other threads\' clocks')
     if len(os.sched_getaffinity(0)) < 2:
-        sys.exit('needs two CPUs: one for what is measured, one for everything else')
+        refuse('needs two CPUs: one for what is measured, one for everything else')
     if missing or not (BUILD / 'app' / 'hellogate').exists():
-        sys.exit(f'{", ".join(missing) or "hellogate"} is not built: run bench/run.sh')
+        refuse(f'{", ".join(missing) or "hellogate"} is not built: run bench/run.sh')
 
 
 def go_first() -> None:

@@ -31,9 +31,17 @@ import targets
 from harness import Pki, in_netns
 
 STEPS = '0,1k,10k,100k,max'
+STEP = r'0|max|[1-9]\d*(\.\d+)?[kM]?'
 COLLAPSED = 0.9
 LEAD = 0.5  # seconds of flood before the first client
 _serial = itertools.count()
+
+
+def steps(text: str) -> str:
+    wrong = [s for s in text.split(',') if not re.fullmatch(STEP, s)]
+    if wrong:
+        raise argparse.ArgumentTypeError(f'there is no step {wrong[0]!r}: 0, 10k, 1.5M, max')
+    return text
 
 
 def flood(link: targets.Link, directory: pathlib.Path, step: str, seconds: float) -> bed.Process:
@@ -137,11 +145,13 @@ def kept(names: list[str]) -> dict[str, dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('--steps', default=STEPS,
+    parser.add_argument('--steps', type=steps, default=STEPS,
                         help=f'hellos a second, with commas; max: all that can be sent ({STEPS})')
-    parser.add_argument('--rate', type=float, default=5, help='handshakes begun a second (5)')
-    parser.add_argument('--seconds', type=float, default=5, help='for which they are begun (5)')
-    parser.add_argument('--deadline', type=float, default=8,
+    parser.add_argument('--rate', type=result.positive, default=5,
+                        help='handshakes begun a second (5)')
+    parser.add_argument('--seconds', type=result.positive, default=5,
+                        help='for which they are begun (5)')
+    parser.add_argument('--deadline', type=result.positive, default=8,
                         help='seconds after which a handshake has failed (8)')
     parser.add_argument('--targets', default='', help='names with commas (all that are installed)')
     parser.add_argument('--keep', action='store_true',
@@ -150,6 +160,8 @@ def main() -> None:
     bed.prepare('hellogen/hellogen', 'dtls_clients')
     bed.go_first()
     chosen = {n: t for n, t in targets.choose(options.targets).items() if t.handshake and t.overlap}
+    if not chosen:
+        result.refuse('of these targets none completes handshakes of two clients at a time')
     pki = Pki()
     pki.leaf('server')
     fields: dict[str, dict] = {}

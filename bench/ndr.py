@@ -32,6 +32,13 @@ SOURCES = '198.18.128.0/17'
 _serial = itertools.count()
 
 
+def hellos(text: str) -> str:
+    unknown = [name for name in text.split(',') if name not in SETS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f'there is no hello {unknown[0]!r}: {", ".join(SETS)}')
+    return text
+
+
 class Trials:
     """A gateway, and loads for it."""
 
@@ -128,11 +135,14 @@ def show(sets: dict[str, dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('--seconds', type=float, default=1, help='of a trial (1)')
-    parser.add_argument('--tries', type=int, default=3, help='of a trial that loses (3)')
-    parser.add_argument('--precision', type=float, default=0.03,
+    parser.add_argument('--seconds', type=result.positive, default=1,
+                        help='of a trial (1)')
+    parser.add_argument('--tries', type=int, default=3, choices=range(1, 100),
+                        metavar='N', help='of a trial that loses (3)')
+    parser.add_argument('--precision', type=result.positive, default=0.03,
                         help='of the search, a share of the highest load (0.03)')
-    parser.add_argument('--hellos', default=','.join(SETS), help='with commas (openssl,smallest)')
+    parser.add_argument('--hellos', type=hellos, default=','.join(SETS),
+                        help='with commas (openssl,smallest)')
     options = parser.parse_args()
     bed.prepare('hellogen/hellogen')
     bed.go_first()

@@ -3,11 +3,15 @@
 """What the benchmarks share: where a result was measured, the file it goes to, tables, best of N.
 
     result.write(NAME, {'best_ns': 51.3}, {'rounds': 400})        # bench/results/NAME.json
+
+HG_RESULTS names another directory for results.
 """
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import re
@@ -15,17 +19,31 @@ import shlex
 import statistics
 import subprocess
 import sys
-from typing import Mapping, Sequence
+from typing import Mapping, NoReturn, Sequence
 
 SCHEMA = 1
 SOURCE = pathlib.Path(os.environ.get('HG_SOURCE') or pathlib.Path(__file__).resolve().parents[1])
 BUILD = pathlib.Path(os.environ.get('HG_BUILD') or SOURCE / 'build-bench')
-RESULTS = SOURCE / 'bench' / 'results'
+RESULTS = pathlib.Path(os.environ.get('HG_RESULTS') or SOURCE / 'bench' / 'results')
 UNKNOWN = 'unknown'
 
 # A script's folder comes first, and there hmac.py would stand before Python's hmac.
 _HERE = os.path.realpath(os.path.dirname(__file__))
 sys.path[:] = [p for p in sys.path if os.path.realpath(p or '.') != _HERE] + [_HERE]
+
+
+def refuse(why: str) -> NoReturn:
+    """Ends the benchmark, with a sentence for who asked for what cannot be."""
+    print(f'{pathlib.Path(sys.argv[0]).stem}: {why}', file=sys.stderr)
+    sys.exit(2)
+
+
+def positive(text: str) -> float:
+    """For argparse: a number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f'must be a number above 0: {text}')
+    return value
 
 
 def _told(*argv: str) -> str:
@@ -95,7 +113,7 @@ def write(bench: str, fields: Mapping[str, object],
     new = path.with_suffix('.new')
     new.write_text(json.dumps(content, indent=2) + '\n')
     new.replace(path)
-    print(f'\n{path.relative_to(SOURCE)}')
+    print(f'\n{path.relative_to(SOURCE) if path.is_relative_to(SOURCE) else path}')
     return path
 
 

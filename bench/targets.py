@@ -20,6 +20,7 @@ import time
 from typing import Iterator, Sequence
 
 import bed
+import result
 from gateway import Gateway, Process  # bed has said where they are
 from harness import Pki, command, in_netns
 
@@ -229,7 +230,7 @@ def choose(names: str) -> dict[str, Target]:
     wanted = names.split(',') if names else list(TARGETS)
     unknown = [n for n in wanted if n not in TARGETS]
     if unknown:
-        raise SystemExit(f'there is no target {unknown[0]}: there are {", ".join(TARGETS)}')
+        result.refuse(f'there is no target {unknown[0]}: there are {", ".join(TARGETS)}')
     chosen = {}
     for name in wanted:
         why = TARGETS[name].missing()
@@ -237,6 +238,8 @@ def choose(names: str) -> dict[str, Target]:
             print(f'without {name}: {why}')
         else:
             chosen[name] = TARGETS[name]
+    if not chosen:
+        result.refuse('there is no target that can run here')
     return chosen
 
 
