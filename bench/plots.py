@@ -18,11 +18,11 @@ matplotlib.use('svg')
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
 
-INK, SOFT, GRID, OURS, PEER, WARN = ('#010101', '#020202', '#030303', '#040404', '#050505',
-                                     '#060606')
+INK, SOFT, GRID, OURS, PEER, WARN, CARD = ('#010101', '#020202', '#030303', '#040404', '#050505',
+                                           '#060606', '#070707')
 SERIES = ('#040404', '#0a0101', '#0a0202', '#0a0303', '#0a0404', '#0a0505', '#0a0606', '#0a0707')
 NAMES = {INK: 'ink', SOFT: 'soft', GRID: 'grid', OURS: 'ours', PEER: 'peer', WARN: 'warn',
-         **{c: f'series{i}' for i, c in enumerate(SERIES) if i}}
+         CARD: 'card', **{c: f'series{i}' for i, c in enumerate(SERIES) if i}}
 MARKERS = 'osD^vPX'
 
 plt.rcParams.update({
@@ -72,7 +72,7 @@ def kernels(ways: Mapping[str, Mapping[str, Mapping[str, float]]], chosen: str) 
     others = [w for w in ways if w.startswith('openssl')] + ([ipsec] if ipsec else [])
     ours = [w for w in ways if not w.startswith(('openssl', 'ipsec'))]
     ours.sort(key=lambda w: (w != chosen, w))
-    ends = []
+    ends, seen = [], []
     for i, way in enumerate(ours + others):
         x = [int(b) for b in ways[way]]
         y = [v['best_ns'] for v in ways[way].values()]
@@ -80,8 +80,12 @@ def kernels(ways: Mapping[str, Mapping[str, Mapping[str, float]]], chosen: str) 
         axes.plot(x, y, color=SERIES[i] if own else PEER, linewidth=2.4 if way == chosen else 1.6,
                   linestyle='-' if own else (0, (4, 2)), marker='o', markersize=3.5)
         ends.append([y[-1], way, SERIES[i] if own else PEER])
+        seen += y
     axes.set_xscale('log', base=2)
     axes.set_yscale('log')
+    axes.set_yticks([v for v in (10, 20, 50, 100, 200, 500, 1000, 2000)
+                     if min(seen) / 1.5 < v < max(seen) * 1.5])
+    axes.yaxis.set_minor_formatter(NullFormatter())
     # Names beside the ends, moved apart where they would touch.
     ends.sort()
     low = 0.0
@@ -186,11 +190,16 @@ def p99(targets: Mapping[str, Mapping]) -> str:
     for told in targets.values():
         ours = told['title'] == 'hellogate'
         points = sorted((s['flood_pps'], s['p99_ms']) for s in told['steps'] if s['completed'])
+        few = sorted((s['flood_pps'], s['p99_ms']) for s in told['steps']
+                     if 0 < s['completed'] < 0.9 * s['attempted'])
         if not points:
             continue
         colour = OURS if ours else next(series)
         axes.plot(*zip(*points), color=colour, linewidth=2.6 if ours else 1.5, marker='o',
                   markersize=4 if ours else 3, zorder=5 if ours else 2, label=told['title'])
+        if few:
+            axes.plot(*zip(*few), color=colour, linestyle='', marker='o', markersize=5,
+                      markerfacecolor=CARD, zorder=6)
     _flood_axis(axes)
     axes.set_yscale('log')
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f'{v / 1000:g} s' if v >= 1000

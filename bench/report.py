@@ -50,7 +50,8 @@ table { border-collapse: collapse; font-size: .84rem; width: 100%; margin: .6rem
 th, td { padding: .32rem .45rem; text-align: right; border-bottom: 1px solid var(--grid);
   white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
+  background: var(--card); }
 tr.ours td:first-child { color: var(--ours); font-weight: 600; }
 td.good { background: var(--good); } td.bad { background: var(--bad); }
 code { font-size: .92em; }
@@ -165,13 +166,18 @@ class Report:
                  '</p>')
         body += figure(self.plots.completion(targets), 'Handshakes completed within '
                        f'{r["parameters"]["deadline"]:.0f} s, of {steps_of(r)} a step.')
-        body += figure(self.plots.p99(targets), 'A line ends where no handshake was completed any '
-                       'more. A hello that is lost is sent again after one second.')
+        body += figure(self.plots.p99(targets), 'Of those that were completed; hollow where they '
+                       'were less than 90 %, and a line ends where there were none. A hello that '
+                       'is lost is sent again after one second.')
         rows = [[t['title'], 'never' if t['collapse_pps'] is None else count(t['collapse_pps']),
                  *(f'{100 * s["completed"] / s["attempted"]:.0f} %' for s in t['steps'])]
                 for t in targets.values()]
         names = r['parameters']['steps'].split(',')
-        body += table(['', 'collapse at /s', *names], rows)
+
+        def mark(_, column: int, cell: str) -> str:
+            return '' if column < 2 else 'good' if float(cell[:-2]) >= 90 else 'bad'
+
+        body += table(['completed at hellos/s', 'collapse at', *names], rows, mark=mark)
         return section('Honest clients under a flood', body, [r])
 
     def ndr(self, r: Mapping) -> str:
@@ -184,6 +190,14 @@ class Report:
                 for name, s in r['sets'].items() for share, told in s['latency'].items()]
         body += table(['hello to HVR, us', 'p50', 'p99', 'p99.9'], rows)
         return section('Throughput and latency', body, [r])
+
+    def latency(self, r: Mapping) -> str:
+        rows = [[f'{s["percent"]} %', count(s['offered_pps']),
+                 *(f'{s[f"{q}_us"]:.1f}' for q in ('p50', 'p99', 'p999'))] for s in r['steps']]
+        body = ('<p>From hello to HelloVerifyRequest over memif, at shares of '
+                f'{count(r["capacity_pps"])} hellos a second, the highest rate without a loss.</p>')
+        body += table(['load', 'hellos/s', 'p50 us', 'p99 us', 'p99.9 us'], rows)
+        return section('Delay of an answer', body, [r])
 
     def handshake(self, r: Mapping) -> str:
         rows = [[name, count(r[f'{kind}_per_s']), count(r[f'{kind}_raw_per_s']),
@@ -230,6 +244,16 @@ class Report:
             f'<div class=tile><b>{text(b)}</b><span>{text(s)}</span></div>'
             for b, s in tiles) + '</div>'
 
+    def place(self) -> str:
+        """Machines, commits and days of all results, in a line."""
+        def several(values) -> str:
+            return text(', '.join(dict.fromkeys(str(v) for v in values)))
+
+        told = [r['environment'] for r in self.results.values()]
+        return (several(f'{e["cpu"]}, {e["cpus"]} CPUs' for e in told)
+                + f' &middot; commit {several(e["commit"] for e in told)} &middot; '
+                + several(r['date'][:10] for r in self.results.values()))
+
     def environment(self) -> str:
         rows = []
         for name, r in self.results.items():
@@ -251,7 +275,8 @@ class Report:
 
     def page(self) -> str:
         parts = [getattr(self, {'hmac': 'kernels'}.get(name, name))(self.results[name])
-                 for name in ('path', 'amplification', 'flood', 'ndr', 'hmac', 'handshake', 'relay')
+                 for name in ('path', 'amplification', 'flood', 'ndr', 'latency', 'hmac', 'handshake',
+                              'relay')
                  if name in self.results]
         return ('<!doctype html><html lang=en><head><meta charset=utf-8>'
                 '<meta name=viewport content="width=device-width, initial-scale=1">'
@@ -259,6 +284,7 @@ class Report:
                 '<h1>hellogate: benchmarks</h1>'
                 '<p class=soft>A DTLS gateway that keeps nothing of a client until its cookie has '
                 'proved its address, measured beside the servers that it stands in front of.</p>'
+                f'<p class=where>{self.place()}</p>'
                 f'{self.tiles()}{"".join(parts)}{self.environment()}</main></body></html>\n')
 
 
@@ -270,12 +296,15 @@ def steps_of(r: Mapping) -> str:
 def read(directory: pathlib.Path) -> dict[str, dict]:
     found = {}
     for path in sorted(directory.glob('*.json')):
-        content = json.loads(path.read_text())
-        if content.get('schema') != result.SCHEMA or 'bench' not in content:
-            raise SystemExit(f'{path}: is no result of this version')
+        try:
+            content = json.loads(path.read_text())
+        except ValueError as why:
+            result.refuse(f'{path} is no JSON: {why}')
+        if not isinstance(content, dict) or content.get('schema') != result.SCHEMA or 'bench' not in content:
+            result.refuse(f'{path} is no result of this version')
         found[content['bench']] = content
     if not found:
-        raise SystemExit(f'{directory}: there are no results: run some benchmark first')
+        result.refuse(f'{directory} has no results: run some benchmark first')
     return found
 
 
