@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # run.sh NAME [options of that benchmark]: installs what is needed, builds, and runs one benchmark.
-# Without a name it lists them. The results go to bench/results/NAME.json.
+# run.sh all: runs them all, one after the other, and makes the report. Without a name it lists them.
+# The results go to bench/results/NAME.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,10 +27,24 @@ list() {
 if [ $# = 0 ]; then
 	echo "usage: bench/run.sh NAME [options of that benchmark, or --help]"
 	list
+	printf '%-15s%s\n' all 'All of them, and the report.'
 	exit 0
 fi
 name=$1
 shift
+if [ "$name" = all ]; then
+	if [ $# != 0 ]; then
+		echo "bench/run.sh: all takes no options" >&2
+		exit 2
+	fi
+	failed=0
+	for name in $(list | cut -d ' ' -f 1 | grep -vxF report) report; do
+		echo "== $name"
+		bench/run.sh "$name" || failed=1
+	done
+	printf 'all of it took %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
+	exit "$failed"
+fi
 if ! list | cut -d ' ' -f 1 | grep -qxF -e "$name"; then
 	echo "bench/run.sh: there is no benchmark '$name'; without a name it lists them" >&2
 	exit 2
