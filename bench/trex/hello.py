@@ -7,8 +7,9 @@ UDP checksum made by the network card. In the console:
 
     start -f hello.py -m 1mpps -d 10 -t src=198.18.128.1,last=198.18.255.254
 """
-from trex_stl_lib.api import (CTRexVmInsFixHwCs, STLPktBuilder, STLScVmRaw, STLStream, STLTXCont,
-                              STLVmFixChecksumHw, STLVmFlowVar, STLVmWrFlowVar)
+from trex_stl_lib.api import (CTRexVmInsFixHwCs, STLPktBuilder, STLScVmRaw, STLStream,
+                              STLStreamDstMAC_PKT, STLTXCont, STLVmFixChecksumHw, STLVmFlowVar,
+                              STLVmWrFlowVar)
 
 IP, UDP = 14, 34            # offsets in the frame
 SOURCE, PORT = IP + 12, UDP
@@ -35,7 +36,9 @@ class Hello:
                                            l4_type=CTRexVmInsFixHwCs.L4_TYPE_UDP))
         packet = STLPktBuilder(pkt='hello.pcap', vm=STLScVmRaw(commands),
                                path_relative_to_profile=True)
-        return [STLStream(packet=packet, mode=STLTXCont())]
+        # The gateway's MAC address is the packet's, whatever TRex's configuration says of the port.
+        return [STLStream(packet=packet, mode=STLTXCont(),
+                          mac_dst_override_mode=STLStreamDstMAC_PKT)]
 
 
 def register():
