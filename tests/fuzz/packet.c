@@ -11,6 +11,7 @@
 #include "lab.h"
 #include "model.h"
 #include "net/answer.h"
+#include "net/find.h"
 #include "net/packet.h"
 #include "net/path.h"
 #include "net/sum.h"
@@ -138,6 +139,24 @@ check_sum(const uint8_t *bytes, size_t len)
 		portable, wanted);
 }
 
+/* What was parsed as UDP is found as such, with the same ports; all other frames are only looked at. */
+static void
+check_find(const uint8_t *frame, size_t len, const struct hg_net_packet *parsed)
+{
+	uint8_t tuple[HG_NET_TUPLE_MAX], family = 0;
+	enum hg_net_found found = hg_net_find_udp(frame, len, tuple, &family);
+
+	if (parsed == NULL)
+		return;
+	fuzz_require((found == HG_NET_FOUND_UDP) == (parsed->protocol == HG_NET_UDP) &&
+			     found != HG_NET_FOUND_NOTHING,
+		"found %d", found);
+	if (found != HG_NET_FOUND_UDP)
+		return;
+	fuzz_require(family == parsed->family, "found family %u", family);
+	fuzz_require_same("ports", tuple, hg_net_tuple(parsed), hg_net_tuple_len(parsed));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -161,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_require(verdict == request.model.verdict, "verdict %d, not %d", verdict,
 		request.model.verdict);
 	fuzz_require_same("parsed frame", frame, data + 1, size - 1);
+	check_find(frame, size - 1, verdict == HG_PASS ? &packet : NULL);
 	if (verdict != HG_PASS)
 		return 0;
 	fuzz_require(

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Finding the ports of a datagram in a frame that hg_net_parse() refuses: behind IPv4 options, IPv6
+ * extension headers, and in a first fragment. For those who pass such frames on to another host,
+ * which understands them, and must know which not to pass on.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HG_NET_TUPLE_MAX 36u
+
+enum hg_net_found {
+	HG_NET_FOUND_UDP,     /* a datagram, or its first fragment */
+	HG_NET_FOUND_NO_UDP,  /* another protocol, or a later fragment: it has no ports */
+	HG_NET_FOUND_NOTHING, /* the headers end too early, or are too many: nobody is to have it */
+};
+
+/*
+ * Looks into a frame of len bytes; a frame with more than 2 VLAN tags has no UDP. With
+ * HG_NET_FOUND_UDP, tuple is filled in the order of hg_net_tuple(), and *ret_family is 4 or 6.
+ * Nothing beyond len bytes is read.
+ */
+enum hg_net_found hg_net_find_udp(
+	const uint8_t *frame, size_t len, uint8_t tuple[HG_NET_TUPLE_MAX], uint8_t *ret_family);

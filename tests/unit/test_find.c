@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "frames.h"
+#include "guard.h"
+#include "net/find.h"
+
+#define PAYLOAD 24u
+
+static struct guard guard;
+
+/* Looks at the frame's first len bytes, and at nothing behind them. */
+static enum hg_net_found
+find(const struct frame *frame, size_t len, uint8_t tuple[HG_NET_TUPLE_MAX], uint8_t *ret_family)
+{
+	return hg_net_find_udp(guard_place(&guard, frame->bytes, len), len, tuple, ret_family);
+}
+
+/* Is it found to be the datagram whose ports are at l4, unless it is cut before their end? */
+static void
+assert_udp(const struct frame *frame, size_t l4)
+{
+	uint8_t tuple[HG_NET_TUPLE_MAX], family;
+	size_t addresses = frame->family == 4 ? 8 : 32;
+	size_t source = frame->l3 + (frame->family == 4 ? 12 : 8);
+
+	for (size_t len = 0; len <= frame->len; len++) {
+		if (len < l4 + 4) {
+			assert_int_equal(find(frame, len, tuple, &family), HG_NET_FOUND_NOTHING);
+			continue;
+		}
+		assert_int_equal(find(frame, len, tuple, &family), HG_NET_FOUND_UDP);
+		assert_int_equal(family, frame->family);
+		assert_memory_equal(tuple, frame->bytes + source, addresses);
+		assert_memory_equal(tuple + addresses, frame->bytes + l4, 4);
+	}
+}
+
+static void
+assert_found(const struct frame *frame, enum hg_net_found expected)
+{
+	uint8_t tuple[HG_NET_TUPLE_MAX], family;
+
+	assert_int_equal(find(frame, frame->len, tuple, &family), expected);
+}
+
+/* Puts len bytes before the ports, and accounts for them in the IP header's length. */
+static void
+insert(struct frame *frame, const uint8_t *bytes, size_t len)
+{
+	uint8_t *ip = frame->bytes + frame->l3, *length = ip + (frame->family == 4 ? 2 : 4);
+
+	memmove(frame->bytes + frame->l4 + len, frame->bytes + frame->l4, frame->len - frame->l4);
+	memcpy(frame->bytes + frame->l4, bytes, len);
+	frame->len += len;
+	frame_put16(length, (unsigned int)((length[0] << 8 | length[1]) + (int)len));
+}
+
+/* Puts an extension header there whose next one is that which was the first. */
+static void
+extend(struct frame *frame, uint8_t kind, uint8_t length, const uint8_t *rest, size_t len)
+{
+	uint8_t header[64] = { frame->bytes[frame->l3 + 6], length };
+
+	memcpy(header + 2, rest, len - 2);
+	frame->bytes[frame->l3 + 6] = kind;
+	insert(frame, header, len);
+}
+
+static void
+test_plain(void **state)
+{
+	static const uint8_t payload[PAYLOAD];
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int tags = 0; tags <= 2; tags++) {
+		frame_udp(&frame, 4, tags, payload, PAYLOAD);
+		assert_udp(&frame, frame.l4);
+		frame_udp(&frame, 6, tags, payload, PAYLOAD);
+		assert_udp(&frame, frame.l4);
+		frame_icmp(&frame, 4, tags, 8, 0, payload, PAYLOAD);
+		assert_found(&frame, HG_NET_FOUND_NO_UDP);
+		frame_icmp(&frame, 6, tags, 128, 0, payload, PAYLOAD);
+		assert_found(&frame, HG_NET_FOUND_NO_UDP);
+		frame_arp(&frame, tags);
+		assert_found(&frame, HG_NET_FOUND_NO_UDP);
+	}
+	frame_udp(&frame, 4, 3, payload, PAYLOAD);
+	assert_found(&frame, HG_NET_FOUND_NO_UDP);
+}
+
+static void
+test_ipv4(void **state)
+{
+	static const uint8_t payload[PAYLOAD], options[40];
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int words = 1; words <= 10; words++) {
+		frame_udp(&frame, 4, 1, payload, PAYLOAD);
+		insert(&frame, options, (size_t)words * 4);
+		frame.bytes[frame.l3] = (uint8_t)(0x45 + words);
+		assert_udp(&frame, frame.l4 + (size_t)words * 4);
+	}
+	frame_udp(&frame, 4, 0, payload, PAYLOAD);
+	frame_put16(frame.bytes + frame.l3 + 6, 0x2000); /* the first of several fragments */
+	assert_udp(&frame, frame.l4);
+	frame_put16(frame.bytes + frame.l3 + 6, 0x0001);
+	assert_found(&frame, HG_NET_FOUND_NO_UDP);
+	frame_put16(frame.bytes + frame.l3 + 6, 0x3fff);
+	assert_found(&frame, HG_NET_FOUND_NO_UDP);
+	frame_put16(frame.bytes + frame.l3 + 6, 0);
+	/* What is behind the IP packet is padding. */
+	frame_put16(frame.bytes + frame.l3 + 2, 23);
+	assert_found(&frame, HG_NET_FOUND_NOTHING);
+	frame_put16(frame.bytes + frame.l3 + 2, 24);
+	assert_found(&frame, HG_NET_FOUND_UDP);
+	frame.bytes[frame.l3] = 0x44;
+	assert_found(&frame, HG_NET_FOUND_NOTHING);
+}
+
+static void
+test_ipv6(void **state)
+{
+	static const uint8_t payload[PAYLOAD], zero[64], later[6] = { 0, 8 };
+	static const uint8_t kinds[] = { 0, 43, 60 };
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int k = 0; k < sizeof(kinds); k++)
+		for (unsigned int length = 0; length < 3; length++) {
+			frame_udp(&frame, 6, k, payload, PAYLOAD);
+			extend(&frame, kinds[k], (uint8_t)length, zero, (length + 1) * 8u);
+			assert_udp(&frame, frame.l4 + (length + 1) * 8u);
+			extend(&frame, 60, 0, zero, 8);
+			assert_udp(&frame, frame.l4 + (length + 2) * 8u);
+		}
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	extend(&frame, 51, 4, zero, 24); /* authentication: in words of 4 bytes, less 2 */
+	assert_udp(&frame, frame.l4 + 24);
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	extend(&frame, 44, 0, zero, 8);
+	assert_udp(&frame, frame.l4 + 8);
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	extend(&frame, 44, 0, later, 8);
+	assert_found(&frame, HG_NET_FOUND_NO_UDP);
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	extend(&frame, 50, 0, zero, 8); /* ESP: whatever is in it */
+	assert_found(&frame, HG_NET_FOUND_NO_UDP);
+	/* As many headers as a packet should have, and one more. */
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	for (unsigned int i = 0; i < 6; i++)
+		extend(&frame, 60, 0, zero, 8);
+	assert_udp(&frame, frame.l4 + 48);
+	extend(&frame, 60, 0, zero, 8);
+	assert_found(&frame, HG_NET_FOUND_NOTHING);
+}
+
+static int
+open_guard(void **state)
+{
+	(void)state;
+	guard_open(&guard, FRAME_MAX);
+	return 0;
+}
+
+static int
+close_guard(void **state)
+{
+	(void)state;
+	guard_close(&guard);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_ipv4),
+		cmocka_unit_test(test_ipv6),
+	};
+
+	return cmocka_run_group_tests(tests, open_guard, close_guard);
+}
