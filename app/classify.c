@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "net/find.h"
 
 static bool
 is_denied(const struct classify_table *table, const uint8_t *source_port)
@@ -67,4 +68,40 @@ classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigne
 		&is_hello, &ret->hello);
 	ret->kind = is_hello ? CLASSIFY_HELLO : CLASSIFY_RECORD;
 	return verdict;
+}
+
+bool
+classify_is_foreign(const struct classify_table *table, const uint8_t *frame, size_t len,
+	enum hg_verdict verdict)
+{
+	uint8_t tuple[HG_NET_TUPLE_MAX], family;
+
+	switch (verdict) {
+	case HG_DROP_VLAN_DEPTH:
+	case HG_DROP_ETHER_TYPE:
+	case HG_DROP_DESTINATION:
+	case HG_DROP_IP_PROTOCOL:
+	case HG_DROP_NO_LISTENER:
+		return true;
+	case HG_DROP_FRAME_NOT_OURS:
+		if ((frame[0] & 1) == 0) /* no group either */
+			return false;
+		break;
+	case HG_DROP_IPV4_OPTIONS:
+	case HG_DROP_IPV4_FRAGMENT:
+	case HG_DROP_IPV6_EXTENSION:
+	case HG_DROP_UDP_CHECKSUM:
+	case HG_DROP_SOURCE_PORT:
+		break;
+	default:
+		return false;
+	}
+	switch (hg_net_find_udp(frame, len, tuple, &family)) {
+	case HG_NET_FOUND_UDP:
+		return classify_find(table, tuple, family) < 0;
+	case HG_NET_FOUND_NO_UDP:
+		return true;
+	default:
+		return false;
+	}
 }

@@ -58,3 +58,11 @@ struct classified {
  */
 enum hg_verdict classify(const struct classify_table *table, uint8_t *frame, size_t len,
 	unsigned int checked, struct classified *ret);
+
+/*
+ * Of a frame that classify() refused with that verdict: may it be for somebody else on the way, this
+ * host's kernel for example? Not if it is damaged, for another MAC address, or a datagram to a
+ * listener, in whatever form: who has no listener there would tell the sender so.
+ */
+bool classify_is_foreign(const struct classify_table *table, const uint8_t *frame, size_t len,
+	enum hg_verdict verdict);

@@ -73,6 +73,8 @@ struct config_port {
 	const char *device;
 	const char *mac_text;
 	const char *address_text;
+	const char *exception; /* as it is written; NULL: what is not for a listener is dropped */
+	const char *tap;       /* the interface's name in it */
 	struct profile profile;
 	bool has_mac;
 	struct hg_net_host host; /* addresses, and the MAC address if has_mac */

@@ -2,6 +2,7 @@
 #include "config_port.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ static const struct setting table[] = {
 	PORT("mac", NULL, mac_text, "MAC address that we answer to; without it the device's own"),
 	PORT("address", NULL, address_text,
 		"addresses that we answer to, with prefix lengths and commas between"),
+	PORT("exception", NULL, exception,
+		"tap:NAME: the kernel gets what is not for a listener, over an interface of that name"),
 };
 
 #define ITEMS_MAX 128u /* of a list of 255 characters */
@@ -92,6 +95,40 @@ read_addresses(struct hg_net_host *host, const char *value)
 	return NULL;
 }
 
+/* Has the kernel no objection, and no shell, file or sysctl trouble with the name? */
+static bool
+is_interface_name(const char *name)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+	size_t len = strlen(name);
+
+	return len > 0 && len < IF_NAMESIZE && strspn(name, letters) == len &&
+	       strspn(name, "-.") == 0;
+}
+
+static int
+read_exception(const struct config *config, struct config_port *port, struct error *error)
+{
+	static const char prefix[] = "tap:";
+	unsigned int line = line_of(port->section, "exception");
+
+	if (port->exception == NULL)
+		return 0;
+	port->tap = port->exception + strlen(prefix);
+	if (strncmp(port->exception, prefix, strlen(prefix)) != 0 || !is_interface_name(port->tap))
+		return error_set(error,
+			"%s:%u: exception must be tap:NAME, not %s: a name has 1 to 15 letters, "
+			"digits, '_', '-' and '.', and begins with none of the last two",
+			config->ini->path, line, port->exception);
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		if (config->port[i].tap != NULL && strcmp(config->port[i].tap, port->tap) == 0)
+			return error_set(error,
+				"%s:%u: exception: interface %s is that of port %s already",
+				config->ini->path, line, port->tap, config->port[i].name);
+	return 0;
+}
+
 static int
 read_profile(struct config *config, struct config_port *port, struct error *error)
 {
@@ -143,7 +180,9 @@ config_port_read(struct config *config, const struct ini_section *section, const
 	problem = read_addresses(&port->host, port->address_text);
 	if (problem != NULL)
 		return error_set(error, "%s:%u: %s", path, line_of(section, "address"), problem);
-	err = read_profile(config, port, error);
+	err = read_exception(config, port, error);
+	if (err == 0)
+		err = read_profile(config, port, error);
 	if (err != 0)
 		return err;
 	config->n_ports++;
@@ -152,5 +191,9 @@ config_port_read(struct config *config, const struct ini_section *section, const
 		return error_set(error,
 			"%s:%u: mac cannot be set: by its profile, port %s shares the interface with the kernel (isolate = yes)",
 			path, line_of(section, "mac"), port->name);
+	if (port->tap != NULL && port->profile.isolate != 0)
+		return error_set(error,
+			"%s:%u: exception is of no use: by its profile, port %s shares the interface with the kernel (isolate = yes)",
+			path, line_of(section, "exception"), port->name);
 	return 0;
 }

@@ -144,6 +144,8 @@ config_reload_take_ports(struct config *config, struct config *old)
 		port->device = read->device;
 		port->mac_text = read->mac_text;
 		port->address_text = read->address_text;
+		port->exception = read->exception;
+		port->tap = read->tap;
 		profile_free(&read->profile);
 	}
 	free(config->port);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "config_reload.h"
+#include "exception.h"
 #include "gateway_setup.h"
 #include "generation.h"
 #include "handshake.h"
@@ -234,6 +235,7 @@ tick(struct gateway *gateway, unsigned int *ticks)
 	if (++*ticks % TICKS_PER_LOOK == 0) {
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
+		exception_follow_links(gateway->exception);
 		server_report(gateway);
 	}
 	return signal;
@@ -299,6 +301,7 @@ drain(struct gateway *gateway)
 	atomic_store_explicit(&gateway->stage, STAGE_DRAIN, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		wait_for_clear(&gateway->core[i].running);
+	exception_stop(gateway->exception);
 	atomic_store_explicit(&gateway->stage, STAGE_STOP, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		wait_for_clear(&gateway->worker[i].running);
@@ -314,6 +317,7 @@ control_run(struct gateway *gateway, struct error *error)
 		drain(gateway);
 		return error_set(error, "DPDK does not start an lcore");
 	}
+	exception_serve(gateway->exception);
 	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
 	snprintf(ready, sizeof(ready),
 		"ready: %u ports, %u workers, %u handshake cores, hmac kernel %s", gateway->n_ports,

@@ -20,6 +20,7 @@
 #include "rings.h"
 
 struct admission;
+struct exception;
 struct generation;
 struct port;
 struct rte_hash;
@@ -68,6 +69,7 @@ struct gateway {
 	struct admission *admission; /* n_cores of them */
 	bool by_client;              /* a client's sessions are all on one core */
 	uint32_t spread_seed;        /* which one */
+	struct exception *exception; /* NULL: no port has an exception path */
 	struct notify notify;        /* main's own */
 
 	/* written by main alone; by others read under the lock */

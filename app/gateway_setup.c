@@ -17,6 +17,7 @@
 #include "admission.h"
 #include "cookie/batch.h"
 #include "core.h"
+#include "exception.h"
 #include "generation.h"
 #include "port.h"
 #include "session.h"
@@ -152,6 +153,8 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		buffers += (unsigned int)queue->port->rx_descriptors + queue->port->tx_descriptors;
 		packed |= queue->port->config->profile.packed_buffers != 0;
 	}
+	if (gateway->exception != NULL)
+		buffers += 2 * RINGS_SIZE + EXCEPTION_BURST;
 	worker->pool = create_pool("receive", index, buffers, 1 + gateway->n_cores, packed);
 	if (worker->pool == NULL)
 		return error_set(error, memory_hint, "receive buffers");
@@ -261,7 +264,40 @@ create_shared(struct gateway *gateway, struct error *error)
 		session_table_create(gateway->config->gateway.max_sessions, gateway->qsbr);
 	if (gateway->sessions == NULL)
 		return error_set(error, memory_hint, "the session table");
-	return rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores, error);
+	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores, error) != 0)
+		return -EINVAL;
+	return gateway->exception != NULL ? rings_create_exception(&gateway->rings, error) : 0;
+}
+
+/* Before the workers: their pools have room for what lies in its rings. */
+static int
+create_exception(struct gateway *gateway, struct error *error)
+{
+	unsigned int buffers = gateway->n_workers * RINGS_SIZE + EXCEPTION_BURST;
+	struct exception *exception;
+	bool wanted = false;
+
+	for (unsigned int i = 0; i < gateway->n_queues; i++)
+		if (gateway->queue[i].port->diverts) {
+			buffers += gateway->queue[i].port->tx_descriptors;
+			wanted = true;
+		}
+	if (!wanted)
+		return 0;
+	exception = calloc(1, sizeof(*exception));
+	if (exception == NULL)
+		return error_set(error, memory_hint, "the exception path");
+	gateway->exception = exception;
+	exception->gateway = gateway;
+	exception->epoll = -1;
+	sem_init(&exception->ready, 0, 0);
+	sem_init(&exception->go, 0, 0);
+	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
+		exception->tap[i].fd = -1;
+	exception->pool = create_pool("kernel", 0, buffers, gateway->n_workers, false);
+	if (exception->pool == NULL)
+		return error_set(error, memory_hint, "frames of the kernel");
+	return 0;
 }
 
 static int
@@ -304,6 +340,8 @@ gateway_create(struct gateway *gateway, struct error *error)
 	err = probe_ports(gateway, error);
 	if (err == 0)
 		err = deal_queues(gateway, error);
+	if (err == 0)
+		err = create_exception(gateway, error);
 	for (unsigned int i = 0; err == 0 && i < gateway->n_workers; i++)
 		err = create_worker(gateway, i, error);
 	for (unsigned int i = 0; err == 0 && i < gateway->n_cores; i++)
@@ -314,6 +352,8 @@ gateway_create(struct gateway *gateway, struct error *error)
 	for (unsigned int i = 0; err == 0 && i < gateway->n_ports; i++)
 		err = start_port(gateway, &gateway->port[i], error);
 	/* What a port says of itself is known now. */
+	if (err == 0 && gateway->exception != NULL)
+		err = exception_open(gateway->exception, error);
 	if (err == 0)
 		err = generation_enter(gateway, gateway->config, error);
 	return err;
@@ -335,6 +375,7 @@ gateway_close_ports(struct gateway *gateway)
 {
 	unsigned int missing = 0;
 
+	exception_close(gateway->exception);
 	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++)
 		port_close(&gateway->port[i]);
 	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++)
@@ -343,6 +384,8 @@ gateway_close_ports(struct gateway *gateway)
 	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++)
 		if (gateway->core[i].pool != NULL)
 			missing += rte_mempool_in_use_count(gateway->core[i].pool);
+	if (gateway->exception != NULL && gateway->exception->pool != NULL)
+		missing += rte_mempool_in_use_count(gateway->exception->pool);
 	return missing;
 }
 
@@ -369,6 +412,12 @@ gateway_destroy(struct gateway *gateway)
 	for (unsigned int i = 0; gateway->admission != NULL && i < gateway->n_cores; i++) {
 		rte_free(gateway->admission[i].clients.table);
 		rte_free((void *)(uintptr_t)gateway->admission[i].used.table);
+	}
+	if (gateway->exception != NULL) {
+		rte_mempool_free(gateway->exception->pool);
+		sem_destroy(&gateway->exception->ready);
+		sem_destroy(&gateway->exception->go);
+		free(gateway->exception);
 	}
 	generation_end(gateway);
 	rte_hash_free(gateway->sessions);

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "core.h"
 #include "eal.h"
+#include "exception.h"
 #include "filter.h"
 #include "gateway_setup.h"
 #include "host.h"
@@ -67,6 +68,7 @@ print_counters(const struct gateway *gateway)
 	gateway_sum(gateway, &worker, &handshake);
 	stats_each_worker(&worker, print_counter, stdout);
 	stats_each_handshake(&handshake, print_counter, stdout);
+	stats_each_exception(exception_stats(gateway->exception), print_counter, stdout);
 	fflush(stdout);
 }
 

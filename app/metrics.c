@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "exception.h"
 #include "gateway_setup.h"
 #include "port.h"
 #include "server.h"
@@ -155,16 +156,6 @@ write_busy(struct writer *writer, const struct gateway *gateway)
 			(double)stats_get(&gateway->core[i].stats.busy) / hz);
 }
 
-/* rte_ring_count() reads what others write without saying so. */
-static unsigned int
-ring_level(const struct rte_ring *ring)
-{
-	uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
-	uint32_t put = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
-
-	return RTE_MIN(put - taken, ring->capacity);
-}
-
 static void
 write_ring(struct writer *writer, const struct gateway *gateway, unsigned int core,
 	const char *name, int rank)
@@ -176,7 +167,7 @@ write_ring(struct writer *writer, const struct gateway *gateway, unsigned int co
 			rank < 0 ? rings_out(&gateway->rings, i, core)
 				 : rings_in(&gateway->rings, i, core, (enum rings_class)rank);
 
-		most = RTE_MAX(most, ring_level(ring));
+		most = RTE_MAX(most, rings_level(ring));
 	}
 	fprintf(writer->to, "hellogate_ring_packets{core=\"%u\",ring=\"%s\"} %u\n", core, name,
 		most);
@@ -208,6 +199,9 @@ write_pool(struct writer *writer, const char *name, double (*value)(const struct
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		fprintf(writer->to, "hellogate_%s{pool=\"send\",owner=\"%u\"} %.15g\n", name, i,
 			value(gateway->core[i].pool));
+	if (gateway->exception != NULL)
+		fprintf(writer->to, "hellogate_%s{pool=\"kernel\",owner=\"0\"} %.15g\n", name,
+			value(gateway->exception->pool));
 }
 
 static double
@@ -308,6 +302,7 @@ metrics_write(const struct gateway *gateway, uint64_t started, bool open, size_t
 	gateway_sum(gateway, &worker, &handshake);
 	stats_each_worker(&worker, write_counter, &writer);
 	stats_each_handshake(&handshake, write_counter, &writer);
+	stats_each_exception(exception_stats(gateway->exception), write_counter, &writer);
 	write_sessions(&writer, gateway, &worker, &handshake);
 	write_keys(&writer, gateway, started);
 	write_busy(&writer, gateway);

@@ -80,6 +80,7 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
 	port->number = number;
 	port->host = settings->host;
+	port->diverts = settings->tap != NULL;
 	return 0;
 }
 
@@ -140,7 +141,11 @@ configure(struct port *port, struct error *error)
 			    (info.tx_offload_capa & tx_sums) == tx_sums;
 	if (port->device_sums)
 		conf.txmode.offloads |= tx_sums;
-	port->trusted_sums = profile->rx_checksum == PROFILE_RX_TRUST;
+	/*
+	 * Whoever gets our frames needs their checksums: a neighbour on the same host may leave them
+	 * out for a device that says it checks them.
+	 */
+	port->trusted_sums = profile->rx_checksum == PROFILE_RX_TRUST && !port->diverts;
 	if (port->trusted_sums)
 		conf.rxmode.offloads |= info.rx_offload_capa & rx_sums;
 	choose_rss(port, &info);
@@ -180,6 +185,10 @@ set_filters(struct port *port)
 			"frames\n",
 			port->config->name);
 
+	if (port->diverts) {
+		rte_eth_allmulticast_enable(port->id); /* the kernel has groups of its own */
+		return;
+	}
 	if (host->n_ipv6 == 0)
 		return;
 	for (unsigned int i = 0; i < host->n_ipv6; i++) /* RFC 2464 7, RFC 4291 2.7.1 */

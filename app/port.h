@@ -34,6 +34,7 @@ struct port {
 	bool started;
 	bool device_sums;        /* the device fills in IPv4 and UDP checksums */
 	bool trusted_sums;       /* its verdict on received ones is believed */
+	bool diverts;            /* what is not for a listener goes elsewhere */
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
 	atomic_bool link_up;     /* written by main */
 	uint64_t rss_types;  /* what the queues are chosen by; 0: nothing, or the device's choice */

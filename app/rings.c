@@ -13,6 +13,15 @@ create(const char *kind, size_t number)
 	return rte_ring_create(name, RINGS_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
+static int
+no_memory(size_t n, struct error *error)
+{
+	return error_set(error,
+		"too little DPDK memory for %zu rings: give more with the EAL options -m or "
+		"--socket-mem",
+		n);
+}
+
 int
 rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, struct error *error)
 {
@@ -29,19 +38,32 @@ rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, 
 	for (size_t i = 0; i < n * RINGS_CLASSES; i++) {
 		rings->in[i] = create("in", i);
 		if (rings->in[i] == NULL)
-			goto no_memory;
+			return no_memory((RINGS_CLASSES + 1) * n, error);
 	}
 	for (size_t i = 0; i < n; i++) {
 		rings->out[i] = create("out", i);
 		if (rings->out[i] == NULL)
-			goto no_memory;
+			return no_memory((RINGS_CLASSES + 1) * n, error);
 	}
 	return 0;
-no_memory:
-	return error_set(error,
-		"too little DPDK memory for %zu rings: give more with the EAL options -m or "
-		"--socket-mem",
-		(RINGS_CLASSES + 1) * n);
+}
+
+int
+rings_create_exception(struct rings *rings, struct error *error)
+{
+	rings->exception = calloc(rings->n_workers, sizeof(*rings->exception));
+	if (rings->exception == NULL)
+		return error_set(error, "no memory for %u rings", 3 * rings->n_workers);
+	for (unsigned int i = 0; i < rings->n_workers; i++) {
+		struct rings_exception *exception = &rings->exception[i];
+
+		exception->to = create("to", i);
+		exception->back = create("back", i);
+		exception->from = create("from", i);
+		if (exception->to == NULL || exception->back == NULL || exception->from == NULL)
+			return no_memory((size_t)3 * rings->n_workers, error);
+	}
+	return 0;
 }
 
 void
@@ -53,6 +75,12 @@ rings_free(struct rings *rings)
 		rte_ring_free(rings->in[i]);
 	for (size_t i = 0; rings->out != NULL && i < n; i++)
 		rte_ring_free(rings->out[i]);
+	for (unsigned int i = 0; rings->exception != NULL && i < rings->n_workers; i++) {
+		rte_ring_free(rings->exception[i].to);
+		rte_ring_free(rings->exception[i].back);
+		rte_ring_free(rings->exception[i].from);
+	}
+	free(rings->exception);
 	free(rings->in);
 	free(rings->out);
 	*rings = (struct rings){ 0 };

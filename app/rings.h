@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rings between workers and handshake cores, each with a single producer and a single consumer.
+ * The rings between workers and other threads, each with a single producer and a single consumer.
  * Towards the core a pair has one ring for each class of packets, so that a flood of one class
  * neither fills the ring of another nor stands before it. What lies in a ring is an mbuf with a note
  * in its private area.
@@ -78,16 +78,27 @@ note_get_packet(struct rte_mbuf *mbuf)
 	};
 }
 
+/* Between a worker and the exception thread, with a single producer and a single consumer each. */
+struct rings_exception {
+	struct rte_ring *to;   /* frames for the kernel */
+	struct rte_ring *back; /* their buffers: the worker alone gives any back to its pool */
+	struct rte_ring *from; /* frames of the kernel */
+};
+
 struct rings {
 	unsigned int n_workers;
 	unsigned int n_cores;
-	struct rte_ring **in;  /* [(worker * n_cores + core) * RINGS_CLASSES + rank] */
-	struct rte_ring **out; /* [worker * n_cores + core] */
+	struct rte_ring **in;              /* [(worker * n_cores + core) * RINGS_CLASSES + rank] */
+	struct rte_ring **out;             /* [worker * n_cores + core] */
+	struct rings_exception *exception; /* [worker]; NULL: no port has an exception path */
 };
 
 /* Returns 0 or -EINVAL; what was made is freed by rings_free() in either case. */
 int rings_create(
 	struct rings *rings, unsigned int n_workers, unsigned int n_cores, struct error *error);
+
+/* Likewise, of those that rings_create() has made the others: the rings to the exception thread. */
+int rings_create_exception(struct rings *rings, struct error *error);
 
 /* The rings are empty by then. */
 void rings_free(struct rings *rings);
@@ -109,4 +120,14 @@ static inline struct rte_ring *
 rings_out(const struct rings *rings, unsigned int worker, unsigned int core)
 {
 	return rings->out[worker * rings->n_cores + core];
+}
+
+/* How many there are in a ring. rte_ring_count() reads what others write without saying so. */
+static inline unsigned int
+rings_level(const struct rte_ring *ring)
+{
+	uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
+	uint32_t put = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+
+	return RTE_MIN(put - taken, ring->capacity);
 }

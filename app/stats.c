@@ -16,6 +16,12 @@ void
 stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg)
 {
 	STATS_HANDSHAKE(TAKE)
+}
+
+void
+stats_each_exception(const struct stats_exception *stats, stats_take_fn *take, void *arg)
+{
+	STATS_EXCEPTION(TAKE)
 #undef TAKE
 }
 

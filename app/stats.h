@@ -15,9 +15,10 @@
 
 /*
  * Per worker. For every worker, once its queues are empty:
- *   rx = tx + forwarded + every drop_*
+ *   rx = tx + forwarded + to_kernel + every drop_*
  *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + drop_tx_full
  *   session_rx = session_tx + session_tx_full
+ *   from_kernel = from_kernel_tx + from_kernel_tx_full
  */
 #define STATS_WORKER(X)                                                                         \
 	X(rx, "packets received")                                                               \
@@ -39,7 +40,11 @@
 	X(cookie_wrong_tag, "ClientHellos refused: cookie not made for this address and hello") \
 	X(session_rx, "packets of sessions taken from the handshake cores")                     \
 	X(session_tx, "packets of sessions handed to the driver")                               \
-	X(session_tx_full, "packets of sessions dropped: transmit queue is full")
+	X(session_tx_full, "packets of sessions dropped: transmit queue is full")               \
+	X(to_kernel, "packets handed over for the kernel")                                      \
+	X(from_kernel, "packets of the kernel taken over")                                      \
+	X(from_kernel_tx, "packets of the kernel handed to the driver")                         \
+	X(from_kernel_tx_full, "packets of the kernel dropped: transmit queue is full")
 
 /*
  * Per handshake core. For every core, once its rings are empty:
@@ -89,6 +94,17 @@
 	X(out_packets, "packets handed to the workers")                                              \
 	X(out_dropped, "packets dropped: no buffer, too long, or ring to the worker full")
 
+/*
+ * Of the exception thread. Once the rings are empty, with the counters of all workers:
+ *   to_kernel = kernel_tx + kernel_tx_dropped
+ *   kernel_rx = from_kernel + kernel_rx_dropped
+ */
+#define STATS_EXCEPTION(X)                                                                  \
+	X(kernel_tx, "packets that the kernel has taken")                                   \
+	X(kernel_tx_dropped, "packets that the kernel did not take: its interface is down") \
+	X(kernel_rx, "packets received from the kernel")                                    \
+	X(kernel_rx_dropped, "packets of the kernel dropped: longer than the port can send")
+
 #define STATS_BOUNDS 12u
 
 /* How often a value was at most the bound of each bucket, and above that of the one before. */
@@ -117,11 +133,15 @@ struct stats_worker {
 /* As many values in handshake_time as handshakes says. */
 struct stats_handshake {
 	STATS_HANDSHAKE(STATS_FIELD)
-#undef STATS_FIELD
 	_Atomic uint64_t sessions;  /* gauge: sessions that exist */
 	_Atomic uint64_t half_open; /* gauge: those of them whose handshake is not complete */
 	_Atomic uint64_t busy;      /* TSC cycles in rounds that found work, without rests */
 	struct stats_histogram handshake_time; /* by stats_handshake_times */
+};
+
+struct stats_exception {
+	STATS_EXCEPTION(STATS_FIELD)
+#undef STATS_FIELD
 };
 
 /*
@@ -159,6 +179,7 @@ stats_get(const _Atomic uint64_t *counter)
 typedef void stats_take_fn(void *arg, const char *name, const char *help, uint64_t value);
 void stats_each_worker(const struct stats_worker *stats, stats_take_fn *take, void *arg);
 void stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg);
+void stats_each_exception(const struct stats_exception *stats, stats_take_fn *take, void *arg);
 
 /* Adds all of stats to sum, gauges and histograms too. */
 void stats_sum_worker(struct stats_worker *sum, const struct stats_worker *stats);

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "core.h"
+#include "exception.h"
 #include "gateway_setup.h"
 #include "port.h"
 #include "server.h"
@@ -46,6 +47,7 @@ show_stats(const struct gateway *gateway, const char *params, struct rte_tel_dat
 	rte_tel_data_start_dict(data);
 	stats_each_worker(&worker, add_counter, data);
 	stats_each_handshake(&handshake, add_counter, data);
+	stats_each_exception(exception_stats(gateway->exception), add_counter, data);
 	return 0;
 }
 
@@ -303,6 +305,9 @@ show_buffers(const struct gateway *gateway, const char *params, struct rte_tel_d
 		rte_tel_data_add_dict_u64(
 			data, name, rte_mempool_in_use_count(gateway->core[i].pool));
 	}
+	if (gateway->exception != NULL)
+		rte_tel_data_add_dict_u64(
+			data, "kernel", rte_mempool_in_use_count(gateway->exception->pool));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "admission.h"
 #include "base/bytes.h"
+#include "divert.h"
 #include "generation.h"
 #include "net/answer.h"
 #include "port.h"
@@ -116,6 +117,19 @@ device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_checke
 	return true;
 }
 
+/* A frame that is refused may be for somebody else. */
+static void
+turn_away(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf,
+	enum hg_verdict verdict)
+{
+	if (burst->port->diverts &&
+		classify_is_foreign(
+			burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, verdict))
+		burst->other[burst->n_others++] = mbuf;
+	else
+		drop(worker, mbuf, verdict);
+}
+
 /* First stage, one packet: what is it? Leaves it in one of the burst's arrays, or drops it. */
 static void
 sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
@@ -134,7 +148,7 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 		verdict = classify(burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
 			checked, info);
 	if (verdict != HG_PASS) {
-		drop(worker, mbuf, verdict);
+		turn_away(worker, burst, mbuf, verdict);
 		return;
 	}
 	if (info->kind == CLASSIFY_HELLO) {
@@ -162,6 +176,8 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 		note->kind = NOTE_RECORD;
 		note->listener = info->listener;
 		burst->record[burst->n_records++] = mbuf;
+	} else if (burst->port->diverts) {
+		burst->other[burst->n_others++] = mbuf; /* who else has our addresses answers */
 	} else {
 		answer_link(worker, burst, mbuf, info);
 	}
@@ -460,6 +476,7 @@ poll_queue(struct worker *worker, unsigned int q, const struct generation *gener
 	burst->n_hellos = 0;
 	burst->n_records = 0;
 	burst->n_answers = 0;
+	burst->n_others = 0;
 	burst->answer_bytes = 0;
 	hg_cookie_batch_begin(&worker->cookies, keys, now);
 	/* In pieces: a packet is looked at soon after the driver has written it. */
@@ -478,6 +495,8 @@ poll_queue(struct worker *worker, unsigned int q, const struct generation *gener
 		send_answers(worker, burst);
 	if (worker->has_forwards)
 		send_forwards(worker);
+	if (burst->n_others != 0)
+		divert_send(worker, burst);
 	return total;
 }
 
@@ -553,6 +572,8 @@ worker_run(void *arg)
 			atomic_store_explicit(&worker->receiving, false, memory_order_release);
 		}
 		n += send_sessions(worker);
+		if (gateway->rings.exception != NULL)
+			n += divert_receive(worker);
 		rte_rcu_qsbr_quiescent(gateway->qsbr, worker->index);
 		stats_add(&worker->stats.busy, idle_account(&worker->idle, n != 0));
 		rest = idle_step(&worker->idle, n != 0);

@@ -35,12 +35,14 @@ struct worker_burst {
 	unsigned int n_hellos;
 	unsigned int n_records;
 	unsigned int n_answers;
+	unsigned int n_others;
 	uint64_t answer_bytes; /* of all answers */
 	struct rte_mbuf *hello[WORKER_BURST_MAX];
 	struct classified hello_info[WORKER_BURST_MAX];
 	struct rte_mbuf *record[WORKER_BURST_MAX];
 	struct session_key record_key[WORKER_BURST_MAX];
 	struct rte_mbuf *answer[WORKER_BURST_MAX];
+	struct rte_mbuf *other[WORKER_BURST_MAX]; /* for somebody else: divert.h */
 };
 
 struct worker {

@@ -343,7 +343,14 @@ def check_books(c: Mapping[str, int]) -> None:
             raise AssertionError(f'{left} = {left_value}, but {right} = {right_value}: {told}')
 
     drops = sum(v for k, v in c.items() if k.startswith('drop_'))
-    equal('rx', c['rx'], 'tx + forwarded + drop_*', c['tx'] + c['forwarded'] + drops)
+    equal('rx', c['rx'], 'tx + forwarded + to_kernel + drop_*',
+          c['tx'] + c['forwarded'] + c['to_kernel'] + drops)
+    equal('to_kernel', c['to_kernel'],
+          'kernel_tx + kernel_tx_dropped', c['kernel_tx'] + c['kernel_tx_dropped'])
+    equal('kernel_rx', c['kernel_rx'],
+          'from_kernel + kernel_rx_dropped', c['from_kernel'] + c['kernel_rx_dropped'])
+    equal('from_kernel', c['from_kernel'],
+          'from_kernel_tx + from_kernel_tx_full', c['from_kernel_tx'] + c['from_kernel_tx_full'])
     equal('answers built', c['hvr'] + c['arp_replies'] + c['neighbour_adverts'] + c['echo_replies'],
           'tx + drop_tx_full', c['tx'] + c['drop_tx_full'])
     equal('session_rx', c['session_rx'],

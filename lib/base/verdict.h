@@ -59,6 +59,7 @@
 	X(RING_PENDING_FULL, ring_pending_full,                                                    \
 		"ring to the handshake core is full: handshakes in progress")                      \
 	X(RING_NEW_FULL, ring_new_full, "ring to the handshake core is full: verified hellos")     \
+	X(KERNEL_FULL, kernel_full, "ring towards the kernel is full")                             \
 	X(TX_FULL, tx_full, "transmit queue is full")
 
 enum hg_verdict {

@@ -66,7 +66,8 @@ def x_list(name: str, source: str) -> dict[str, str]:
 
 def all_counters(stats: str, verdict: str) -> dict[str, str]:
     drops = {f"drop_{name}": text for name, text in x_list("HG_DROPS", verdict).items()}
-    return x_list("STATS_WORKER", stats) | drops | x_list("STATS_HANDSHAKE", stats)
+    return x_list("STATS_WORKER", stats) | drops | x_list("STATS_HANDSHAKE", stats) | \
+        x_list("STATS_EXCEPTION", stats)
 
 
 def options_of(source: str) -> list[str]:

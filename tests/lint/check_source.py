@@ -39,11 +39,13 @@ COMPILER = (r"_GLOBAL_OFFSET_TABLE_|\$[dx].*|__(cpu|unnamed)_\w+|"
             r"_*(odr_)?(asan|ubsan|tsan|sanitizer|gcov\d?|stack_chk|x86|aarch64)[_.].*")
 PLAIN = (rf"{COMPILER}|mem(cmp|cpy|move|set)|bcmp|__mem(cpy|move|set)_chk|"
          r"(__)?explicit_bzero(_chk)?")
-PATH = re.compile(r"app/(worker|classify|recent|clients|used|hvr_cap)\.c|lib/(net|wire|cookie|hmac)/.*")
+PATH = re.compile(r"app/(worker|classify|divert|recent|clients|used|hvr_cap)\.c|lib/(net|wire|cookie|hmac)/.*")
 PATH_CALLS = {
     "app/worker.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
                     r"__assert_fail|__rte_\w*trace_\w+|idle_(begin|rest|step)",
+    "app/divert.c": r"rte_eth_fp_ops|rte_eth_call_tx_callbacks|rte_mempool_ops_table|"
+                    r"per_lcore_\w+|__rte_panic|__assert_fail|__rte_\w*trace_\w+",
     # Once, at start: finds out which kernel runs here, and fastest.
     "lib/hmac/hmac.c": "strcmp",
     "lib/hmac/ladder.c": "clock_gettime|(__)?snprintf(_chk)?",
@@ -235,7 +237,8 @@ def check_app_includes(tree: Tree) -> Problems:
 
 def check_path_includes(tree: Tree) -> Problems:
     """The fast path includes no TLS itself; classify.c and all that it includes know no DPDK."""
-    names = [name for name in ("app/worker.c", "app/worker.h", "app/classify.c", "app/classify.h")
+    names = [name for name in ("app/worker.c", "app/worker.h", "app/divert.c",
+                         "app/divert.h", "app/classify.c", "app/classify.h")
              if name in tree.files]
     problems = [f"{name}:{line}: {header}" for name in names
                 for line, _, header in tree.includes(name)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "classify.h"
@@ -257,6 +258,73 @@ test_drops(void **state)
 	}
 }
 
+/* A frame that is refused: is it for whoever else is behind this port? */
+static bool
+is_foreign(struct frame *frame, enum hg_verdict expected)
+{
+	struct classified classified;
+
+	assert_int_equal(classify_frame(frame, &classified), expected);
+	return classify_is_foreign(&table, frame->bytes, frame->len, expected);
+}
+
+/* What a listener would be sent, in every form, is for nobody else; anything else that is whole is. */
+static void
+test_foreign(void **state)
+{
+	struct frame frame;
+
+	(void)state;
+	reset();
+	for (unsigned int f = 0; f < 2; f++) {
+		build_hello(&frame, families[f], 0);
+		set_ports(&frame, 0, FRAME_HOST_PORT);
+		assert_false(is_foreign(&frame, HG_DROP_SOURCE_PORT));
+		set_ports(&frame, 0, 22);
+		assert_true(is_foreign(&frame, HG_DROP_SOURCE_PORT));
+		set_ports(&frame, 40000, 22);
+		assert_true(is_foreign(&frame, HG_DROP_NO_LISTENER));
+		frame.bytes[frame.len - 1] ^= 1;
+		assert_true(is_foreign(&frame, HG_DROP_UDP_CHECKSUM));
+		frame.bytes[0] ^= 0x40;
+		assert_false(is_foreign(&frame, HG_DROP_FRAME_NOT_OURS));
+		build_hello(&frame, families[f], 0);
+		frame.bytes[frame.len - 1] ^= 1;
+		assert_false(is_foreign(&frame, HG_DROP_UDP_CHECKSUM));
+		frame_udp(&frame, families[f], 0, "GET / HTTP/1.1\r\n", 16);
+		assert_false(is_foreign(&frame, HG_DROP_RECORD_TYPE));
+		build_hello(&frame, families[f], 0);
+		memset(frame.bytes, 0xff, 6);
+		assert_false(is_foreign(&frame, HG_DROP_FRAME_NOT_OURS));
+		build_hello(&frame, families[f], 3);
+		assert_true(is_foreign(&frame, HG_DROP_VLAN_DEPTH));
+	}
+	build_hello(&frame, 4, 0);
+	frame_put16(frame.bytes + frame.l3 + 6, 0x2000);
+	frame_seal_ipv4(&frame);
+	assert_false(is_foreign(&frame, HG_DROP_IPV4_FRAGMENT));
+	set_ports(&frame, 40000, 22);
+	assert_true(is_foreign(&frame, HG_DROP_IPV4_FRAGMENT));
+	frame_put16(frame.bytes + frame.l3 + 6, 1);
+	frame_seal_ipv4(&frame);
+	assert_true(is_foreign(&frame, HG_DROP_IPV4_FRAGMENT));
+	frame.bytes[frame.l3] = 0x4f; /* 60 bytes of header: the ports are somewhere in the hello */
+	assert_true(is_foreign(&frame, HG_DROP_IPV4_OPTIONS));
+	frame.len = frame.l3 + 59;
+	assert_false(is_foreign(&frame, HG_DROP_IPV4_OPTIONS));
+	build_hello(&frame, 6, 0);
+	frame.bytes[frame.l3 + 6] = 0; /* the UDP header is read as an option that is too long */
+	assert_false(is_foreign(&frame, HG_DROP_IPV6_EXTENSION));
+	frame.bytes[frame.l3 + 6] = 50;
+	assert_true(is_foreign(&frame, HG_DROP_IPV6_EXTENSION));
+	frame.bytes[frame.l3 + 6] = 6;
+	assert_true(is_foreign(&frame, HG_DROP_IP_PROTOCOL));
+	frame.bytes[frame.l3 + 39] ^= 1;
+	assert_true(is_foreign(&frame, HG_DROP_DESTINATION));
+	frame.bytes[13] = 0xcc;
+	assert_true(is_foreign(&frame, HG_DROP_ETHER_TYPE));
+}
+
 static int
 open_guard(void **state)
 {
@@ -283,6 +351,7 @@ main(void)
 		cmocka_unit_test(test_denied_ports),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, open_guard, close_guard);

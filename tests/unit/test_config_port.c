@@ -79,6 +79,47 @@ test_devices_twice(void **state)
 		"[listener coap]\n" CONFIG_LISTENER));
 }
 
+static void
+test_exception(void **state)
+{
+	static const char *const bad[] = {
+		"tap",
+		"tap:",
+		"tun:hg0",
+		"hg0",
+		"tap: hg0",
+		"tap:sixteen_letters_",
+		"tap:hg/0",
+		"tap:hg%d",
+		"tap:hg 0",
+		"tap:hg:0",
+		"tap:..",
+		"tap:-hg",
+		"TAP:hg0",
+	};
+	char lines[256];
+	struct config *config;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(lines, sizeof(lines), CONFIG_PORT "exception = %s\n", bad[i]);
+		config_port_refused(lines, 3, "exception must be tap:NAME");
+	}
+	config_refused("[port wan]\n" CONFIG_PORT "exception = tap:hg0\n"
+		       "[port lan]\ndevice = net_null1\naddress = 10.0.0.1/8\nexception = tap:hg0\n"
+		       "[listener coap]\n" CONFIG_LISTENER,
+		8, "interface hg0 is that of port wan already");
+	config = config_load_text(
+		"[port wan]\n" CONFIG_PORT "exception = tap:fifteen.letters\n"
+		"[port lan]\ndevice = net_null1\naddress = 10.0.0.1/8\nexception = tap:a-b_c.9\n"
+		"[port mgmt]\ndevice = net_null2\naddress = 10.1.0.1/16\n"
+		"[listener coap]\n" CONFIG_LISTENER);
+	assert_string_equal(config->port[0].tap, "fifteen.letters");
+	assert_string_equal(config->port[1].tap, "a-b_c.9");
+	assert_null(config->port[2].tap);
+	config_free(config);
+}
+
 int
 main(void)
 {
@@ -86,6 +127,7 @@ main(void)
 		cmocka_unit_test(test_port_refused),
 		cmocka_unit_test(test_addresses_refused),
 		cmocka_unit_test(test_devices_twice),
+		cmocka_unit_test(test_exception),
 	};
 
 	return cmocka_run_group_tests(tests, config_texts_open, config_texts_close);

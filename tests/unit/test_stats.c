@@ -85,6 +85,19 @@ test_handshake_counters(void **state)
 }
 
 static void
+test_exception_counters(void **state)
+{
+	struct stats_exception stats = { 0 };
+	struct seen seen = { 0 };
+
+	(void)state;
+	stats_add(&stats.kernel_rx, 5);
+	stats_each_exception(&stats, see, &seen);
+	assert_true(value_of(&seen, "kernel_rx") == 5);
+	assert_int_equal(seen.n, sizeof(stats) / sizeof(uint64_t));
+}
+
+static void
 test_histogram(void **state)
 {
 	static const uint64_t bounds[STATS_BOUNDS] = { 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000,
@@ -152,6 +165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_worker_counters),
 		cmocka_unit_test(test_handshake_counters),
+		cmocka_unit_test(test_exception_counters),
 		cmocka_unit_test(test_histogram),
 		cmocka_unit_test(test_bounds_rise),
 		cmocka_unit_test(test_sums),
