@@ -178,6 +178,12 @@ hg_hello_parse(const uint8_t *datagram, size_t len, bool *ret_is_hello, struct h
 	return parse_body(handshake + HG_HANDSHAKE_LEN, fragment_len, hello);
 }
 
+enum hg_verdict
+hg_hello_parse_body(const uint8_t *body, size_t len, struct hg_hello *hello)
+{
+	return parse_body(body, len, hello);
+}
+
 bool
 hg_hello_is_fragment(const uint8_t *datagram, size_t len)
 {

@@ -38,6 +38,13 @@ struct hg_hello {
 enum hg_verdict hg_hello_parse(
 	const uint8_t *datagram, size_t len, bool *ret_is_hello, struct hg_hello *ret_hello);
 
+/*
+ * The same for the body of a ClientHello alone, or the part of it in its first fragment: fills client,
+ * cookie and offer of *ret_hello. Returns HG_PASS, HG_DROP_HELLO_DTLS13, also with them filled, or
+ * HG_DROP_HELLO_BODY.
+ */
+enum hg_verdict hg_hello_parse_body(const uint8_t *body, size_t len, struct hg_hello *ret_hello);
+
 /* Is all of the message in the datagram's first record? */
 static inline bool
 hg_hello_is_whole(const struct hg_hello *hello)
