@@ -299,6 +299,17 @@ def check_man_tool(root: Path) -> Problems:
     return missing(words, formatted(page), f"docs/man/{page.name}")
 
 
+def check_man_library(root: Path) -> Problems:
+    """The manual page and the guide have every function of the header."""
+    functions = sorted(set(re.findall(r"^(?:int|void) (hg_\w+)\(",
+                                      (root / "lib/tls/cookies.h").read_text(), re.M)))
+    if not functions:
+        return ["lib/tls/cookies.h:1: no functions found"]
+    page = man_page(root, "hg_tls_cookies.3")
+    return missing(functions, formatted(page), f"docs/man/{page.name}") + \
+        missing(functions, (root / "docs/library.md").read_text(), "docs/library.md")
+
+
 def check_man_keys(root: Path) -> Problems:
     page = man_page(root, "hellogate.conf.5")
     return missing([key.name for key in all_keys(root)], formatted(page), f"docs/man/{page.name}")
@@ -348,6 +359,7 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
     "hellogate(8) has every option": check_man_options,
     "hellogate.conf(5) has every key": check_man_keys,
     "hellogatectl(1) has every command and option": check_man_tool,
+    "hg_tls_cookies(3) and docs/library.md have every function": check_man_library,
     "mandoc finds no error in the manual pages": check_man_lint,
 }
 
@@ -402,6 +414,9 @@ SOUND = {
                                  "DENY = []\n",
     "docs/man/hellogate.8": ".TH HELLOGATE 8 2024-01-01\n.SH NAME\nhellogate \\- x\n.SH OPTIONS\n"
                             ".TP\n.BI \\-c \" FILE\"\nx\n.TP\n.B \\-\\-check\nx\n",
+    "lib/tls/cookies.h": "int hg_a_b(\n\tint c);\n",
+    "docs/library.md": "| `hg_a_b()` |\n",
+    "docs/man/hg_tls_cookies.3": ".TH HG_A_B 3 2024-01-01\n.SH NAME\nhg_a_b \\- x\n",
     "docs/man/hellogatectl.1": ".TH HELLOGATECTL 1 2024-01-01\n.SH NAME\nhellogatectl \\- x\n"
                                ".SH COMMANDS\n.TP\n.B look \\-\\-all\nx\n",
     "docs/man/hellogate.conf.5": ".TH HELLOGATE.CONF 5 2024-01-01\n.SH NAME\nhellogate.conf \\- x\n"
@@ -444,6 +459,9 @@ FAULTS = [
     (check_man_options, "docs/man/hellogate.8", "\\-check", "\\-checks", "not mention --check"),
     (check_man_options, "app/options.c", "  -c FILE", "  -d FILE", "not mention -d"),
     (check_man_keys, "docs/man/hellogate.conf.5", "poll", "polls", "not mention poll"),
+    (check_man_library, "docs/man/hg_tls_cookies.3", "hg_a_b", "hg_a_c", "3:1: does not mention hg_a_b"),
+    (check_man_library, "docs/library.md", "hg_a_b", "hg_a", "library.md:1: does not mention hg_a_b"),
+    (check_man_library, "lib/tls/cookies.h", "int", "long", "no functions found"),
     (check_man_tool, "docs/man/hellogatectl.1", "look", "see", "not mention look"),
     (check_man_tool, "app/hellogatectl", "--all", "--some", "not mention --some"),
     (check_man_lint, "docs/man/hellogate.8", ".B ", ".Bogus ", "hellogate.8:"),
