@@ -328,15 +328,17 @@ settle(SSL *ssl, struct peer *peer, const unsigned char *cookie, size_t len)
 
 	if (SSL_is_dtls(ssl)) {
 		asked.seen = peer->seen;
-		asked.client = peer->bound;
-		asked.client_len = peer->client_len;
-		asked.offer = peer->bound + peer->client_len;
-		asked.offer_len = peer->offer_len;
 		asked.unusable = peer->unusable;
 	} else {
 		asked.seen = HG_TLS_ALWAYS;
 		asked.client = asked.offer = tls_label;
 		asked.client_len = sizeof(tls_label);
+	}
+	if (asked.seen == HG_TLS_BOUND) {
+		asked.client = peer->bound;
+		asked.client_len = peer->client_len;
+		asked.offer = peer->bound + peer->client_len;
+		asked.offer_len = peer->offer_len;
 	}
 	asked.family = peer->family;
 	if (peer->family != 0)
