@@ -75,7 +75,8 @@ move_interrupts()
 			warn "cannot write $irq_dir/default_smp_affinity"
 	fi
 	for file in "$irq_dir"/[0-9]*/smp_affinity_list; do
-		old=$(cat "$file" 2> /dev/null) && [ -n "$old" ] || continue
+		old=$(cat "$file" 2> /dev/null)
+		[ -n "$old" ] || continue
 		new=$(without "$old" "$list")
 		[ "$new" != "$(expand "$old" | collapse)" ] || continue
 		# The kernel does not let go of some: timers, and queues that it manages itself.

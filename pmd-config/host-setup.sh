@@ -25,11 +25,11 @@ max_pages=1048576
 # Read only when it is needed, and from beside this file.
 load_cpus()
 {
-	local part
+	local beside
 
-	part=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/host-cpus.sh
+	beside=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 	# shellcheck source=pmd-config/host-cpus.sh
-	. "$part" || die "cannot read $part"
+	. "$beside/host-cpus.sh" || die "cannot read $beside/host-cpus.sh"
 }
 
 dry_run=no
