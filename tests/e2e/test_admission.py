@@ -200,9 +200,14 @@ class Hellos:
                                                 GW6 if ':' in source else GW4, PORT), self.sent))
 
     def settled(self) -> dict[str, int]:
-        """The counters once every hello is accounted for."""
-        return self.gateway.wait_for(
-            lambda s: s['cookie_valid'] == self.sent and s['forwarded'] == s['datagrams'])
+        """The counters once every hello is accounted for, by the worker and by the core."""
+        def all_told(s: dict[str, int]) -> bool:
+            dropped = sum(v for k, v in s.items() if k.startswith('drop_'))
+            refused = sum(v for k, v in s.items() if k.startswith('refused_'))
+            core = s['hello_new'] + s['hello_beside'] + s['hello_again'] + s['records'] + refused
+            return (s['cookie_valid'] == self.sent and s['forwarded'] == s['datagrams'] == core
+                    and s['rx'] == s['tx'] + s['forwarded'] + dropped)
+        return self.gateway.wait_for(all_told)
 
     def allowed(self, number: int, rate: float, since: float) -> None:
         """So many have begun a handshake, or more only as far as time has passed."""
