@@ -58,6 +58,18 @@ is_extension(uint8_t next_header)
 	       next_header == PROTO_OPTIONS;
 }
 
+/*
+ * In bytes. RFC 4302 2.2 counts in words of 4, RFC 8200 4 in 8; a fragment's header has no length, and
+ * what stands in its place is ignored (RFC 8200 4.5).
+ */
+static size_t
+extension_len(uint8_t header, uint8_t length)
+{
+	if (header == PROTO_FRAGMENT)
+		return EXTENSION_LEN;
+	return header == PROTO_AUTHENTICATION ? (length + 2u) * 4u : (length + 1u) * 8u;
+}
+
 static enum hg_net_found
 find_ipv6(const uint8_t *ip, size_t len, uint8_t *tuple)
 {
@@ -75,9 +87,7 @@ find_ipv6(const uint8_t *ip, size_t len, uint8_t *tuple)
 			return HG_NET_FOUND_NOTHING;
 		if (next == PROTO_FRAGMENT && (hg_load_be16(ip + offset + 2) & 0xfff8) != 0)
 			return HG_NET_FOUND_NO_UDP;
-		/* RFC 4302 2.2 counts in words of 4 bytes, all others in 8; a fragment's is 0. */
-		step = next == PROTO_AUTHENTICATION ? (ip[offset + 1] + 2u) * 4u
-						    : (ip[offset + 1] + 1u) * 8u;
+		step = extension_len(next, ip[offset + 1]);
 		next = ip[offset];
 		offset += step;
 		if (len < offset)

@@ -148,6 +148,10 @@ test_ipv6(void **state)
 	frame_udp(&frame, 6, 0, payload, PAYLOAD);
 	extend(&frame, 44, 0, zero, 8);
 	assert_udp(&frame, frame.l4 + 8);
+	/* RFC 8200 4.5: the byte where others have their length is reserved, and ignored. */
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	extend(&frame, 44, 1, zero, 8);
+	assert_udp(&frame, frame.l4 + 8);
 	frame_udp(&frame, 6, 0, payload, PAYLOAD);
 	extend(&frame, 44, 0, later, 8);
 	assert_found(&frame, HG_NET_FOUND_NO_UDP);
