@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "steering.h"
 
-#include <arpa/inet.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
 #include <rte_log.h>
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "address.h"
+#include "base/bytes.h"
 
 RTE_LOG_REGISTER(steering_log, hellogate.steering, INFO);
 #define LOG(level, ...) rte_log(RTE_LOG_##level, steering_log, "hellogate: " __VA_ARGS__)
@@ -38,14 +40,14 @@ is_same(const struct steering_rule *a, const struct steering_rule *b)
 static void
 describe(const struct steering_rule *rule, char text[TEXT_MAX])
 {
-	char address[INET6_ADDRSTRLEN] = "";
 	size_t len = address_len(rule);
-	unsigned int udp = (unsigned int)rule->key[len] << 8 | rule->key[len + 1];
+	struct address to = { .family = rule->family, .port = hg_load_be16(rule->key + len) };
+	char address[ADDRESS_TEXT_MAX];
 	int n;
 
-	inet_ntop(rule->family == 4 ? AF_INET : AF_INET6, rule->key, address, sizeof(address));
-	n = snprintf(text, TEXT_MAX, rule->family == 4 ? "UDP to %s:%u" : "UDP to [%s]:%u", address,
-		udp);
+	memcpy(to.bytes, rule->key, len);
+	address_print_port(&to, address, sizeof(address));
+	n = snprintf(text, TEXT_MAX, "UDP to %s", address);
 	if (rule->tags != 0)
 		snprintf(text + n, TEXT_MAX - (size_t)n, " behind %u VLAN tags", rule->tags);
 }

@@ -5,7 +5,6 @@
 #include <rte_hash.h>
 #include <rte_telemetry.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -89,20 +88,29 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 	return 0;
 }
 
+/* The end of a session: 0 is the client's, 1 ours. */
+static void
+print_end(const struct session_key *key, unsigned int end, char text[ADDRESS_TEXT_MAX])
+{
+	size_t len = key->family == 4 ? 4 : 16;
+	struct address address = {
+		.family = key->family,
+		.port = hg_load_be16(key->tuple + 2 * len + 2 * (size_t)end),
+	};
+
+	memcpy(address.bytes, key->tuple + len * end, len);
+	address_print_port(&address, text, ADDRESS_TEXT_MAX);
+}
+
 /* "192.0.2.1:40000 198.18.0.1:5684 established": the client, our end, the state. */
 static void
 session_row(char *ret, size_t size, const struct session_key *key, const void *data)
 {
-	const char *open = key->family == 4 ? "" : "[", *close = key->family == 4 ? "" : "]";
-	int family = key->family == 4 ? AF_INET : AF_INET6;
-	size_t len = key->family == 4 ? 4 : 16;
-	char client[INET6_ADDRSTRLEN], ours[INET6_ADDRSTRLEN];
+	char client[ADDRESS_TEXT_MAX], ours[ADDRESS_TEXT_MAX];
 
-	inet_ntop(family, key->tuple, client, sizeof(client));
-	inet_ntop(family, key->tuple + len, ours, sizeof(ours));
-	snprintf(ret, size, "%s%s%s:%u %s%s%s:%u %s", open, client, close,
-		hg_load_be16(key->tuple + 2 * len), open, ours, close,
-		hg_load_be16(key->tuple + 2 * len + 2),
+	print_end(key, 0, client);
+	print_end(key, 1, ours);
+	snprintf(ret, size, "%s %s %s", client, ours,
 		session_is_established(data) ? "established" : "handshake");
 }
 
