@@ -146,6 +146,17 @@ set_options(struct conversation *talk)
 	}
 }
 
+struct hg_tls_context *
+conversation_context(const struct hg_tls_settings *settings)
+{
+	struct hg_tls_context *context = NULL;
+	struct hg_tls_error error;
+
+	if (hg_tls_context_new(&context, settings, &error) != 0)
+		fail_msg("%s: %s", error.setting, error.text);
+	return context;
+}
+
 struct conversation *
 conversation_new(const struct client_options *options)
 {

@@ -59,6 +59,9 @@ struct conversation {
 	size_t received_len;
 };
 
+/* A context of these settings, or fails the test; for hg_tls_context_free(). */
+struct hg_tls_context *conversation_context(const struct hg_tls_settings *settings);
+
 /* A client that has sent nothing yet. options must stay. */
 struct conversation *conversation_new(const struct client_options *options);
 void conversation_free(struct conversation *talk);

@@ -27,17 +27,6 @@ usual(void)
 	};
 }
 
-static struct hg_tls_context *
-make_context(const struct hg_tls_settings *settings)
-{
-	struct hg_tls_context *context = NULL;
-	struct hg_tls_error error;
-
-	if (hg_tls_context_new(&context, settings, &error) != 0)
-		fail_msg("%s: %s", error.setting, error.text);
-	return context;
-}
-
 /* Connects with what *session holds, and puts in its place what the client has then. */
 static bool
 connect_with(const struct hg_tls_context *context, SSL_SESSION **session)
@@ -60,7 +49,7 @@ static void
 test_keys_change(void **state)
 {
 	const struct hg_tls_settings settings = usual();
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	SSL_SESSION *old = NULL, *session = NULL;
 
 	(void)state;
@@ -81,19 +70,19 @@ static void
 test_context_that_follows(void **state)
 {
 	const struct hg_tls_settings settings = usual();
-	struct hg_tls_context *first = make_context(&settings), *second, *third;
+	struct hg_tls_context *first = conversation_context(&settings), *second, *third;
 	SSL_SESSION *session = NULL;
 
 	(void)state;
 	assert_false(connect_with(first, &session));
-	second = make_context(&settings);
+	second = conversation_context(&settings);
 	hg_tls_context_take_tickets(second, first);
 	assert_true(connect_with(second, &session));
 	assert_true(connect_with(first, &session)); /* as long as it has sessions */
 	hg_tls_context_free(first);
 	assert_true(connect_with(second, &session));
 	assert_int_equal(hg_tls_context_renew_tickets(second), 0);
-	third = make_context(&settings);
+	third = conversation_context(&settings);
 	hg_tls_context_take_tickets(third, second);
 	hg_tls_context_free(second);
 	assert_true(connect_with(third, &session));
@@ -105,7 +94,8 @@ test_context_that_follows(void **state)
 static bool
 takes(const struct hg_tls_settings *before, const struct hg_tls_settings *after)
 {
-	struct hg_tls_context *first = make_context(before), *second = make_context(after);
+	struct hg_tls_context *first = conversation_context(before),
+			      *second = conversation_context(after);
 	SSL_SESSION *session = NULL;
 	bool resumed;
 
@@ -183,7 +173,7 @@ test_no_tickets(void **state)
 	without.tickets = false;
 	assert_false(takes(&with, &without));
 	assert_false(takes(&without, &with));
-	context = make_context(&without);
+	context = conversation_context(&without);
 	assert_int_equal(hg_tls_context_renew_tickets(context), 0);
 	hg_tls_context_free(context);
 }

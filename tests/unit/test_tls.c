@@ -19,17 +19,6 @@ static struct identity authority, ec_a, rsa_a, rsa_b, wildcard, both_ec, both_rs
 static const struct client_options plain;
 
 static struct hg_tls_context *
-make_context(const struct hg_tls_settings *settings)
-{
-	struct hg_tls_context *context = NULL;
-	struct hg_tls_error error;
-
-	if (hg_tls_context_new(&context, settings, &error) != 0)
-		fail_msg("%s: %s", error.setting, error.text);
-	return context;
-}
-
-static struct hg_tls_context *
 context_of(const struct identity *identity)
 {
 	const struct hg_tls_settings settings = {
@@ -38,7 +27,7 @@ context_of(const struct identity *identity)
 		.tickets = true,
 	};
 
-	return make_context(&settings);
+	return conversation_context(&settings);
 }
 
 static void
@@ -172,7 +161,8 @@ static void
 test_resumption(void **state)
 {
 	struct hg_tls_settings settings = { .pairs = &ec_a.files, .n_pairs = 1, .tickets = true };
-	struct hg_tls_context *context = make_context(&settings), *other = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings),
+			      *other = conversation_context(&settings);
 	SSL_SESSION *session = first_session(context, &plain);
 
 	(void)state;
@@ -184,7 +174,7 @@ test_resumption(void **state)
 	hg_tls_context_free(context);
 
 	settings.tickets = false;
-	context = make_context(&settings);
+	context = conversation_context(&settings);
 	session = first_session(context, &plain);
 	assert_false(SSL_SESSION_has_ticket(session));
 	assert_resumption(context, session, NULL, false);
@@ -198,7 +188,7 @@ test_resumption_by_name(void **state)
 	const struct hg_tls_pair pairs[] = { ec_a.files, rsa_b.files };
 	const struct hg_tls_settings settings = { .pairs = pairs, .n_pairs = 2, .tickets = true };
 	const struct client_options options = { .server_name = "b.example" };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	SSL_SESSION *session = first_session(context, &options);
 
 	(void)state;
@@ -219,7 +209,7 @@ test_psk(void **state)
 		.psk_hint = "kitchen",
 	};
 	struct client_options options = { .ciphers = "PSK", .psk_identity = "lamp", .psk = right };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	struct conversation *talk;
 
 	(void)state;
@@ -271,7 +261,7 @@ test_psk_beside_certificate(void **state)
 		.psk = (const uint8_t *)"\x01\x02",
 		.psk_len = 2,
 	};
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	struct conversation *talk = conversation_new(&with_psk);
 
 	(void)state;
@@ -294,7 +284,7 @@ test_client_certificate(void **state)
 	};
 	const struct client_options good = { .identity = &client };
 	const struct client_options wrong = { .identity = &stranger };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	struct conversation *talk = conversation_new(&good);
 
 	(void)state;
@@ -322,7 +312,7 @@ test_resumption_with_client_certificate(void **state)
 		.tickets = true,
 	};
 	const struct client_options options = { .identity = &client };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	SSL_SESSION *session = first_session(context, &options);
 
 	(void)state;
@@ -344,7 +334,7 @@ test_client_certificate_by_name(void **state)
 	const struct client_options none = { .server_name = "b.example" };
 	const struct client_options good = { .server_name = "b.example", .identity = &client };
 	const struct client_options wrong = { .server_name = "b.example", .identity = &stranger };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	struct conversation *talk = conversation_new(&none);
 
 	(void)state;
@@ -380,7 +370,7 @@ test_server_names(void **state)
 {
 	const struct hg_tls_pair pairs[] = { ec_a.files, rsa_b.files, wildcard.files };
 	const struct hg_tls_settings settings = { .pairs = pairs, .n_pairs = 3 };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 
 	(void)state;
 	assert_choice(context, "a.example", NULL, &ec_a);
@@ -404,7 +394,7 @@ test_key_types(void **state)
 	const struct hg_tls_settings settings = { .pairs = pairs, .n_pairs = 3 };
 	const struct hg_tls_pair reversed[] = { rsa_b.files, rsa_a.files, ec_a.files };
 	const struct hg_tls_settings settings_reversed = { .pairs = reversed, .n_pairs = 3 };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 
 	(void)state;
 	assert_choice(context, "a.example", ECDSA_ALONE, &ec_a);
@@ -412,7 +402,7 @@ test_key_types(void **state)
 	assert_choice(context, NULL, RSA_ALONE, &rsa_a);
 	assert_choice(context, "b.example", RSA_ALONE, &rsa_b);
 	hg_tls_context_free(context);
-	context = make_context(&settings_reversed);
+	context = conversation_context(&settings_reversed);
 	assert_choice(context, "a.example", ECDSA_ALONE, &ec_a);
 	assert_choice(context, "a.example", RSA_ALONE, &rsa_a);
 	assert_choice(context, "b.example", RSA_ALONE, &rsa_b);
@@ -425,7 +415,7 @@ test_key_types_with_names_in_any_order(void **state)
 {
 	const struct hg_tls_pair pairs[] = { both_ec.files, both_rsa.files };
 	const struct hg_tls_settings settings = { .pairs = pairs, .n_pairs = 2 };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 
 	(void)state;
 	assert_choice(context, "one.example", ECDSA_ALONE, &both_ec);
@@ -448,7 +438,7 @@ test_ciphers_and_groups(void **state)
 	};
 	const struct client_options other_cipher = { .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256" };
 	const struct client_options other_group = { .groups = "P-256" };
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	struct conversation *talk = conversation_new(&options);
 
 	(void)state;
@@ -479,7 +469,7 @@ test_dtls10_refused(void **state)
 		.n_pairs = 1,
 		.ciphers = "ALL:@SECLEVEL=0",
 	};
-	struct hg_tls_context *context = make_context(&settings);
+	struct hg_tls_context *context = conversation_context(&settings);
 	struct conversation *talk = conversation_new(&options);
 
 	(void)state;
