@@ -194,3 +194,24 @@ hg_hello_is_fragment(const uint8_t *datagram, size_t len)
 	       handshake[0] == HG_HANDSHAKE_CLIENT_HELLO &&
 	       hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) != 0;
 }
+
+bool
+hg_hello_is_behind(const uint8_t *datagram, size_t len)
+{
+	size_t offset = 0;
+
+	while (len - offset >= HG_RECORD_LEN) {
+		const uint8_t *record = datagram + offset, *handshake = record + HG_RECORD_LEN;
+
+		if (offset != 0 && record[0] == HG_CONTENT_HANDSHAKE &&
+			hg_load_be16(record + HG_RECORD_EPOCH) == 0 &&
+			len - offset >= HG_RECORD_LEN + HG_HANDSHAKE_LEN &&
+			handshake[0] == HG_HANDSHAKE_CLIENT_HELLO &&
+			hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) == 0)
+			return true;
+		offset += HG_RECORD_LEN + (size_t)hg_load_be16(record + HG_RECORD_LENGTH);
+		if (offset > len)
+			return false;
+	}
+	return false;
+}

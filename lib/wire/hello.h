@@ -57,3 +57,9 @@ hg_hello_is_whole(const struct hg_hello *hello)
  * hg_hello_parse() has passed with *ret_is_hello = false.
  */
 bool hg_hello_is_fragment(const uint8_t *datagram, size_t len);
+
+/*
+ * Is any record but the first the beginning of a ClientHello? For datagrams that are none themselves, but
+ * go to somebody who may look at every record.
+ */
+bool hg_hello_is_behind(const uint8_t *datagram, size_t len);

@@ -493,6 +493,48 @@ test_is_fragment(void **state)
 			hg_hello_is_fragment(guard_place(&guard, datagram, n), n), n >= 25);
 }
 
+/* Hellos that begin behind another record, and what is like one. */
+static void
+test_is_behind(void **state)
+{
+	static const uint8_t alert[] = { 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40 };
+	size_t len = hello_build(datagram, &hello_usual), at = sizeof(alert);
+	uint8_t *hello = datagram + at;
+
+	(void)state;
+	assert_false(hg_hello_is_behind(guard_place(&guard, datagram, len), len));
+	memcpy(datagram, alert, at);
+	len = at + hello_build(hello, &hello_usual);
+	assert_true(hg_hello_is_behind(guard_place(&guard, datagram, len), len));
+	for (size_t n = 0; n <= len; n++)
+		assert_int_equal(
+			hg_hello_is_behind(guard_place(&guard, datagram, n), n), n >= at + 25);
+	for (unsigned int type = 0; type < 256; type++) {
+		hello[0] = (uint8_t)type;
+		assert_int_equal(hg_hello_is_behind(datagram, len), type == 22);
+	}
+	hello[0] = 22;
+	for (unsigned int type = 0; type < 256; type++) {
+		hello[HELLO_AT_TYPE] = (uint8_t)type;
+		assert_int_equal(hg_hello_is_behind(datagram, len), type == 1);
+	}
+	hello[HELLO_AT_TYPE] = 1;
+	for (unsigned int bit = 0; bit < 40; bit++) { /* epoch or fragment offset */
+		uint8_t *byte = bit < 16 ? &hello[3 + bit / 8]
+					 : &hello[HELLO_AT_FRAG_OFFSET + (bit - 16) / 8];
+
+		*byte = (uint8_t)(1 << bit % 8);
+		assert_false(hg_hello_is_behind(datagram, len));
+		*byte = 0;
+	}
+	/* Wherever the record before ends; a length beyond the datagram ends the search. */
+	for (unsigned int size = 0; size < 0x10000; size++) {
+		datagram[11] = (uint8_t)(size >> 8);
+		datagram[12] = (uint8_t)size;
+		assert_int_equal(hg_hello_is_behind(datagram, len), size == 2);
+	}
+}
+
 /* Hellos changed at random: pointers stay inside the record, nothing behind it is read. */
 static void
 test_random_changes(void **state)
@@ -571,6 +613,7 @@ main(void)
 		cmocka_unit_test(test_offer_lengths),
 		cmocka_unit_test(test_client_versions),
 		cmocka_unit_test(test_is_fragment),
+		cmocka_unit_test(test_is_behind),
 		cmocka_unit_test(test_random_changes),
 	};
 
