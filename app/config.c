@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/secret.h"
+#include "config_bridge.h"
 #include "config_listener.h"
 #include "config_port.h"
 #include "hmac/hmac.h"
@@ -67,6 +68,16 @@ static const struct setting gateway_table[] = {
 		"HelloVerifyRequests that one worker sends to one network in a second; 0: no limit"),
 	GATEWAY("drain-timeout", INTEGER, 0, 86400, NULL, "0", drain_timeout,
 		"seconds for which sessions may go on after SIGTERM, while none begins any more"),
+	GATEWAY("bridge", CUSTOM, 0, 0, NULL, NULL, bridge_text,
+		"two ports that are joined, the clients' and the servers': what comes in by one leaves by the other"),
+	GATEWAY("guard-fail", CHOICE, 0, 0, "closed|open", "closed", guard_open,
+		"what becomes of datagrams that a guard cannot judge, and of the links at the end"),
+	GATEWAY("guard-unproved", CHOICE, 0, 0, "pass|drop", "pass", guard_strict,
+		"drop: what is no hello passes a guard only from 4-tuples that have shown a valid cookie"),
+	GATEWAY("guard-table", INTEGER, 8, 16777216, NULL, "65536", guard_table,
+		"4-tuples that each worker knows to have shown one"),
+	GATEWAY("guard-timeout", INTEGER, 1, 86400, NULL, "300", guard_timeout,
+		"seconds without a datagram after which it forgets one of them"),
 	GATEWAY("deny-source-ports", CUSTOM, 0, 0, NULL, "7, 13, 17, 19, 37", denied_text,
 		"UDP source ports of reflecting services, never answered; port 0 never is"),
 	GATEWAY("upstream-ports", CUSTOM, 0, 0, NULL, NULL, upstream_ports_text,
@@ -295,6 +306,8 @@ read_gateway(struct config *config, struct error *error)
 		err = read_upstream_ports(config, error);
 	if (err == 0)
 		err = read_user(config, error);
+	if (err == 0)
+		err = config_bridge_read(config, error);
 	if (err != 0)
 		return err;
 	return read_secrets(config, error);
@@ -390,9 +403,11 @@ config_load(struct config **ret_config, const char *path, struct error *error)
 		err = read_section(config, &config->ini->section[i], error);
 	if (err == 0 && config->n_ports == 0)
 		err = error_set(error, "%s: there is no [port NAME] section", path);
-	if (err == 0 && config->n_listeners == 0)
+	if (err == 0 && config->n_listeners == 0 && config->gateway.bridge_text == NULL)
 		err = error_set(error, "%s: there is no [listener NAME] section", path);
-	/* Binds refer to ports, which may come later in the file. */
+	/* The bridge and binds refer to ports, which come later in the file, or may. */
+	if (err == 0)
+		err = config_bridge_find(config, error);
 	if (err == 0)
 		err = config_listener_check_binds(config, error);
 out:

@@ -61,6 +61,11 @@ struct config_gateway {
 	gid_t gid;
 	unsigned int seccomp;         /* enum filter_mode */
 	uint32_t drain_timeout;       /* seconds */
+	const char *bridge_text;      /* NULL: no bridge */
+	unsigned int guard_open;      /* bool */
+	unsigned int guard_strict;    /* bool */
+	uint32_t guard_table;         /* 4-tuples of each worker */
+	uint32_t guard_timeout;       /* seconds */
 	uint8_t *secret;              /* HG_COOKIE_SECRET_LEN bytes */
 	uint8_t *former_secret;       /* likewise; NULL: none */
 	const char *hmac_kernel_name; /* NULL: auto */
@@ -75,6 +80,9 @@ struct config_port {
 	const char *address_text;
 	const char *exception; /* as it is written; NULL: what is not for a listener is dropped */
 	const char *tap;       /* the interface's name in it */
+	const char *mtu_text;
+	uint16_t mtu; /* of a port of the bridge; 0: the device's own */
+	bool bridged;
 	struct profile profile;
 	bool has_mac;
 	struct hg_net_host host; /* addresses, and the MAC address if has_mac */
@@ -84,6 +92,7 @@ struct config_listener {
 	char name[CONFIG_NAME_MAX];
 	const struct ini_section *section;
 	const char *bind_text;
+	unsigned int guard; /* bool: there is no more than binds */
 	const char *certificate_text;
 	const char *private_key_text;
 	const char *upstream_text;
@@ -113,6 +122,8 @@ struct config {
 	unsigned int n_ports;
 	struct config_listener *listener; /* CONFIG_LISTENERS_MAX of them */
 	unsigned int n_listeners;
+	char bridge_name[2][CONFIG_NAME_MAX]; /* the clients' port, the servers' port */
+	unsigned int bridge[2];               /* numbers of these ports */
 };
 
 /*

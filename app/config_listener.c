@@ -17,6 +17,8 @@
 static const struct setting table[] = {
 	LISTENER("bind", CUSTOM, 0, 0, NULL, NULL, bind_text,
 		"addresses and UDP ports to answer on, with commas between; 0.0.0.0 and [::] stand for every address of every port"),
+	LISTENER("mode", CHOICE, 0, 0, "terminate|guard", "terminate", guard,
+		"terminate: we speak DTLS; guard: the servers behind the bridge do, and bind is theirs"),
 	LISTENER("certificate", CUSTOM, 0, 0, NULL, NULL, certificate_text,
 		"PEM files, each a certificate with its chain, with commas between; the first is the default, others are chosen by server name and key type"),
 	LISTENER("private-key", CUSTOM, 0, 0, NULL, NULL, private_key_text,
@@ -176,6 +178,31 @@ read_tls(struct config *config, struct config_listener *listener, struct error *
 	return 0;
 }
 
+/* Of a guard there is nothing to set but what it guards. */
+static int
+read_guard(struct config *config, struct config_listener *listener, struct error *error)
+{
+	const struct ini_section *section = listener->section;
+	int err;
+
+	for (unsigned int i = 0; i < section->n; i++)
+		if (strcmp(section->entry[i].key, "mode") != 0 &&
+			strcmp(section->entry[i].key, "bind") != 0)
+			return error_set(error,
+				"%s:%u: with mode = guard there is no %s: the server has that",
+				config->ini->path, section->entry[i].line, section->entry[i].key);
+	if (listener->bind_text == NULL)
+		return error_set(error, "%s:%u: section [%s] needs the key bind", config->ini->path,
+			section->line, section->name);
+	if (config->gateway.bridge_text == NULL)
+		return blame(config, listener, "mode", error,
+			"mode = guard needs a bridge: the key bridge of [gateway]");
+	err = read_binds(config, listener, error);
+	if (err == 0)
+		config->n_listeners++;
+	return err;
+}
+
 int
 config_listener_read(struct config *config, const struct ini_section *section, const char *name,
 	struct error *error)
@@ -188,6 +215,8 @@ config_listener_read(struct config *config, const struct ini_section *section, c
 	err = setting_read(table, TABLE_LEN, "listener", config->ini, section, listener, error);
 	if (err != 0)
 		return err;
+	if (listener->guard)
+		return read_guard(config, listener, error);
 	if (listener->bind_text == NULL || listener->upstream_text == NULL)
 		return error_set(error, "%s:%u: section [%s] needs the key %s", config->ini->path,
 			section->line, section->name,
@@ -234,24 +263,80 @@ overlap(const struct address *a, const struct address *b)
 	       (is_any(a) || is_any(b) || memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0);
 }
 
+/* The addresses of servers: none of ours, each one written out. */
+static int
+check_guarded(const struct config *config, const struct config_listener *listener,
+	unsigned int number, struct error *error)
+{
+	const struct address *bind = &listener->bind[number];
+
+	if (is_any(bind) || (bind->family == 4 ? bind->bytes[0] >= 224 : bind->bytes[0] == 0xff))
+		return blame(config, listener, "bind", error,
+			"with mode = guard bind names the addresses of servers (number %u of the list)",
+			number + 1);
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		if (port_has(&config->port[i].host, bind))
+			return blame(config, listener, "bind", error,
+				"number %u of bind is an address of port %s, which answers to it itself",
+				number + 1, config->port[i].name);
+	return 0;
+}
+
+static int
+check_own(const struct config *config, const struct config_listener *listener, unsigned int number,
+	struct error *error)
+{
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		if (port_has(&config->port[i].host, &listener->bind[number]))
+			return 0;
+	return blame(config, listener, "bind", error,
+		"bind names an address that no port has (number %u of the list)", number + 1);
+}
+
 static int
 check_bind(const struct config *config, unsigned int l, unsigned int b, struct error *error)
 {
 	const struct config_listener *listener = &config->listener[l];
 	const struct address *bind = &listener->bind[b];
-	bool found = false;
+	int err = listener->guard ? check_guarded(config, listener, b, error)
+				  : check_own(config, listener, b, error);
 
-	for (unsigned int i = 0; i < config->n_ports && !found; i++)
-		found = port_has(&config->port[i].host, bind);
-	if (!found)
-		return blame(config, listener, "bind", error,
-			"bind names an address that no port has (number %u of the list)", b + 1);
+	if (err != 0)
+		return err;
 	for (unsigned int i = 0; i <= l; i++)
 		for (unsigned int j = 0; j < (i == l ? b : config->listener[i].n_binds); j++)
-			if (overlap(bind, &config->listener[i].bind[j]))
+			if (listener->guard == config->listener[i].guard &&
+				overlap(bind, &config->listener[i].bind[j]))
 				return blame(config, listener, "bind", error,
 					"number %u of bind is taken by listener %s already", b + 1,
 					config->listener[i].name);
+	return 0;
+}
+
+/* A worker looks for an address among all of its family. */
+static int
+check_number_guarded(const struct config *config, struct error *error)
+{
+	struct address known[2 * HG_NET_ADDRS_MAX];
+	unsigned int n = 0, of_family[2] = { 0, 0 };
+
+	for (unsigned int l = 0; l < config->n_listeners; l++)
+		for (unsigned int b = 0;
+			config->listener[l].guard && b < config->listener[l].n_binds; b++) {
+			const struct address *bind = &config->listener[l].bind[b];
+			unsigned int i = 0;
+
+			while (i < n && (known[i].family != bind->family ||
+						memcmp(known[i].bytes, bind->bytes, 16) != 0))
+				i++;
+			if (i < n)
+				continue;
+			if (of_family[bind->family == 6]++ == HG_NET_ADDRS_MAX)
+				return blame(config, &config->listener[l], "bind", error,
+					"guards have more than %u addresses of one family",
+					HG_NET_ADDRS_MAX);
+			known[n++] = *bind;
+		}
 	return 0;
 }
 
@@ -265,5 +350,5 @@ config_listener_check_binds(const struct config *config, struct error *error)
 			if (err != 0)
 				return err;
 		}
-	return 0;
+	return check_number_guarded(config, error);
 }

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_bridge.h"
+
+#define MTU_MIN 1280u  /* RFC 8200 5 */
+#define MTU_MAX 16128u /* with all headers it fits into a buffer of 16 KB */
+
 #define PORT(key, by_default, field, help)                                 \
 	{                                                                  \
 		"port", key, SETTING_CUSTOM, 0, 0, NULL, by_default, help, \
@@ -21,6 +26,8 @@ static const struct setting table[] = {
 		"addresses that we answer to, with prefix lengths and commas between"),
 	PORT("exception", NULL, exception,
 		"tap:NAME: the kernel gets what is not for a listener, over an interface of that name"),
+	PORT("mtu", NULL, mtu_text,
+		"of a port of the bridge: bytes of the longest IP packet, 1280 to 16128; without it the device's own"),
 };
 
 #define ITEMS_MAX 128u /* of a list of 255 characters */
@@ -144,6 +151,38 @@ read_profile(struct config *config, struct config_port *port, struct error *erro
 	return 0;
 }
 
+/* A port of the bridge has no address of any kind; the others have no use for an MTU. */
+static int
+check_kind(const struct config *config, struct config_port *port, struct error *error)
+{
+	const char *wrong = NULL, *path = config->ini->path;
+	uint32_t mtu;
+
+	port->bridged = config_bridge_has(config, port->name);
+	if (port->device == NULL || (port->address_text == NULL && !port->bridged))
+		return error_set(error, "%s:%u: section [%s] needs the key %s", path,
+			port->section->line, port->section->name,
+			port->device == NULL ? "device" : "address");
+	if (port->bridged)
+		wrong = port->address_text != NULL ? "address"
+			: port->mac_text != NULL   ? "mac"
+			: port->exception != NULL  ? "exception"
+						   : NULL;
+	if (wrong != NULL)
+		return error_set(error, "%s:%u: a port of the bridge has no %s: nobody talks to it",
+			path, line_of(port->section, wrong), wrong);
+	if (port->mtu_text == NULL)
+		return 0;
+	if (!port->bridged)
+		return error_set(error, "%s:%u: mtu is for ports of the bridge", path,
+			line_of(port->section, "mtu"));
+	if (setting_parse_number(port->mtu_text, MTU_MAX, &mtu) != 0 || mtu < MTU_MIN)
+		return error_set(error, "%s:%u: mtu must be a number from %u to %u, not %s", path,
+			line_of(port->section, "mtu"), MTU_MIN, MTU_MAX, port->mtu_text);
+	port->mtu = (uint16_t)mtu;
+	return 0;
+}
+
 int
 config_port_read(struct config *config, const struct ini_section *section, const char *name,
 	struct error *error)
@@ -157,9 +196,9 @@ config_port_read(struct config *config, const struct ini_section *section, const
 	err = setting_read(table, TABLE_LEN, "port", config->ini, section, port, error);
 	if (err != 0)
 		return err;
-	if (port->device == NULL || port->address_text == NULL)
-		return error_set(error, "%s:%u: section [%s] needs the key %s", path, section->line,
-			section->name, port->device == NULL ? "device" : "address");
+	err = check_kind(config, port, error);
+	if (err != 0)
+		return err;
 	for (unsigned int i = 0; i < config->n_ports; i++) {
 		size_t len = strcspn(port->device, ",");
 
@@ -177,7 +216,7 @@ config_port_read(struct config *config, const struct ini_section *section, const
 				path, line_of(section, "mac"), port->mac_text);
 		port->has_mac = true;
 	}
-	problem = read_addresses(&port->host, port->address_text);
+	problem = port->bridged ? NULL : read_addresses(&port->host, port->address_text);
 	if (problem != NULL)
 		return error_set(error, "%s:%u: %s", path, line_of(section, "address"), problem);
 	err = read_exception(config, port, error);
@@ -191,6 +230,10 @@ config_port_read(struct config *config, const struct ini_section *section, const
 		return error_set(error,
 			"%s:%u: mac cannot be set: by its profile, port %s shares the interface with the kernel (isolate = yes)",
 			path, line_of(section, "mac"), port->name);
+	if (port->bridged && port->profile.isolate != 0)
+		return error_set(error,
+			"%s:%u: a port of the bridge takes everything, but by its profile, port %s shares the interface with the kernel (isolate = yes)",
+			path, line_of(section, "profile"), port->name);
 	if (port->tap != NULL && port->profile.isolate != 0)
 		return error_set(error,
 			"%s:%u: exception is of no use: by its profile, port %s shares the interface with the kernel (isolate = yes)",

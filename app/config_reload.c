@@ -17,6 +17,8 @@ static const char *const changeable[] = {
 	"client-burst",
 	"client-half-open",
 	"hvr-per-prefix",
+	"guard-fail",
+	"guard-unproved",
 	"deny-source-ports",
 	"drain-timeout",
 };
@@ -104,7 +106,8 @@ take_tickets(struct config *config, const struct config *old)
 {
 	for (unsigned int i = 0; i < config->n_listeners; i++)
 		for (unsigned int j = 0; j < old->n_listeners; j++)
-			if (strcmp(config->listener[i].name, old->listener[j].name) == 0)
+			if (strcmp(config->listener[i].name, old->listener[j].name) == 0 &&
+				config->listener[i].tls != NULL && old->listener[j].tls != NULL)
 				hg_tls_context_take_tickets(
 					config->listener[i].tls, old->listener[j].tls);
 }
@@ -146,6 +149,7 @@ config_reload_take_ports(struct config *config, struct config *old)
 		port->address_text = read->address_text;
 		port->exception = read->exception;
 		port->tap = read->tap;
+		port->mtu_text = read->mtu_text;
 		profile_free(&read->profile);
 	}
 	free(config->port);

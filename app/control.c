@@ -16,6 +16,7 @@
 #include "gateway_setup.h"
 #include "generation.h"
 #include "handshake.h"
+#include "mirror.h"
 #include "notify.h"
 #include "port.h"
 #include "server.h"
@@ -110,7 +111,8 @@ rotate(struct gateway *gateway, uint64_t now)
 		return; /* the next key of the old ones is good for another rotation */
 	use_keys(gateway, keys);
 	for (unsigned int i = 0; i < gateway->config->n_listeners; i++)
-		hg_tls_context_renew_tickets(gateway->config->listener[i].tls);
+		if (gateway->config->listener[i].tls != NULL) /* a guard has none */
+			hg_tls_context_renew_tickets(gateway->config->listener[i].tls);
 	LOG(INFO, "key epoch %" PRIu64 "\n", epoch);
 }
 
@@ -235,6 +237,7 @@ tick(struct gateway *gateway, unsigned int *ticks)
 	if (++*ticks % TICKS_PER_LOOK == 0) {
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
+		mirror_look(gateway);
 		exception_follow_links(gateway->exception);
 		server_report(gateway);
 	}
@@ -298,6 +301,7 @@ drain(struct gateway *gateway)
 	atomic_store_explicit(&gateway->stage, STAGE_STOP_RECEIVING, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		wait_for_clear(&gateway->worker[i].receiving);
+	mirror_end(gateway);
 	atomic_store_explicit(&gateway->stage, STAGE_DRAIN, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		wait_for_clear(&gateway->core[i].running);
@@ -318,6 +322,7 @@ control_run(struct gateway *gateway, struct error *error)
 		return error_set(error, "DPDK does not start an lcore");
 	}
 	exception_serve(gateway->exception);
+	mirror_begin(gateway);
 	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
 	snprintf(ready, sizeof(ready),
 		"ready: %u ports, %u workers, %u handshake cores, hmac kernel %s", gateway->n_ports,

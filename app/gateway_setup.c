@@ -43,27 +43,50 @@ probe_ports(struct gateway *gateway, struct error *error)
 	for (unsigned int i = 0; err == 0 && i < config->n_ports; i++) {
 		gateway->n_ports++;
 		err = port_probe(&gateway->port[i], config, i, gateway->n_workers, error);
-		gateway->n_queues += gateway->port[i].n_queues;
 	}
+	if (err == 0 && config->gateway.bridge_text != NULL)
+		port_join(&gateway->port[config->bridge[0]], &gateway->port[config->bridge[1]]);
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		gateway->n_queues += gateway->port[i].n_queues;
 	return err;
 }
 
-/* Deals the queues of all ports out to the workers in turn. */
+/* The worker of the queue of that number of a port, if it has been dealt out. */
+static uint16_t
+find_worker(const struct gateway *gateway, unsigned int n, const struct port *port, uint16_t number)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (gateway->queue[i].port == port && gateway->queue[i].number == number)
+			return gateway->queue[i].worker;
+	return UINT16_MAX;
+}
+
+/*
+ * Deals the queues of all ports out to the workers in turn. Queues of one number of a bridge's ports
+ * belong to one worker, which receives from either and sends to the other.
+ */
 static int
 deal_queues(struct gateway *gateway, struct error *error)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, next = 0;
 
 	gateway->queue = calloc(gateway->n_queues, sizeof(*gateway->queue));
 	if (gateway->queue == NULL)
 		return error_set(error, memory_hint, "queues");
 	for (unsigned int p = 0; p < gateway->n_ports; p++)
-		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++)
+		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++) {
+			uint16_t worker = UINT16_MAX;
+
+			if (gateway->port[p].peer != NULL)
+				worker = find_worker(gateway, n, gateway->port[p].peer, q);
+			if (worker == UINT16_MAX)
+				worker = (uint16_t)(next++ % gateway->n_workers);
 			gateway->queue[n] = (struct queue){
 				.port = &gateway->port[p],
 				.number = q,
-				.worker = (uint16_t)(n % gateway->n_workers),
+				.worker = worker,
 			};
+		}
 	return 0;
 }
 
@@ -72,15 +95,15 @@ deal_queues(struct gateway *gateway, struct error *error)
  * page, for devices that know physical addresses.
  */
 static struct rte_mempool *
-create_packed_pool(const char *name, unsigned int n)
+create_packed_pool(const char *name, unsigned int n, uint16_t size)
 {
 	struct rte_pktmbuf_pool_private sizes = {
-		.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE,
+		.mbuf_data_room_size = size,
 		.mbuf_priv_size = NOTE_ROOM,
 	};
-	struct rte_mempool *pool = rte_mempool_create_empty(name, n,
-		sizeof(struct rte_mbuf) + NOTE_ROOM + RTE_MBUF_DEFAULT_BUF_SIZE, POOL_CACHE,
-		sizeof(sizes), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	struct rte_mempool *pool =
+		rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + NOTE_ROOM + size,
+			POOL_CACHE, sizeof(sizes), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	if (pool == NULL)
 		return NULL;
@@ -99,7 +122,7 @@ fail:
 /* Small pools stay in the cache: just what queues, rings and lcores' caches can hold at once. */
 static struct rte_mempool *
 create_pool(const char *kind, unsigned int number, unsigned int buffers, unsigned int n_users,
-	bool packed)
+	uint16_t size, bool packed)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 	unsigned int n;
@@ -108,9 +131,8 @@ create_pool(const char *kind, unsigned int number, unsigned int buffers, unsigne
 	n = rte_align32pow2(buffers + 1) - 1;
 	snprintf(name, sizeof(name), "%s-%u", kind, number);
 	if (packed)
-		return create_packed_pool(name, n);
-	return rte_pktmbuf_pool_create(
-		name, n, POOL_CACHE, NOTE_ROOM, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		return create_packed_pool(name, n, size);
+	return rte_pktmbuf_pool_create(name, n, POOL_CACHE, NOTE_ROOM, size, SOCKET_ID_ANY);
 }
 
 static int
@@ -126,11 +148,28 @@ create_hvr_cap(struct worker *worker, struct error *error)
 }
 
 static int
+create_proved(struct worker *worker, const struct config_gateway *settings, struct error *error)
+{
+	size_t size = proved_size(settings->guard_table);
+	void *memory;
+
+	if (settings->bridge_text == NULL)
+		return 0;
+	memory = rte_zmalloc("proved", size, RTE_CACHE_LINE_SIZE);
+	if (memory == NULL)
+		return error_set(error, memory_hint, "guard-table");
+	proved_init(&worker->proved, memory, settings->guard_table, settings->guard_timeout,
+		rte_get_tsc_hz(), rte_rand());
+	return 0;
+}
+
+static int
 create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	struct worker *worker = &gateway->worker[index];
 	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
-	unsigned int buffers = n_forward * RINGS_SIZE;
+	unsigned int buffers = 0, n_users = 1;
+	uint16_t size = RTE_MBUF_DEFAULT_BUF_SIZE;
 	bool packed = false;
 
 	worker->gateway = gateway;
@@ -151,14 +190,21 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		worker->queue_index[worker->n_queues] = q;
 		worker->queue[worker->n_queues++] = queue;
 		buffers += (unsigned int)queue->port->rx_descriptors + queue->port->tx_descriptors;
+		size = RTE_MAX(size, port_buffer_size(queue->port));
+		if (queue->port->peer == NULL)
+			n_users = 1 + gateway->n_cores;
 		packed |= queue->port->config->profile.packed_buffers != 0;
 	}
+	if (n_users > 1) /* of a bridge's port nothing goes to a core */
+		buffers += n_forward * RINGS_SIZE;
 	if (gateway->exception != NULL)
 		buffers += 2 * RINGS_SIZE + EXCEPTION_BURST;
-	worker->pool = create_pool("receive", index, buffers, 1 + gateway->n_cores, packed);
+	worker->pool = create_pool("receive", index, buffers, n_users, size, packed);
 	if (worker->pool == NULL)
 		return error_set(error, memory_hint, "receive buffers");
-	return create_hvr_cap(worker, error);
+	if (create_hvr_cap(worker, error) != 0)
+		return -EINVAL;
+	return create_proved(worker, &gateway->config->gateway, error);
 }
 
 /* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
@@ -217,7 +263,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	core->out = calloc(gateway->n_workers, sizeof(*core->out));
 	core->pool = create_pool("send", index,
 		gateway->n_workers * (RINGS_SIZE + CORE_BURST) + CORE_POOL_SPARE,
-		1 + gateway->n_workers, false);
+		1 + gateway->n_workers, RTE_MBUF_DEFAULT_BUF_SIZE, false);
 	if (core->out == NULL || core->pool == NULL)
 		return error_set(error, memory_hint, "send buffers");
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -294,7 +340,8 @@ create_exception(struct gateway *gateway, struct error *error)
 	sem_init(&exception->go, 0, 0);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
-	exception->pool = create_pool("kernel", 0, buffers, gateway->n_workers, false);
+	exception->pool = create_pool(
+		"kernel", 0, buffers, gateway->n_workers, RTE_MBUF_DEFAULT_BUF_SIZE, false);
 	if (exception->pool == NULL)
 		return error_set(error, memory_hint, "frames of the kernel");
 	return 0;
@@ -401,6 +448,7 @@ gateway_destroy(struct gateway *gateway)
 		free(worker->n_forward);
 		free(worker->forward);
 		rte_free(worker->hvr_cap.due);
+		rte_free(worker->proved.table);
 	}
 	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++) {
 		rte_mempool_free(gateway->core[i].pool);

@@ -49,6 +49,41 @@ add_listener(struct classify_table *table, const struct config_listener *listene
 }
 
 static void
+add_guarded_address(struct hg_net_host *host, const struct address *address)
+{
+	if (address->family == 6) {
+		for (unsigned int i = 0; i < host->n_ipv6; i++)
+			if (memcmp(host->ipv6[i], address->bytes, 16) == 0)
+				return;
+		if (host->n_ipv6 < HG_NET_ADDRS_MAX)
+			memcpy(host->ipv6[host->n_ipv6++], address->bytes, 16);
+		return;
+	}
+	for (unsigned int i = 0; i < host->n_ipv4; i++)
+		if (memcmp(host->ipv4[i].address, address->bytes, 4) == 0)
+			return;
+	if (host->n_ipv4 == HG_NET_ADDRS_MAX)
+		return;
+	/* Of its subnet nothing is known. */
+	memcpy(host->ipv4[host->n_ipv4].address, address->bytes, 4);
+	memcpy(host->ipv4[host->n_ipv4].broadcast, address->bytes, 4);
+	memcpy(host->ipv4[host->n_ipv4].network, address->bytes, 4);
+	host->n_ipv4++;
+}
+
+/* The addresses of servers behind a bridge, whatever their MAC addresses are. */
+static void
+add_guard(struct classify_table *table, const struct config_listener *listener, uint16_t place)
+{
+	table->host.any_mac = 1;
+	for (unsigned int b = 0; b < listener->n_binds; b++) {
+		add_guarded_address(&table->host, &listener->bind[b]);
+		add_bind(table, listener->bind[b].family, listener->bind[b].bytes,
+			listener->bind[b].port, place);
+	}
+}
+
+static void
 fill_table(struct classify_table *table, const struct port *port, const struct config *config,
 	const uint16_t *place)
 {
@@ -64,7 +99,10 @@ fill_table(struct classify_table *table, const struct port *port, const struct c
 				(uint8_t *)&table->denied[table->n_denied++], settings->denied[i]);
 	}
 	for (unsigned int i = 0; i < config->n_listeners; i++)
-		add_listener(table, &config->listener[i], place[i]);
+		if (!config->listener[i].guard)
+			add_listener(table, &config->listener[i], place[i]);
+		else if (port->guards)
+			add_guard(table, &config->listener[i], place[i]);
 }
 
 static void
@@ -78,6 +116,8 @@ fill_limits(struct generation *generation, const struct config_gateway *settings
 	pace_init(&limits->pace, hz, settings->handshake_rate, settings->handshake_rate);
 	pace_init(&limits->clients.pace, hz, settings->client_rate, settings->client_burst);
 	pace_init(&generation->hvr, hz, settings->hvr_per_prefix, settings->hvr_per_prefix);
+	generation->guard_open = settings->guard_open != 0;
+	generation->guard_strict = settings->guard_strict != 0;
 	generation->handshake_cycles = settings->handshake_timeout * hz;
 }
 

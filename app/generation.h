@@ -20,6 +20,8 @@ struct generation {
 	uint64_t number;              /* counted from 1 */
 	struct classify_table *table; /* one for each port */
 	struct admission_limits limits;
+	bool guard_open;           /* what cannot be judged passes a guard */
+	bool guard_strict;         /* what is no hello passes from known 4-tuples alone */
 	struct pace hvr;           /* of the HelloVerifyRequests to one network */
 	uint64_t handshake_cycles; /* TSC cycles until a handshake is given up */
 	unsigned int n_listeners;

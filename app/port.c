@@ -84,6 +84,43 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	return 0;
 }
 
+void
+port_join(struct port *clients, struct port *servers)
+{
+	clients->n_queues = servers->n_queues = RTE_MIN(clients->n_queues, servers->n_queues);
+	clients->peer = servers;
+	servers->peer = clients;
+	clients->guards = true;
+}
+
+uint16_t
+port_buffer_size(const struct port *port)
+{
+	unsigned int longest =
+		RTE_PKTMBUF_HEADROOM + ETHER_VLAN_MAX + RTE_ETHER_CRC_LEN + port->config->mtu;
+
+	return (uint16_t)RTE_MAX(
+		RTE_ALIGN(longest, RTE_CACHE_LINE_SIZE), RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+/* The MTU that a port of a bridge asks its device for, as far as the device says it can. */
+static uint32_t
+choose_mtu(const struct port *port, const struct rte_eth_dev_info *info)
+{
+	uint32_t mtu = port->config->mtu, most = info->max_mtu;
+
+	if (mtu == 0)
+		return 0;
+	/* Where a device tells no MTU, ethdev counts a header and its checksum. */
+	if (most == UINT16_MAX)
+		most = RTE_MIN(most, info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN);
+	if (mtu <= most)
+		return mtu;
+	LOG(WARNING, "port %s: the device says it takes no packet longer than %u bytes\n",
+		port->config->name, most);
+	return most;
+}
+
 /* By which fields and with which key the profile and the device spread packets over several queues. */
 static void
 choose_rss(struct port *port, const struct rte_eth_dev_info *info)
@@ -146,10 +183,13 @@ configure(struct port *port, struct error *error)
 	 * out for a device that says it checks them.
 	 */
 	port->trusted_sums = profile->rx_checksum == PROFILE_RX_TRUST && !port->diverts;
+	/* On a bridge nothing is asked of the device that could change a frame. */
+	port->trusted_sums &= port->peer == NULL;
 	if (port->trusted_sums)
 		conf.rxmode.offloads |= info.rx_offload_capa & rx_sums;
 	choose_rss(port, &info);
 	set_rss(port, &conf);
+	conf.rxmode.mtu = choose_mtu(port, &info);
 	if (rte_eth_dev_configure(port->id, port->n_queues, port->n_queues, &conf) != 0)
 		return error_set(error, "port %s: the device refuses %u queues with this profile",
 			port->config->name, port->n_queues);
@@ -158,6 +198,20 @@ configure(struct port *port, struct error *error)
 		return error_set(error, "port %s: the device takes no number of descriptors",
 			port->config->name);
 	return 0;
+}
+
+/* A port of a bridge takes everything. */
+static void
+set_no_filters(struct port *port)
+{
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(port->id, &mac) == 0)
+		memcpy(port->host.mac, mac.addr_bytes, RTE_ETHER_ADDR_LEN);
+	if (rte_eth_promiscuous_enable(port->id) != 0)
+		LOG(INFO, "port %s: the device cannot be told to take all frames\n",
+			port->config->name);
+	rte_eth_allmulticast_enable(port->id);
 }
 
 /* Makes the device hand over what comes for our MAC address, and neighbour solicitations. */
@@ -219,7 +273,10 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 			return error_set(error, "port %s: the device refuses queue %u",
 				port->config->name, i);
 	}
-	set_filters(port);
+	if (port->peer != NULL)
+		set_no_filters(port);
+	else
+		set_filters(port);
 	if (rte_eth_dev_get_mtu(port->id, &mtu) != 0)
 		mtu = RTE_ETHER_MTU;
 	port->mtu = RTE_MIN(mtu, (uint16_t)(RTE_MBUF_DEFAULT_DATAROOM - ETHER_VLAN_MAX));

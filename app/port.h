@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "mirror.h"
 #include "net/host.h"
 
 #define PORT_RSS_KEY_MAX UINT8_MAX /* what a device can say that it wants */
@@ -36,6 +37,9 @@ struct port {
 	bool trusted_sums;       /* its verdict on received ones is believed */
 	bool diverts;            /* what is not for a listener goes elsewhere */
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
+	struct port *peer;       /* the other one of the bridge, or NULL */
+	bool guards;             /* of a bridge's port: its clients' */
+	struct mirror mirror;    /* of a bridge's port; main's own */
 	atomic_bool link_up;     /* written by main */
 	uint64_t rss_types;  /* what the queues are chosen by; 0: nothing, or the device's choice */
 	uint8_t rss_key_len; /* 0: the device's own key */
@@ -49,6 +53,15 @@ struct port {
  */
 int port_probe(struct port *port, const struct config *config, unsigned int number,
 	unsigned int queues_max, struct error *error);
+
+/*
+ * Joins the clients' and the servers' port of a bridge: as many queues, none of them alone. Before
+ * queues are dealt out.
+ */
+void port_join(struct port *clients, struct port *servers);
+
+/* Bytes that a receive buffer must have for the longest frame. */
+uint16_t port_buffer_size(const struct port *port);
 
 /* Configures and starts; pool[i] gives the receive buffers of queue i. */
 int port_start(struct port *port, struct rte_mempool *const *pool, struct error *error);

@@ -15,7 +15,7 @@
 
 /*
  * Per worker. For every worker, once its queues are empty:
- *   rx = tx + forwarded + to_kernel + every drop_*
+ *   rx = tx + forwarded + to_kernel + bridged_to_servers + bridged_to_clients + every drop_*
  *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + drop_tx_full
  *   session_rx = session_tx + session_tx_full
  *   from_kernel = from_kernel_tx + from_kernel_tx_full
@@ -44,7 +44,13 @@
 	X(to_kernel, "packets handed over for the kernel")                                      \
 	X(from_kernel, "packets of the kernel taken over")                                      \
 	X(from_kernel_tx, "packets of the kernel handed to the driver")                         \
-	X(from_kernel_tx_full, "packets of the kernel dropped: transmit queue is full")
+	X(from_kernel_tx_full, "packets of the kernel dropped: transmit queue is full")         \
+	X(bridged_to_servers, "frames passed on to the servers' port of the bridge")            \
+	X(bridged_to_clients, "frames passed on to the clients' port of the bridge")            \
+	X(guard_hellos, "ClientHellos with a valid cookie for the servers behind guards")       \
+	X(guard_datagrams, "other datagrams for the servers behind guards")                     \
+	X(guard_unjudged,                                                                       \
+		"datagrams for the servers behind guards that nobody could judge: guard-fail = open")
 
 /*
  * Per handshake core. For every core, once its rings are empty:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
 
-#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_jhash.h>
 #include <rte_lcore.h>
@@ -11,6 +10,7 @@
 
 #include "admission.h"
 #include "base/bytes.h"
+#include "bridge.h"
 #include "divert.h"
 #include "generation.h"
 #include "net/answer.h"
@@ -23,13 +23,6 @@ _Static_assert(HG_COOKIE_LEN == HG_HVR_COOKIE_LEN, "what is minted is what is se
 #define RECEIVE_MAX 16u                    /* packets at once */
 #define RECORD_SEQ_MAX (UINT64_C(1) << 47) /* OpenSSL 3.0 answers such a hello with sequence 0 */
 #define HELLO_LEN_MAX 16384u               /* bytes for which OpenSSL may be made to reserve room */
-
-static void
-drop(struct worker *worker, struct rte_mbuf *mbuf, enum hg_verdict verdict)
-{
-	stats_add(&worker->stats.drop[verdict], 1);
-	rte_pktmbuf_free(mbuf);
-}
 
 /* Hands an answer of len bytes, built in mbuf, to the last stage. */
 static void
@@ -88,7 +81,7 @@ answer_link(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *
 		}
 	}
 	if (len == 0) {
-		drop(worker, mbuf, info->kind == CLASSIFY_ARP ? HG_DROP_ARP : HG_DROP_ICMP);
+		worker_drop(worker, mbuf, info->kind == CLASSIFY_ARP ? HG_DROP_ARP : HG_DROP_ICMP);
 		return;
 	}
 	mbuf->ol_flags = 0;
@@ -127,7 +120,7 @@ turn_away(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mb
 			burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, verdict))
 		burst->other[burst->n_others++] = mbuf;
 	else
-		drop(worker, mbuf, verdict);
+		worker_drop(worker, mbuf, verdict);
 }
 
 /* First stage, one packet: what is it? Leaves it in one of the burst's arrays, or drops it. */
@@ -152,22 +145,7 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 		return;
 	}
 	if (info->kind == CLASSIFY_HELLO) {
-		const struct hg_hello *hello = &info->hello;
-		struct hg_cookie_hello ask = {
-			.tuple = hg_net_tuple(packet),
-			.client = hello->client,
-			.offer = hello->offer,
-			.cookie = hello->cookie,
-			.client_len = hello->client_len,
-			.offer_len = hello->offer_len,
-			.cookie_len = hello->cookie_len,
-			.family = packet->family,
-		};
-
-		if (hg_cookie_batch_add(&worker->cookies, &ask) < 0)
-			drop(worker, mbuf, HG_DROP_HELLO_BODY);
-		else
-			burst->hello[burst->n_hellos++] = mbuf;
+		worker_take_hello(worker, burst, mbuf);
 	} else if (info->kind == CLASSIFY_RECORD) {
 		struct note *note = note_of(mbuf);
 
@@ -191,15 +169,6 @@ forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum ri
 	note_of(mbuf)->queue = (uint16_t)worker->burst.queue_index;
 	worker->forward[way * WORKER_BURST_MAX + worker->n_forward[way]++] = mbuf;
 	worker->has_forwards = true;
-}
-
-/* The time of a burst in TSC cycles, for those that need one so fine. */
-static uint64_t
-clock_of(struct worker_burst *burst)
-{
-	if (burst->cycles == 0)
-		burst->cycles = rte_rdtsc();
-	return burst->cycles;
 }
 
 /* The handshake core of a 4-tuple; hash is that of its key in the session table. */
@@ -227,12 +196,12 @@ look_ahead(struct worker_burst *burst, const struct admission *admission,
 	struct used_mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
 
 	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
-	if (hg_hello_is_whole(hello) && used_has(&admission->used, &mark, clock_of(burst)))
+	if (hg_hello_is_whole(hello) && used_has(&admission->used, &mark, worker_clock(burst)))
 		return HG_DROP_HELLO_USED;
 	if (admission->clients.table == NULL)
 		return HG_PASS;
 	switch (clients_look(&admission->clients, &burst->generation->limits.clients,
-		clients_id(key), clock_of(burst))) {
+		clients_id(key), worker_clock(burst))) {
 	case CLIENTS_RATE:
 		return HG_DROP_CLIENT_RATE;
 	case CLIENTS_HALF_OPEN:
@@ -269,13 +238,20 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 
 	stats_observe(&worker->stats.cookie_age, stats_cookie_ages,
 		hg_cookie_age(info->hello.cookie, burst->now));
+	if (burst->port->peer != NULL) {
+		if (verdict == HG_PASS)
+			bridge_pass_hello(worker, i);
+		else
+			worker_drop(worker, mbuf, verdict);
+		return;
+	}
 	session_key_fill(&key, &info->packet);
 	hash = rte_hash_hash(gateway->sessions, &key);
 	core = owner(gateway, &key, hash);
 	if (verdict == HG_PASS)
 		verdict = look_ahead(burst, &gateway->admission[core], &key, &info->hello);
 	if (verdict != HG_PASS) {
-		drop(worker, mbuf, verdict);
+		worker_drop(worker, mbuf, verdict);
 		return;
 	}
 	note_set_packet(note, &info->packet);
@@ -285,9 +261,8 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	forward(worker, mbuf, core, RINGS_NEW);
 }
 
-/* Second stage: every cookie of the burst at once, then each hello by its verdict. */
-static void
-settle_hellos(struct worker *worker, struct worker_burst *burst)
+void
+worker_settle_hellos(struct worker *worker, struct worker_burst *burst)
 {
 	uint64_t verdicts[HG_COOKIE_VERDICTS] = { 0 };
 	struct stats_worker *stats = &worker->stats;
@@ -304,8 +279,8 @@ settle_hellos(struct worker *worker, struct worker_burst *burst)
 		if (verdict == HG_COOKIE_VALID) {
 			forward_hello(worker, burst, i);
 		} else if (capped && !hvr_cap_take(&worker->hvr_cap, pace,
-					     &burst->hello_info[i].packet, clock_of(burst))) {
-			drop(worker, burst->hello[i], HG_DROP_HVR_PREFIX);
+					     &burst->hello_info[i].packet, worker_clock(burst))) {
+			worker_drop(worker, burst->hello[i], HG_DROP_HVR_PREFIX);
 		} else {
 			answer_hello(worker, burst, i);
 			n_answered++;
@@ -325,7 +300,7 @@ static void
 drop_hellos(struct worker *worker, struct worker_burst *burst)
 {
 	for (unsigned int i = 0; i < burst->n_hellos; i++)
-		drop(worker, burst->hello[i], HG_DROP_WINDING_DOWN);
+		worker_drop(worker, burst->hello[i], HG_DROP_WINDING_DOWN);
 }
 
 /* Is this the rest of a ClientHello whose beginning was verified a moment ago? */
@@ -379,16 +354,13 @@ settle_records(struct worker *worker, struct worker_burst *burst)
 		else if (continues_hello(worker, burst, i, hash[i]))
 			forward(worker, mbuf, core, RINGS_NEW); /* behind its beginning */
 		else
-			drop(worker, mbuf, HG_DROP_NO_SESSION);
+			worker_drop(worker, mbuf, HG_DROP_NO_SESSION);
 	}
 }
 
-/*
- * Last stage: to the driver, and to the handshake cores. What does not fit is dropped, never waited
- * for.
- */
-static void
-send_answers(struct worker *worker, struct worker_burst *burst)
+/* What does not fit into a queue or ring is dropped, never waited for. */
+void
+worker_send_answers(struct worker *worker, struct worker_burst *burst)
 {
 	struct stats_worker *stats = &worker->stats;
 	uint16_t sent;
@@ -397,7 +369,7 @@ send_answers(struct worker *worker, struct worker_burst *burst)
 		burst->port->id, burst->queue->number, burst->answer, (uint16_t)burst->n_answers);
 	for (unsigned int i = sent; i < burst->n_answers; i++) {
 		burst->answer_bytes -= burst->answer[i]->data_len;
-		drop(worker, burst->answer[i], HG_DROP_TX_FULL);
+		worker_drop(worker, burst->answer[i], HG_DROP_TX_FULL);
 	}
 	stats_add(&stats->tx, sent);
 	stats_add(&stats->tx_bytes, burst->answer_bytes);
@@ -421,7 +393,7 @@ send_way(struct worker *worker, unsigned int core, enum rings_class rank)
 		NULL);
 	stats_add(&worker->stats.forwarded, sent);
 	for (unsigned int i = sent; i < n; i++)
-		drop(worker, mbuf[i], full[rank]);
+		worker_drop(worker, mbuf[i], full[rank]);
 	worker->n_forward[way] = 0;
 }
 
@@ -479,6 +451,8 @@ poll_queue(struct worker *worker, unsigned int q, const struct generation *gener
 	burst->n_others = 0;
 	burst->answer_bytes = 0;
 	hg_cookie_batch_begin(&worker->cookies, keys, now);
+	if (burst->port->peer != NULL)
+		return bridge_burst(worker, room);
 	/* In pieces: a packet is looked at soon after the driver has written it. */
 	do {
 		most = (uint16_t)RTE_MIN(room - total, RECEIVE_MAX);
@@ -488,11 +462,11 @@ poll_queue(struct worker *worker, unsigned int q, const struct generation *gener
 	if (burst->n_hellos != 0 && worker->winding_down)
 		drop_hellos(worker, burst);
 	else if (burst->n_hellos != 0)
-		settle_hellos(worker, burst);
+		worker_settle_hellos(worker, burst);
 	if (burst->n_records != 0)
 		settle_records(worker, burst);
 	if (burst->n_answers != 0)
-		send_answers(worker, burst);
+		worker_send_answers(worker, burst);
 	if (worker->has_forwards)
 		send_forwards(worker);
 	if (burst->n_others != 0)

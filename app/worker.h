@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 #include "gateway.h"
 #include "hvr_cap.h"
 #include "idle.h"
+#include "proved.h"
 #include "recent.h"
 #include "session.h"
 #include "stats.h"
@@ -43,6 +45,12 @@ struct worker_burst {
 	struct session_key record_key[WORKER_BURST_MAX];
 	struct rte_mbuf *answer[WORKER_BURST_MAX];
 	struct rte_mbuf *other[WORKER_BURST_MAX]; /* for somebody else: divert.h */
+
+	/* at a port of a bridge: frames in the order of arrival; NULL is not to go on, or not yet */
+	unsigned int n_pass;
+	struct rte_mbuf *pass[WORKER_BURST_MAX];
+	uint8_t hello_place[WORKER_BURST_MAX]; /* in pass */
+	uint8_t record_place[WORKER_BURST_MAX];
 };
 
 struct worker {
@@ -62,6 +70,7 @@ struct worker {
 	bool winding_down;
 	struct recent recent;
 	struct hvr_cap hvr_cap;
+	struct proved proved; /* of use if there is a bridge */
 	struct worker_burst burst;
 	struct hg_cookie_batch cookies;
 
@@ -70,6 +79,56 @@ struct worker {
 	atomic_bool running; /* set by main before the start */
 	struct stats_worker stats;
 };
+
+static inline void
+worker_drop(struct worker *worker, struct rte_mbuf *mbuf, enum hg_verdict verdict)
+{
+	stats_add(&worker->stats.drop[verdict], 1);
+	rte_pktmbuf_free(mbuf);
+}
+
+/* The time of a burst in TSC cycles, for those that need one so fine. */
+static inline uint64_t
+worker_clock(struct worker_burst *burst)
+{
+	if (burst->cycles == 0)
+		burst->cycles = rte_rdtsc();
+	return burst->cycles;
+}
+
+/*
+ * Adds the hello that hello_info[n_hellos] describes to the burst, with all that its cookie is bound to,
+ * or drops it and returns false.
+ */
+static inline bool
+worker_take_hello(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
+{
+	const struct classified *info = &burst->hello_info[burst->n_hellos];
+	const struct hg_hello *hello = &info->hello;
+	struct hg_cookie_hello ask = {
+		.tuple = hg_net_tuple(&info->packet),
+		.client = hello->client,
+		.offer = hello->offer,
+		.cookie = hello->cookie,
+		.client_len = hello->client_len,
+		.offer_len = hello->offer_len,
+		.cookie_len = hello->cookie_len,
+		.family = info->packet.family,
+	};
+
+	if (hg_cookie_batch_add(&worker->cookies, &ask) < 0) {
+		worker_drop(worker, mbuf, HG_DROP_HELLO_BODY);
+		return false;
+	}
+	burst->hello[burst->n_hellos++] = mbuf;
+	return true;
+}
+
+/* Second stage for hellos: every cookie of the burst at once, then each hello by its verdict. */
+void worker_settle_hellos(struct worker *worker, struct worker_burst *burst);
+
+/* Last stage: the answers of a burst, to the driver. */
+void worker_send_answers(struct worker *worker, struct worker_burst *burst);
 
 /* Body of the lcore, for rte_eal_remote_launch(); arg is the struct worker. Returns 0. */
 int worker_run(void *arg);

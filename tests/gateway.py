@@ -343,8 +343,9 @@ def check_books(c: Mapping[str, int]) -> None:
             raise AssertionError(f'{left} = {left_value}, but {right} = {right_value}: {told}')
 
     drops = sum(v for k, v in c.items() if k.startswith('drop_'))
-    equal('rx', c['rx'], 'tx + forwarded + to_kernel + drop_*',
-          c['tx'] + c['forwarded'] + c['to_kernel'] + drops)
+    bridged = c['bridged_to_servers'] + c['bridged_to_clients']
+    equal('rx', c['rx'], 'tx + forwarded + to_kernel + bridged_* + drop_*',
+          c['tx'] + c['forwarded'] + c['to_kernel'] + bridged + drops)
     equal('to_kernel', c['to_kernel'],
           'kernel_tx + kernel_tx_dropped', c['kernel_tx'] + c['kernel_tx_dropped'])
     equal('kernel_rx', c['kernel_rx'],

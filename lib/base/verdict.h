@@ -53,6 +53,10 @@
 	X(CLIENT_RATE, client_rate, "valid cookie, but client-rate of its client is used up")      \
 	X(CLIENT_HALF_OPEN, client_half_open,                                                      \
 		"valid cookie, but its client has too many handshakes in progress")                \
+	X(GUARD_FULL, guard_full, "valid cookie, but guard-table has no room for its 4-tuple")     \
+	X(GUARD_HIDDEN, guard_hidden, "ClientHello behind another record, for a guarded listener") \
+	X(GUARD_UNPROVED, guard_unproved,                                                          \
+		"no ClientHello, for a guarded listener, from a 4-tuple without a valid cookie")   \
 	X(NO_SESSION, no_session,                                                                  \
 		"DTLS record that is no ClientHello, from a peer without a session")               \
 	X(RING_FULL, ring_full, "ring to the handshake core is full: established sessions")        \
@@ -60,7 +64,8 @@
 		"ring to the handshake core is full: handshakes in progress")                      \
 	X(RING_NEW_FULL, ring_new_full, "ring to the handshake core is full: verified hellos")     \
 	X(KERNEL_FULL, kernel_full, "ring towards the kernel is full")                             \
-	X(TX_FULL, tx_full, "transmit queue is full")
+	X(TX_FULL, tx_full, "transmit queue is full")                                              \
+	X(BRIDGE_FULL, bridge_full, "transmit queue of the bridge's other port is full")
 
 enum hg_verdict {
 	/* Nothing speaks against the packet so far: the next stage decides. */

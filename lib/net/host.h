@@ -8,6 +8,7 @@
 
 struct hg_net_host {
 	uint8_t mac[6];
+	uint16_t any_mac; /* not 0: frames to any single MAC address are for it */
 	uint16_t n_ipv4;
 	uint16_t n_ipv6;
 	struct {

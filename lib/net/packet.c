@@ -248,9 +248,9 @@ hg_net_parse(uint8_t *frame, size_t len, const struct hg_net_host *host, unsigne
 	if (len < HG_NET_ETHER_LEN)
 		return HG_DROP_FRAME_SHORT;
 	if (memcmp(frame, host->mac, sizeof(host->mac)) != 0) {
-		if (!is_group(frame))
+		group_frame = is_group(frame);
+		if (!group_frame && !host->any_mac)
 			return HG_DROP_FRAME_NOT_OURS;
-		group_frame = true;
 	}
 	if (is_group(frame + 6))
 		return HG_DROP_SOURCE;

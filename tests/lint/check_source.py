@@ -39,12 +39,15 @@ COMPILER = (r"_GLOBAL_OFFSET_TABLE_|\$[dx].*|__(cpu|unnamed)_\w+|"
             r"_*(odr_)?(asan|ubsan|tsan|sanitizer|gcov\d?|stack_chk|x86|aarch64)[_.].*")
 PLAIN = (rf"{COMPILER}|mem(cmp|cpy|move|set)|bcmp|__mem(cpy|move|set)_chk|"
          r"(__)?explicit_bzero(_chk)?")
-PATH = re.compile(r"app/(worker|classify|divert|recent|clients|used|hvr_cap)\.c|lib/(net|wire|cookie|hmac)/.*")
+PATH = re.compile(r"app/(worker|bridge|classify|divert|recent|clients|used|proved|hvr_cap)\.c|"
+                  r"lib/(net|wire|cookie|hmac)/.*")
 PATH_CALLS = {
     "app/worker.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
                     r"__assert_fail|__rte_\w*trace_\w+|idle_(begin|rest|step)",
     "app/divert.c": r"rte_eth_fp_ops|rte_eth_call_tx_callbacks|rte_mempool_ops_table|"
+                    r"per_lcore_\w+|__rte_panic|__assert_fail|__rte_\w*trace_\w+",
+    "app/bridge.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_mempool_ops_table|"
                     r"per_lcore_\w+|__rte_panic|__assert_fail|__rte_\w*trace_\w+",
     # Once, at start: finds out which kernel runs here, and fastest.
     "lib/hmac/hmac.c": "strcmp",

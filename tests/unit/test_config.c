@@ -630,8 +630,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 26 of the gateway, 5 of each port, 14 of each listener */
-	assert_int_equal(settings.n, 26 + 2 * 5 + 2 * 14);
+	/* 31 of the gateway, 6 of each port, 15 of each listener */
+	assert_int_equal(settings.n, 31 + 2 * 6 + 2 * 15);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){

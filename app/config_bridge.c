@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config_bridge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "setting.h"
+
+static unsigned int
+line_of_bridge(const struct config *config)
+{
+	return ini_entry(ini_section(config->ini, "gateway"), "bridge")->line;
+}
+
+int
+config_bridge_read(struct config *config, struct error *error)
+{
+	char text[256], *item[2];
+
+	if (config->gateway.bridge_text == NULL)
+		return 0;
+	snprintf(text, sizeof(text), "%s", config->gateway.bridge_text);
+	if (setting_split(text, item, 2) != 2 || strcmp(item[0], item[1]) == 0 ||
+		strlen(item[0]) >= CONFIG_NAME_MAX || strlen(item[1]) >= CONFIG_NAME_MAX)
+		return error_set(error,
+			"%s:%u: bridge must be the names of two ports with a comma between: "
+			"the clients' and the servers'",
+			config->ini->path, line_of_bridge(config));
+	strcpy(config->bridge_name[0], item[0]);
+	strcpy(config->bridge_name[1], item[1]);
+	return 0;
+}
+
+bool
+config_bridge_has(const struct config *config, const char *name)
+{
+	return config->gateway.bridge_text != NULL &&
+	       (strcmp(config->bridge_name[0], name) == 0 ||
+		       strcmp(config->bridge_name[1], name) == 0);
+}
+
+int
+config_bridge_find(struct config *config, struct error *error)
+{
+	if (config->gateway.bridge_text == NULL)
+		return 0;
+	for (unsigned int side = 0; side < 2; side++) {
+		unsigned int i = 0;
+
+		while (i < config->n_ports &&
+			strcmp(config->port[i].name, config->bridge_name[side]) != 0)
+			i++;
+		if (i == config->n_ports)
+			return error_set(error, "%s:%u: bridge: there is no [port %s]",
+				config->ini->path, line_of_bridge(config),
+				config->bridge_name[side]);
+		config->bridge[side] = i;
+	}
+	return 0;
+}

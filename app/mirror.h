@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Links of a bridge: while one of its ports has none, the other's is set down too, so that both
+ * neighbours see what a cut wire would show them. Main's own.
+ */
+#pragma once
+
+#include "gateway.h"
+
+/* Of a port of a bridge. */
+enum mirror_state {
+	MIRROR_FREE,   /* its link is its own */
+	MIRROR_COMING, /* set up a moment ago: links take their time, and that is no failure */
+	MIRROR_HELD,   /* we have set it down */
+};
+
+struct mirror {
+	enum mirror_state state;
+	bool cannot;    /* the driver does not let its link be set down */
+	uint64_t until; /* TSC cycles; of MIRROR_COMING */
+};
+
+/* Before the start. */
+void mirror_begin(struct gateway *gateway);
+
+/* To be called now and then, when the ports' links have been looked at. */
+void mirror_look(struct gateway *gateway);
+
+/*
+ * No worker forwards any more. With guard-fail = closed sets both links down; otherwise sets up what
+ * is held.
+ */
+void mirror_end(struct gateway *gateway);
