@@ -85,31 +85,27 @@ is_of_a_server(const struct hg_net_host *host, const uint8_t *frame, size_t len)
 static enum opinion
 judge_refused(const struct hg_net_packet *packet, enum hg_verdict *verdict)
 {
-	const uint8_t *payload;
-
 	switch (*verdict) {
 	case HG_DROP_FRAME_CHAINED:
 	case HG_DROP_IPV4_OPTIONS:
 	case HG_DROP_IPV4_FRAGMENT:
 	case HG_DROP_IPV6_EXTENSION:
 		return OPINION_UNJUDGED;
-	case HG_DROP_RECORD_SHORT:
-	case HG_DROP_RECORD_DTLS13:
-	case HG_DROP_RECORD_TYPE:
-		return OPINION_DATAGRAM;
 	case HG_DROP_RECORD_VERSION:
 	case HG_DROP_RECORD_LENGTH:
 		/* Somebody may take it for a handshake all the same. */
 		if (hg_net_payload(packet)[0] == HG_CONTENT_HANDSHAKE)
 			return OPINION_REFUSED;
 		break;
+	case HG_DROP_RECORD_SHORT:
+	case HG_DROP_RECORD_DTLS13:
+	case HG_DROP_RECORD_TYPE:
 	case HG_PASS:
 		break;
 	default:
 		return OPINION_REFUSED;
 	}
-	payload = hg_net_payload(packet);
-	if (!hg_hello_is_behind(payload, hg_net_payload_len(packet)))
+	if (!hg_hello_is_within(hg_net_payload(packet), hg_net_payload_len(packet)))
 		return OPINION_DATAGRAM;
 	*verdict = HG_DROP_GUARD_HIDDEN;
 	return OPINION_REFUSED;

@@ -54,7 +54,8 @@
 	X(CLIENT_HALF_OPEN, client_half_open,                                                      \
 		"valid cookie, but its client has too many handshakes in progress")                \
 	X(GUARD_FULL, guard_full, "valid cookie, but guard-table has no room for its 4-tuple")     \
-	X(GUARD_HIDDEN, guard_hidden, "ClientHello behind another record, for a guarded listener") \
+	X(GUARD_HIDDEN, guard_hidden,                                                              \
+		"ClientHello inside a datagram that begins otherwise, for a guarded listener")     \
 	X(GUARD_UNPROVED, guard_unproved,                                                          \
 		"no ClientHello, for a guarded listener, from a 4-tuple without a valid cookie")   \
 	X(NO_SESSION, no_session,                                                                  \

@@ -14,6 +14,9 @@
 #define EXTENSION_SUPPORTED_VERSIONS 43
 #define SUITE_MAJOR_TLS13 0x13
 
+#define SCAN_BLOCK 64    /* bytes looked at at once */
+#define MESSAGES_MAX 16u /* of one record; the longest flight of a client has five */
+
 _Static_assert(HG_RECORD_LEN + HG_HANDSHAKE_LEN + CLIENT_MIN_LEN + 1 == HG_HELLO_MIN_LEN,
 	"the smallest hello has an empty session_id and an empty cookie");
 
@@ -195,23 +198,66 @@ hg_hello_is_fragment(const uint8_t *datagram, size_t len)
 	       hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) != 0;
 }
 
-bool
-hg_hello_is_behind(const uint8_t *datagram, size_t len)
+/*
+ * Does a record with these messages of a handshake hold the beginning of a ClientHello? So it is taken to
+ * as well if there are more messages than any client puts into one, which would take long to look at.
+ */
+static bool
+begins_hello(const uint8_t *message, size_t len)
 {
-	size_t offset = 0;
+	size_t taken;
 
-	while (len - offset >= HG_RECORD_LEN) {
-		const uint8_t *record = datagram + offset, *handshake = record + HG_RECORD_LEN;
-
-		if (offset != 0 && record[0] == HG_CONTENT_HANDSHAKE &&
-			hg_load_be16(record + HG_RECORD_EPOCH) == 0 &&
-			len - offset >= HG_RECORD_LEN + HG_HANDSHAKE_LEN &&
-			handshake[0] == HG_HANDSHAKE_CLIENT_HELLO &&
-			hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) == 0)
+	for (unsigned int n = 0; len >= HG_HANDSHAKE_LEN; n++) {
+		if (n == MESSAGES_MAX ||
+			(message[0] == HG_HANDSHAKE_CLIENT_HELLO &&
+				hg_load_be24(message + HG_HANDSHAKE_FRAG_OFFSET) == 0))
 			return true;
-		offset += HG_RECORD_LEN + (size_t)hg_load_be16(record + HG_RECORD_LENGTH);
-		if (offset > len)
+		taken = HG_HANDSHAKE_LEN + hg_load_be24(message + HG_HANDSHAKE_FRAG_LENGTH);
+		if (taken > len)
 			return false;
+		message += taken;
+		len -= taken;
+	}
+	return false;
+}
+
+/* May a record of a handshake begin at one of these bytes? A loop for the compiler to make SIMD of. */
+static bool
+may_begin_record(const uint8_t *p)
+{
+	uint8_t found = 0;
+
+	for (unsigned int i = 0; i < SCAN_BLOCK; i++)
+		found |= (uint8_t)(p[i] == HG_CONTENT_HANDSHAKE) &
+			 (uint8_t)(p[i + HG_RECORD_VERSION] == HG_VERSION_MAJOR) &
+			 (uint8_t)(p[i + HG_RECORD_EPOCH] == 0);
+	return found != 0;
+}
+
+bool
+hg_hello_is_within(const uint8_t *datagram, size_t len)
+{
+	const uint8_t *p = datagram, *last;
+	size_t left, record_len;
+	uint64_t start;
+
+	if (len < HG_RECORD_LEN + HG_HANDSHAKE_LEN)
+		return false;
+	last = datagram + len - (HG_RECORD_LEN + HG_HANDSHAKE_LEN);
+	while (p <= last) {
+		if (last - p >= SCAN_BLOCK && (p - datagram) % SCAN_BLOCK == 0 &&
+			!may_begin_record(p)) {
+			p += SCAN_BLOCK;
+			continue;
+		}
+		memcpy(&start, p, sizeof(start));
+		if ((start & EPOCH_0_MASK) == EPOCH_0) {
+			left = (size_t)(datagram + len - p) - HG_RECORD_LEN;
+			record_len = hg_load_be16(p + HG_RECORD_LENGTH);
+			if (begins_hello(p + HG_RECORD_LEN, record_len < left ? record_len : left))
+				return true;
+		}
+		p++;
 	}
 	return false;
 }

@@ -59,7 +59,8 @@ hg_hello_is_whole(const struct hg_hello *hello)
 bool hg_hello_is_fragment(const uint8_t *datagram, size_t len);
 
 /*
- * Is any record but the first the beginning of a ClientHello? For datagrams that are none themselves, but
- * go to somebody who may look at every record.
+ * Can a server find the beginning of a ClientHello of epoch 0 anywhere in the datagram? For datagrams that
+ * are none themselves, but go to somebody who may read on: behind a record or a message of a handshake, or
+ * from any byte on, as OpenSSL 3.0 does behind the header of a record that it does not like.
  */
-bool hg_hello_is_behind(const uint8_t *datagram, size_t len);
+bool hg_hello_is_within(const uint8_t *datagram, size_t len);
