@@ -91,6 +91,7 @@ def main() -> None:
     sock.bind((interface, 0))
     ready = batches(frames(sock.getsockname()[4], gateway_mac))
     sent = number = rate = 0
+    refused = False
     due = time.monotonic()
     print('flood: ready', flush=True)
     while True:
@@ -104,7 +105,12 @@ def main() -> None:
             print(f'sent {sent}', flush=True)
             continue
         due = max(due, now - CATCH_UP / rate) + BATCH / rate
-        sent += max(0, _libc.sendmmsg(sock.fileno(), ready[number % len(ready)], BATCH, 0))
+        n = _libc.sendmmsg(sock.fileno(), ready[number % len(ready)], BATCH, 0)
+        if n < 0 and not refused:  # a full queue is no surprise; nothing that ever gets out would be
+            refused = True
+            print(f'flood: first refused after {sent}: {os.strerror(ctypes.get_errno())}',
+                  file=sys.stderr, flush=True)
+        sent += max(0, n)
         number += 1
 
 
