@@ -238,7 +238,7 @@ def run_server(pki: Pki, guarded: bool, step: str, options: argparse.Namespace,
         served.popen.send_signal(signal.SIGTERM)
         served.wait()
         counted = dict(re.findall(r'^(\w+) (\d+)$', served.stdout, re.M))
-        # All that it was asked without a good cookie, which is the flood.
+        # All that it was asked without a good cookie: the flood, and each client's first hello.
         fields['hellos_at_server'] = sum(int(v) for k, v in counted.items()
                                          if k.startswith('cookie_') and k != 'cookie_valid')
         return fields
@@ -276,20 +276,30 @@ def show(fields: dict[str, object]) -> None:
                          f'{step["completed"]} of {step["attempted"]}', f'{step["p99_ms"]:.1f}',
                          f'{100 * step["server_cpu_share"]:.1f} %',
                          count(step['hellos_at_server'])))
-    result.table(('server', 'hellos/s', 'completed', 'p99 ms', 'CPU', 'of the flood'), rows)
+    result.table(('server', 'hellos/s', 'completed', 'p99 ms', 'CPU',
+                  'hellos without a valid cookie'), rows)
+
+
+def steps(text: str) -> str:
+    if flood.steps(text).split(',')[0] != '0':
+        raise argparse.ArgumentTypeError(f'the first step must be 0: {text}')
+    return text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('--packets', type=int, default=512, help='in the set (512)')
-    parser.add_argument('--slice', type=float, default=0.5, help='seconds of a slice (0.5)')
+    parser.add_argument('--slice', type=result.positive, default=0.5,
+                        help='seconds of a slice (0.5)')
     parser.add_argument('--slices', type=int, default=3, help='of one run (3)')
     parser.add_argument('--repetitions', type=int, default=3, help='of the bridge (3)')
-    parser.add_argument('--steps', default='0,10k,100k,max',
+    parser.add_argument('--steps', type=steps, default='0,10k,100k,max',
                         help='hellos a second of the flood, 0 first (0,10k,100k,max)')
-    parser.add_argument('--rate', type=float, default=5, help='handshakes begun a second (5)')
-    parser.add_argument('--seconds', type=float, default=5, help='for which they are begun (5)')
-    parser.add_argument('--deadline', type=float, default=8,
+    parser.add_argument('--rate', type=result.positive, default=5,
+                        help='handshakes begun a second (5)')
+    parser.add_argument('--seconds', type=result.positive, default=5,
+                        help='for which they are begun (5)')
+    parser.add_argument('--deadline', type=result.positive, default=8,
                         help='seconds after which a handshake has failed (8)')
     options = parser.parse_args()
     bed.prepare('hellogen/hellogen', 'dtls_clients', '../docs/examples/dtls_server')

@@ -211,6 +211,20 @@ def p99(targets: Mapping[str, Mapping]) -> str:
     return svg(figure, 'p99', 'p99 of completed handshakes against the rate of the flood')
 
 
+def server_cpu(guarded: Sequence[Mapping], bare: Sequence[Mapping]) -> str:
+    """What one server has to do against the rate of the flood, behind a guard and without one."""
+    figure, axes = plt.subplots(figsize=(7.2, 2.6))
+    for steps, colour, name in ((bare, PEER, 'without a guard'), (guarded, OURS, 'with a guard')):
+        x, y = zip(*sorted((s['flood_pps'], 100 * s['server_cpu_share']) for s in steps))
+        axes.plot(x, y, color=colour, linewidth=2.2, marker='o', markersize=4, label=name)
+    _flood_axis(axes)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel('spoofed hellos a second')
+    axes.set_ylabel('% of a CPU, server')
+    axes.legend(loc='upper left', fontsize=9)
+    return svg(figure, 'server-cpu', 'CPU time of the server against the rate of the flood')
+
+
 def throughput(sets: Mapping[str, Mapping]) -> str:
     figure, axes = plt.subplots(figsize=(7.2, 0.95 * len(sets) + 0.7))
     rows = []

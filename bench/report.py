@@ -185,9 +185,9 @@ class Report:
                 '2544). Offered by <code>hellogen</code> over memif; both ends check '
                 'every packet.</p>' + figure(self.plots.throughput(r['sets']), 'Trials of '
                 f'{r["parameters"]["seconds"]:g} s.'))
-        rows = [[f'{name}, {share} of the PDR', *(f'{told[f"{q}_us"]:.1f}' for q in
-                                                  ('p50', 'p99', 'p999'))]
-                for name, s in r['sets'].items() for share, told in s['latency'].items()]
+        rows = [[f'{name}, {load} of the PDR', *(f'{told[f"{q}_us"]:.1f}' for q in
+                                                 ('p50', 'p99', 'p999'))]
+                for name, s in r['sets'].items() for load, told in s['latency'].items()]
         body += table(['hello to HVR, us', 'p50', 'p99', 'p99.9'], rows)
         return section('Throughput and latency', body, [r])
 
@@ -216,6 +216,50 @@ class Report:
         return section('Established sessions', table(
             ['sessions x datagrams under way', 'hellogate /s', 'plain OpenSSL server /s', 'ratio'],
             rows), [r])
+
+    def guard(self, r: Mapping) -> str:
+        most = {name: max(r[name]['steps'], key=lambda s: s['flood_pps'])
+                for name in ('with', 'without')}
+        body = (f'<p>A bridge of one worker passes on <b>{r["bridge_pps"] / 1e6:.1f} million</b> '
+                f'frames a second that are for nobody whom it guards, {r["vs_testpmd_io"]:.2f} times '
+                'what testpmd does, which looks at none. '
+                f'Under {count(most["with"]["flood_pps"])} spoofed hellos a second, a server took '
+                f'{share(most["with"]["server_cpu_share"])} of a CPU behind a guard; under '
+                f'{count(most["without"]["flood_pps"])}, without one, '
+                f'{share(most["without"]["server_cpu_share"])}.</p>')
+        body += table(['one worker', 'per second', 'of testpmd io'], [
+            ['bridged, for addresses that nobody guards', count(r['bridge_pps']),
+             f'{r["vs_testpmd_io"]:.2f}'],
+            ['bridged, for another port of a guarded server', count(r['bridge_same_server_pps']),
+             f'{r["vs_testpmd_io_same_server"]:.2f}'],
+            ['testpmd io', count(r['testpmd_io_pps']), ''],
+            ['hellos answered for a guarded server', count(r['replies_per_s']), '']])
+        body += figure(self.plots.server_cpu(r['with']['steps'], r['without']['steps']),
+                       'Server, worker and everything else of the bridge shared one CPU; flood and '
+                       'clients had the other.')
+        rows = [[f'{title} guard', count(s['flood_pps']),
+                 f'{100 * s["completed"] / s["attempted"]:.0f} %', f'{s["p99_ms"]:.1f}',
+                 share(s['server_cpu_share']), count(s['hellos_at_server'])]
+                for name, title in (('with', 'with a'), ('without', 'without a'))
+                for s in r[name]['steps']]
+        body += table(['server', 'hellos/s', 'completed', 'p99 ms', 'CPU',
+                       'hellos without a valid cookie'], rows)
+        return section('Guarding a server', body, [r])
+
+    def library(self, r: Mapping) -> str:
+        names = {'library_hello': 'the library, bound to the hello',
+                 'library_address': 'the library, bound to addresses',
+                 'hmac': 'HMAC() with SHA-1 over address and port',
+                 'nothing': 'a fixed cookie: OpenSSL itself'}
+        body = ('<p>One DTLSv1_listen() on a hello of OpenSSL, in memory. With the cookies of '
+                f'libhellogate it takes <b>{r["library_hello_answer_ns"]:.0f} ns</b> to answer and '
+                f'{r["library_hello_accept_ns"]:.0f} to accept: {r["vs_hmac_answer"]:.1f} and '
+                f'{r["vs_hmac_accept"]:.1f} times as fast as with the callbacks of the sample '
+                'servers.</p>')
+        body += table(['cookie callbacks', 'ns, answered', 'ns, accepted'], [
+            [title, *(f'{r[f"{way}_{what}_ns"]:.0f}' for what in ('answer', 'accept'))]
+            for way, title in names.items()])
+        return section('Cookies of the library', body, [r])
 
     def tiles(self) -> str:
         seen = self.results
@@ -275,8 +319,8 @@ class Report:
 
     def page(self) -> str:
         parts = [getattr(self, {'hmac': 'kernels'}.get(name, name))(self.results[name])
-                 for name in ('path', 'amplification', 'flood', 'ndr', 'latency', 'hmac', 'handshake',
-                              'relay')
+                 for name in ('path', 'amplification', 'flood', 'guard', 'ndr', 'latency', 'hmac',
+                              'handshake', 'relay', 'library')
                  if name in self.results]
         return ('<!doctype html><html lang=en><head><meta charset=utf-8>'
                 '<meta name=viewport content="width=device-width, initial-scale=1">'
@@ -286,6 +330,10 @@ class Report:
                 'proved its address, measured beside the servers that it stands in front of.</p>'
                 f'<p class=where>{self.place()}</p>'
                 f'{self.tiles()}{"".join(parts)}{self.environment()}</main></body></html>\n')
+
+
+def share(of_one: float) -> str:
+    return f'{100 * of_one:.1f} %'
 
 
 def steps_of(r: Mapping) -> str:

@@ -24,7 +24,7 @@ list() {
 	done
 }
 
-if [ $# = 0 ]; then
+if [ $# = 0 ] || [ "$1" = --help ] || [ "$1" = -h ]; then
 	echo "usage: bench/run.sh NAME [options of that benchmark, or --help]"
 	list
 	printf '%-15s%s\n' all 'All of them, and the report.'

@@ -123,6 +123,35 @@ def test_ndr() -> None:
         report(results, 'Throughput and latency')
 
 
+def test_guard() -> None:
+    """A moment of each bridge, and a server with a guard and without: only then it hears a flood."""
+    need('dpdk-testpmd')
+    with directory() as results:
+        told = measured('guard', '--packets', 64, '--slice', 0.1, '--slices', 1, '--repetitions',
+                        1, '--steps', '0,200', '--rate', 4, '--seconds', 0.5, '--deadline', 3,
+                        results=results)
+        for name in ('bridge_pps', 'bridge_same_server_pps', 'testpmd_io_pps', 'replies_per_s'):
+            assert told[name] > 0, told
+        for name, rate in (('vs_testpmd_io', 'bridge_pps'),
+                           ('vs_testpmd_io_same_server', 'bridge_same_server_pps')):
+            assert told[name] == round(told[rate] / told['testpmd_io_pps'], 3), told
+        assert told['testpmd_io_pps'] == max(told['testpmd'].values()), told
+        for name in ('with', 'without'):
+            quiet, flooded = told[name]['steps']
+            assert quiet['flood_pps'] == 0 < flooded['flood_pps'] == told[name]['flood_pps'], told
+            for step in told[name]['steps']:
+                assert 0 <= step['completed'] <= step['attempted'] == 2, step
+                assert 0 <= step['server_cpu_share'] <= 1, step
+            assert told[name]['server_cpu_idle'] == quiet['server_cpu_share'], told
+            assert told[name]['server_cpu_flood'] == flooded['server_cpu_share'], told
+            for field in ('completed', 'attempted', 'p99_ms'):
+                assert told[name][field] == flooded[field], told
+        assert [s['hellos_at_server'] for s in told['with']['steps']] == [0, 0], told
+        assert told['without']['steps'][1]['hellos_at_server'] > 10, told
+        page = report(results, 'Guarding a server')
+        assert page.count('>with a guard</td>') == page.count('>without a guard</td>') == 2, page
+
+
 def written(results: pathlib.Path, name: str, **fields: object) -> None:
     content = {'schema': 1, 'bench': name, 'date': '2026-01-02T03:04:05+00:00',
                'environment': {**{key: f'the {key}' for key in ENVIRONMENT},
@@ -150,10 +179,16 @@ def test_report_of_the_others() -> None:
                    for field in ('_per_s', '_raw_per_s', '_ratio')})
         written(results, 'relay', cases=[{'sessions': 16, 'window': 8, 'bytes': 64, 'upstream':
                                           'echo', 'hellogate': both, 'openssl': both, 'ratio': 1.0}])
+        written(results, 'library', vs_hmac_answer=2.3, vs_hmac_accept=2.2,
+                **{f'{way}_{what}_ns': 605.4
+                   for way in ('library_hello', 'library_address', 'hmac', 'nothing')
+                   for what in ('answer', 'accept')})
         page = report(results, 'Answers of one core', 'Delay of an answer', 'What a cookie costs',
-                      'Handshakes after the cookie', 'Established sessions')
+                      'Handshakes after the cookie', 'Established sessions',
+                      'Cookies of the library')
         for told in ('<b>12.0 million</b>', '>4,750,000<', '<b>159.1 ns</b>', '51,670 bytes',
-                     '16 x 8, 64 bytes, echo', 'a &lt;b&gt; CPU', 'commit the commit'):
+                     '16 x 8, 64 bytes, echo', 'a &lt;b&gt; CPU', 'commit the commit',
+                     '<b>605 ns</b>', '2.3 and 2.2 times', 'OpenSSL itself</td><td>605</td>'):
             assert told in page, told
 
 
@@ -178,7 +213,7 @@ def test_no_results() -> None:
 def test_options() -> None:
     """--help of each; one sentence and exit code 2 for what is no option, and for no value of one."""
     with directory() as results:
-        for name in ('amplification', 'flood', 'ndr', 'report'):
+        for name in ('amplification', 'flood', 'guard', 'ndr', 'report'):
             text = bench(name, '--help', results=results).stdout
             assert text.startswith(f'usage: {name}.py'), text
             said = refused(name, '--none', results=results)
@@ -189,6 +224,9 @@ def test_options() -> None:
                 ('flood', '--steps', '0,many', "there is no step 'many'"),
                 ('flood', '--rate', 'x', 'argument --rate'),
                 ('flood', '--targets', 'gnutls_nocookie', 'none completes handshakes'),
+                ('guard', '--steps', '10k', 'the first step must be 0: 10k'),
+                ('guard', '--steps', '0,many', "there is no step 'many'"),
+                ('guard', '--deadline', '0', 'must be a number above 0: 0'),
                 ('ndr', '--hellos', 'none', "there is no hello 'none'"),
                 ('ndr', '--tries', '0', 'argument --tries')):
             said = refused(name, option, value, results=results)
