@@ -13,6 +13,7 @@
 #include "core.h"
 #include "exception.h"
 #include "gateway_setup.h"
+#include "mirror.h"
 #include "port.h"
 #include "server.h"
 #include "stats.h"
@@ -253,6 +254,11 @@ write_ports(struct writer *writer, const struct gateway *gateway)
 		fprintf(writer->to, "hellogate_port_link_up{port=\"%s\"} %d\n",
 			gateway->port[i].config->name,
 			atomic_load_explicit(&gateway->port[i].link_up, memory_order_relaxed));
+	head(writer, "port_link_held", "gauge",
+		"whether the link of the port is held down, as that of its peer in a bridge is down");
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		fprintf(writer->to, "hellogate_port_link_held{port=\"%s\"} %d\n",
+			gateway->port[i].config->name, mirror_holds(&gateway->port[i]));
 	write_device(writer, gateway, stats, "port_missed_packets",
 		"packets that the device has dropped: the worker was too slow",
 		offsetof(struct rte_eth_stats, imissed));

@@ -26,6 +26,12 @@ is_up(const struct port *port)
 	return atomic_load_explicit(&port->link_up, memory_order_relaxed);
 }
 
+bool
+mirror_holds(const struct port *port)
+{
+	return atomic_load_explicit(&port->mirror.state, memory_order_relaxed) == MIRROR_HELD;
+}
+
 void
 mirror_begin(struct gateway *gateway)
 {

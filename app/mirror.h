@@ -5,7 +5,13 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "gateway.h"
+
+struct port;
 
 /* Of a port of a bridge. */
 enum mirror_state {
@@ -15,10 +21,13 @@ enum mirror_state {
 };
 
 struct mirror {
-	enum mirror_state state;
-	bool cannot;    /* the driver does not let its link be set down */
-	uint64_t until; /* TSC cycles; of MIRROR_COMING */
+	_Atomic(enum mirror_state) state; /* anybody may look at it */
+	bool cannot;                      /* the driver does not let its link be set down */
+	uint64_t until;                   /* TSC cycles; of MIRROR_COMING */
 };
+
+/* Whether the port's link is down because its peer's is. */
+bool mirror_holds(const struct port *port);
 
 /* Before the start. */
 void mirror_begin(struct gateway *gateway);

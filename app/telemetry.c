@@ -14,6 +14,7 @@
 #include "core.h"
 #include "exception.h"
 #include "gateway_setup.h"
+#include "mirror.h"
 #include "port.h"
 #include "server.h"
 #include "session.h"
@@ -289,6 +290,11 @@ show_ports(const struct gateway *gateway, const char *params, struct rte_tel_dat
 		rte_tel_data_add_dict_u64(
 			one, "link_up", atomic_load_explicit(&port->link_up, memory_order_relaxed));
 		rte_tel_data_add_dict_string(one, "mac", text);
+		rte_tel_data_add_dict_u64(one, "link_held", mirror_holds(port));
+		if (port->peer != NULL) {
+			legal_name(name, sizeof(name), port->peer->config->name);
+			rte_tel_data_add_dict_string(one, "peer", name);
+		}
 		legal_name(name, sizeof(name), port->config->name);
 		rte_tel_data_add_dict_container(data, name, one, 0);
 	}
@@ -387,7 +393,8 @@ static const struct {
 	{ "/hellogate/config",
 		"Settings in effect. Optional parameter: one section, as in the file.",
 		show_config },
-	{ "/hellogate/ports", "Link, queues and MAC address of every port.", show_ports },
+	{ "/hellogate/ports", "Link, queues, MAC address and bridge peer of every port.",
+		show_ports },
 	{ "/hellogate/upstreams",
 		"Upstreams, their state and sessions. Optional parameter: next of the part before.",
 		show_upstreams },

@@ -9,14 +9,17 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 import types
 from typing import Iterator
 
 from harness import (BUILD, CL4, CL6, GW4, GW6, PORT, EchoServer, Gateway, Net, Pki, Process,
-                     RawPort, command, configuration, dtls_client, echo_line, in_netns, need,
-                     packets, process, run, running, s_client, slow)
+                     RawPort, SOURCE, command, configuration, dtls_client, echo_line, in_netns,
+                     need, packets, process, run, running, s_client, slow)
+from web import METRICS, samples
+from web import ask as ask_metrics
 
 PKI = Pki()
 CERTIFICATE, KEY = PKI.leaf('server'), PKI.path('server.key')
@@ -297,6 +300,13 @@ def test_only_whom_it_knows() -> None:
         assert counts['handshakes'] == 5 and counts['ignored'] == 0, counts
 
 
+def ctl(g: Gateway, *words: object) -> str:
+    done = subprocess.run([str(SOURCE / 'app' / 'hellogatectl'), '--prefix', g.prefix,
+                           *map(str, words)], capture_output=True, text=True, timeout=slow(60),
+                          check=True)
+    return done.stdout
+
+
 def test_two_workers() -> None:
     """A pair of queues each: all of a 4-tuple is one worker's, so that it knows whom it knows."""
     with Line(queues=2) as net, server(net) as s, bridge(net, guard_unproved='drop') as g:
@@ -306,6 +316,12 @@ def test_two_workers() -> None:
                 assert client.results()['received'] == 200
         ports = g.telemetry('/hellogate/ports')
         assert all(port['queues'] == 2 for port in ports.values()), ports
+        assert re.search(r'(?m)^wan +up +lan +2 .*\nlan +up +wan +2 ', ctl(g, 'ports'))
+        with process('ping', '-f', '-q', GW4, netns=net.client):
+            told = ctl(g, 'top', '--count', 1, '--interval', 0.5)
+        for name in ('frames to the servers', 'frames to the clients'):
+            assert re.search(rf'(?m)^{name} +[1-9]', told), told
+        assert re.search(r'(?m)^guarded, verified +0/s', told), told
         workers = [g.telemetry(f'/hellogate/worker,{n}') for n in (0, 1)]
         # 80 sessions all by one of two queues: once in 2^79 runs.
         assert all(w['guard_hellos'] and w['bridged_to_clients'] for w in workers), workers
@@ -384,13 +400,22 @@ def test_links_are_mirrored() -> None:
         config = configuration(
             net, {}, port={'address': None}, sections={'port lan': {
                 'device': 'net_tap1,iface=hgtap1', 'profile': net.profile()}},
-            bridge='wan, lan', user='root')
+            bridge='wan, lan', user='root', metrics=f'{METRICS[0]}:{METRICS[1]}')
         with running(Gateway(config, netns=net.gateway)) as g:
             wait_for_links(net, hgtap0=True, hgtap1=True)
             for one, other in (('hgtap0', 'hgtap1'), ('hgtap1', 'hgtap0')):
                 for _ in range(2):
                     command('ip', '-n', net.gateway, 'link', 'set', one, 'down')
                     wait_for_links(net, **{one: False, other: False})
+                    cut, held = ('wan', 'lan') if one == 'hgtap0' else ('lan', 'wan')
+                    g.wait_for(lambda p, up=cut, down=held: not p[up]['link_held'] and
+                               p[down]['link_held'] and not p[down]['link_up'],
+                               command='/hellogate/ports')
+                    assert re.search(rf'(?m)^{cut} +down +{held} ', ctl(g, 'ports'))
+                    assert re.search(rf'(?m)^{held} +held +{cut} ', ctl(g, 'ports'))
+                    told = samples(ask_metrics(net).text)
+                    for name in (cut, held):
+                        assert told[f'hellogate_port_link_held{{port="{name}"}}'] == (name == held)
                     command('ip', '-n', net.gateway, 'link', 'set', one, 'up')
                     wait_for_links(net, **{one: True, other: True})
                     g.wait_for(lambda p: p['wan']['link_up'] and p['lan']['link_up'],

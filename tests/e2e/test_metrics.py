@@ -15,12 +15,13 @@ import tempfile
 import time
 import urllib.parse
 
-from harness import (SOURCE, Gateway, Net, Pki, check_config, configuration, gateway, need, process,
+from harness import (GW4, PORT, SOURCE, Gateway, Net, Pki, check_config, configuration, gateway, need, process,
                      run, run_client, running, slow)
 from web import METRICS, Browser, ask, connect, flood, samples
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
+BEHIND = {**ECHO, 'bind': f'{GW4}:{PORT + 1}', 'upstream': '127.0.0.1:5683, [::1]:5683'}
 WHERE = f'{METRICS[0]}:{METRICS[1]}'
 RULES = SOURCE / 'app' / 'system' / 'prometheus-rules.yml'
 DASHBOARD = SOURCE / 'app' / 'system' / 'grafana-dashboard.json'
@@ -80,6 +81,7 @@ def test_histograms_and_levels() -> None:
         rings = {key: value for key, value in told.items() if key.startswith('hellogate_ring_pac')}
         assert len(rings) == 4 and set(rings.values()) == {0.0}, rings
         assert told['hellogate_port_link_up{port="wan"}'] == 1, told
+        assert told['hellogate_port_link_held{port="wan"}'] == 0, told
         assert told['hellogate_port_missed_packets_total{port="wan"}'] == 0, told
         assert abs(told['hellogate_start_time_seconds'] - time.time()) < slow(120), told
         g.stop()
@@ -132,7 +134,7 @@ def expressions() -> list[str]:
 def test_prometheus_scrapes() -> None:
     need('prometheus')
     with Net() as net, tempfile.TemporaryDirectory() as name, \
-            gateway(net, {'echo': ECHO}, metrics=WHERE) as g:
+            gateway(net, {'echo': ECHO, 'behind': BEHIND}, metrics=WHERE) as g:
         run_client(net, '--sessions', 3)
         g.wait_for(lambda s: s['sessions_closed'] == 3)
         where = pathlib.Path(name)
@@ -204,6 +206,11 @@ tests:
   - {series: 'up{job="hellogate", instance="a"}', values: '1x20'}
   - {series: 'up{job="hellogate", instance="b"}', values: '0x20'}
   - {series: 'hellogate_port_link_up{job="hellogate", instance="a", port="wan"}', values: '0x20'}
+  - {series: 'hellogate_port_link_up{job="hellogate", instance="a", port="lan"}', values: '0x20'}
+  - {series: 'hellogate_port_link_held{job="hellogate", instance="a", port="wan"}', values: '0x20'}
+  - {series: 'hellogate_port_link_held{job="hellogate", instance="a", port="lan"}', values: '1x20'}
+  - {series: 'hellogate_drops_total{instance="e", reason="bridge_full"}', values: '0+60x20'}
+  - {series: 'hellogate_drops_total{instance="f", reason="guard_full"}', values: '0+60x20'}
   - {series: 'hellogate_sessions{instance="a"}', values: '950x20'}
   - {series: 'hellogate_sessions_max{instance="a"}', values: '1000x20'}
   - {series: 'hellogate_sessions{instance="c"}', values: '850x20'}
@@ -241,6 +248,8 @@ tests:
     - {labels: '{alertname="HellogateHandshakesFail", instance="d"}', value: 1}
     - {labels: '{alertname="HellogateCoreSaturated", instance="d"}', value: 1}
     - {labels: '{alertname="HellogatePacketsLost", instance="d"}', value: 2}
+    - {labels: '{alertname="HellogatePacketsLost", instance="e"}', value: 1}
+    - {labels: '{alertname="HellogateGuardTableFull", instance="f"}', value: 1}
     - {labels: '{alertname="HellogateUpstreamDown", instance="c"}', value: 1}
     - {labels: '{alertname="HellogateUpstreamLost", instance="d"}', value: 1}
 '''
@@ -367,7 +376,7 @@ def test_page_stands_alone() -> None:
 def test_page_shows_a_flood() -> None:
     """HG_SHOTS names a directory for pictures, to be looked at by people."""
     need('chromium')
-    with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE) as g, \
+    with Net() as net, gateway(net, {'echo': ECHO, 'behind': BEHIND}, metrics=WHERE) as g, \
             Browser(net.gateway) as browser:
         browser.call('Page.navigate', url=f'http://{WHERE}/')
         browser.wait_for("document.getElementById('state')?.textContent === 'live'")
@@ -399,6 +408,23 @@ def test_page_shows_a_flood() -> None:
                 for dark in (False, True):
                     browser.screenshot(f'{shots}/page-{width}-{"dark" if dark else "light"}.png',
                                        width, height, dark)
+        shown = browser.evaluate("document.getElementById('upstreams').innerText").split('\n')
+        assert sorted(shown) == ['127.0.0.1:5683\tup, 0 sessions',
+                                 '[::1]:5683\tup, 0 sessions'], shown
+        hidden = "document.getElementById('bridge').closest('section').hidden"
+        assert browser.evaluate(hidden) is True
+        # What a bridge would say a second later.
+        assert browser.evaluate('''(() => {
+            const values = parse(['bridged_to_servers_total 7', 'bridged_to_clients_total 0',
+                'guard_hellos_total 5', 'guard_datagrams_total 0', 'port_link_up{port="wan"} 1',
+                'port_link_held{port="wan"} 0', 'port_link_up{port="lan"} 0',
+                'port_link_held{port="lan"} 1'].map((line) => `hellogate_${line}`).join('\\n'));
+            showBridge({bridged: [3, 0, 4, 0]}, counters(values), 1, values);
+            return document.getElementById('bridge').innerText; })()''').split('\n') == [
+                'frames to the servers\t4/s', 'frames to the clients\t0/s',
+                'verified hellos for guarded servers\t1/s',
+                'other datagrams for guarded servers\t0/s', 'link of wan\tup',
+                'link of lan\theld down']
         for width in (1280, 390, 320):
             browser.call('Emulation.setDeviceMetricsOverride', width=width, height=800,
                          deviceScaleFactor=1, mobile=width < 600)
