@@ -13,6 +13,12 @@ line_of_bridge(const struct config *config)
 	return ini_entry(ini_section(config->ini, "gateway"), "bridge")->line;
 }
 
+static bool
+is_name(const char *text)
+{
+	return text[0] != '\0' && strlen(text) < CONFIG_NAME_MAX;
+}
+
 int
 config_bridge_read(struct config *config, struct error *error)
 {
@@ -22,7 +28,7 @@ config_bridge_read(struct config *config, struct error *error)
 		return 0;
 	snprintf(text, sizeof(text), "%s", config->gateway.bridge_text);
 	if (setting_split(text, item, 2) != 2 || strcmp(item[0], item[1]) == 0 ||
-		strlen(item[0]) >= CONFIG_NAME_MAX || strlen(item[1]) >= CONFIG_NAME_MAX)
+		!is_name(item[0]) || !is_name(item[1]))
 		return error_set(error,
 			"%s:%u: bridge must be the names of two ports with a comma between: "
 			"the clients' and the servers'",
