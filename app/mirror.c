@@ -40,20 +40,26 @@ mirror_begin(struct gateway *gateway)
 			await(&gateway->port[i].mirror);
 }
 
+/* Returns false, and says so once, if the device cannot. */
+static bool
+take_down(struct port *port)
+{
+	if (port->mirror.cannot)
+		return false;
+	if (rte_eth_dev_set_link_down(port->id) == 0)
+		return true;
+	port->mirror.cannot = true;
+	LOG(WARNING, "port %s: the device cannot set its link down: it stays up\n",
+		port->config->name);
+	return false;
+}
+
 static void
 set_down(struct port *port)
 {
-	struct mirror *mirror = &port->mirror;
-
-	if (mirror->cannot)
+	if (!take_down(port))
 		return;
-	if (rte_eth_dev_set_link_down(port->id) != 0) {
-		mirror->cannot = true;
-		LOG(WARNING, "port %s: the device cannot set its link down: it stays up\n",
-			port->config->name);
-		return;
-	}
-	mirror->state = MIRROR_HELD;
+	port->mirror.state = MIRROR_HELD;
 	LOG(NOTICE, "port %s: link held down, as that of port %s is down\n", port->config->name,
 		port->peer->config->name);
 }
@@ -107,7 +113,7 @@ mirror_end(struct gateway *gateway)
 			continue;
 		if (open && port->mirror.state == MIRROR_HELD)
 			set_up(port);
-		else if (!open && port->mirror.state != MIRROR_HELD && !port->mirror.cannot)
-			rte_eth_dev_set_link_down(port->id);
+		else if (!open && port->mirror.state != MIRROR_HELD)
+			take_down(port);
 	}
 }
