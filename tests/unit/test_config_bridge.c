@@ -53,7 +53,8 @@ test_bridge(void **state)
 static void
 test_bridge_refused(void **state)
 {
-	static const char *const bad[] = { "wan", "wan, lan, own", "wan, wan", "wan lan",
+	static const char *const bad[] = { "wan", "wan, lan, own", "wan, wan", "wan lan", "wan,",
+		", lan", ",", "wan,, lan", "a-name-that-is-longer-than-any-port-can-have, lan",
 		"wan, a-name-that-is-longer-than-any-port-can-have" };
 	char text[512];
 
@@ -74,9 +75,44 @@ test_bridge_refused(void **state)
 		5, "no exception");
 	config_refused("[gateway]\nbridge = wan, lan\n[port wan]\n" LAN GUARD BIND, 3,
 		"needs the key device");
-	config_refused("[gateway]\nguard-fail = shut\n" OWN GUARD BIND, 2, "guard-fail must be");
-	config_refused("[gateway]\nguard-timeout = 0\n" OWN GUARD BIND, 2, "guard-timeout must be");
-	config_refused("[gateway]\nguard-table = 7\n" OWN GUARD BIND, 2, "guard-table must be");
+	config_refused("[gateway]\nbridge = wan, lan\n" WAN
+		       "[port lan]\ndevice = net_null0,size=9\n" GUARD BIND,
+		6, "device net_null0 is that of port wan already");
+	config_refused("[gateway]\nbridge = wan, lan\nbridge = lan, wan\n" WAN LAN GUARD BIND, 3,
+		"key bridge is set already, in line 2");
+	/* Some frames would be the kernel's. */
+	scratch_text(&config_scratch, "shared.ini",
+		"[driver]\nname = net_null\ntried = no: for a test\n"
+		"[flow]\nsteering = listeners\nisolate = yes\n");
+	config_refused("[gateway]\nbridge = wan, lan\n" WAN LAN "profile = shared.ini\n" GUARD BIND,
+		7, "a port of the bridge takes everything, but by its profile, port lan shares");
+}
+
+static void
+test_settings_refused(void **state)
+{
+	static const struct {
+		const char *line, *words;
+	} bad[] = {
+		{ "guard-fail = shut", "guard-fail must be one of closed|open" },
+		{ "guard-fail = 1", "guard-fail must be" },
+		{ "guard-unproved = maybe", "guard-unproved must be one of pass|drop" },
+		{ "guard-timeout = 0", "guard-timeout must be" },
+		{ "guard-timeout = 86401", "guard-timeout must be" },
+		{ "guard-timeout = 5m", "guard-timeout must be" },
+		{ "guard-table = 7", "guard-table must be" },
+		{ "guard-table = 16777217", "guard-table must be" },
+		{ "guard-table = many", "guard-table must be" },
+		{ "guard-open = yes", "unknown key guard-open" },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text),
+			"[gateway]\nbridge = wan, lan\n%s\n" WAN LAN GUARD BIND, bad[i].line);
+		config_refused(text, 3, bad[i].words);
+	}
 }
 
 static void
@@ -100,9 +136,11 @@ test_guard_refused(void **state)
 {
 	static const char *const keys[] = { "certificate = server.pem", "private-key = server.key",
 		"upstream = echo", "idle-timeout = 300", "session-tickets = on",
-		"psk-file = psk.txt", "ciphers = ALL" };
+		"psk-file = psk.txt", "ciphers = ALL", "client-ca = ca.pem" };
 	static const char *const binds[] = { "0.0.0.0:5684", "[::]:5684", "224.0.0.1:5684",
 		"255.255.255.255:5684", "[ff02::1]:5684" };
+	static const char *const no_binds[] = { "198.18.0.1", "198.18.0.1:0", "198.18.0.1:65536",
+		"server.test:5684", "2001:2::1:5684", "198.18.0.1:5684,", "198.18.0.0/24:5684" };
 	char text[512];
 
 	(void)state;
@@ -118,7 +156,18 @@ test_guard_refused(void **state)
 			binds[i]);
 		config_refused(text, 9, "number 2 of the list");
 	}
+	for (size_t i = 0; i < sizeof(no_binds) / sizeof(no_binds[0]); i++) {
+		snprintf(text, sizeof(text),
+			"[gateway]\nbridge = wan, lan\n" WAN LAN GUARD "bind = %s\n", no_binds[i]);
+		config_refused(text, 9, "bind must be");
+	}
 	config_refused("[gateway]\nbridge = wan, lan\n" WAN LAN GUARD, 7, "needs the key bind");
+	config_refused("[gateway]\nbridge = wan, lan\n" WAN LAN OWN GUARD
+		       "bind = [2001:db8::1]:5684\n",
+		12, "is an address of port own");
+	config_refused("[gateway]\nbridge = wan, lan\n" WAN LAN GUARD
+		       "bind = 198.18.0.1:5684, 198.18.0.1:5684\n",
+		9, "number 2 of bind is taken by listener coap already");
 	config_refused(OWN GUARD BIND, 5, "mode = guard needs a bridge");
 	config_refused("[gateway]\nbridge = wan, lan\n" WAN LAN OWN GUARD "bind = 192.0.2.1:5684\n",
 		12, "is an address of port own");
@@ -164,6 +213,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bridge),
 		cmocka_unit_test(test_bridge_refused),
+		cmocka_unit_test(test_settings_refused),
 		cmocka_unit_test(test_mtu_refused),
 		cmocka_unit_test(test_guard_refused),
 		cmocka_unit_test(test_number_of_addresses),
