@@ -149,7 +149,7 @@ join_ends(const struct end *peer, struct end *local, uint8_t tuple[36], uint8_t 
 
 	/* A socket for both families that is bound to no address. */
 	if (local->family == 6 && peer->family == 4 &&
-		IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)(const void *)local->address))
+		memcmp(local->address, &in6addr_any, sizeof(local->address)) == 0)
 		local->family = 4;
 	if (peer->family != local->family)
 		return -EINVAL;
@@ -191,6 +191,7 @@ hg_tls_cookies_set_peer(SSL *ssl, const struct sockaddr *peer, const struct sock
 static int
 datagram_peer(BIO *bio, struct end *end)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* RFC 4291 2.5.5.2 */
 	BIO_ADDR *address = BIO_ADDR_new();
 	size_t n = sizeof(end->address);
 	uint16_t port;
@@ -204,8 +205,7 @@ datagram_peer(BIO *bio, struct end *end)
 		port = BIO_ADDR_rawport(address);
 		memcpy(end->port, &port, sizeof(port));
 		end->family = n == 4 ? 4 : 6;
-		if (n == 16 &&
-			IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)end->address)) {
+		if (n == 16 && memcmp(end->address, mapped, sizeof(mapped)) == 0) {
 			memmove(end->address, end->address + 12, 4);
 			end->family = 4;
 		}
