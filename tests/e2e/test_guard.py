@@ -74,11 +74,11 @@ def test_servers_with_one_peer() -> None:
     need('gnutls-cli', 'coap-client-openssl')
     done = 0
     with Line() as net, bridge(net) as g:
-        for host in (GW4, GW6):
+        for host, address in ((GW4, GW4), (GW6, GW6), (GW4, f'::ffff:{GW4}')):
             for client, answer in ((s_client(net, *verified(), host=host), None),
                                    (gnutls_cli(net, host), None),
                                    (coap_client(net, host), '4.04')):
-                with server(net, program='tests/e2e/one_peer', address=host) as s, client as p:
+                with server(net, program='tests/e2e/one_peer', address=address) as s, client as p:
                     if answer:
                         p.expect(answer)
                     else:
@@ -88,7 +88,7 @@ def test_servers_with_one_peer() -> None:
                 assert counts['handshakes'] == counts['cookie_valid'] == 1, counts
                 assert counts['cookie_none'] == counts['cookie_wrong_tag'] == 0, counts
         _, counters = g.stop()
-        assert counters['guard_hellos'] == done == 6 and counters['hvr'] >= done, counters
+        assert counters['guard_hellos'] == done == 9 and counters['hvr'] >= done, counters
 
 
 def test_flood() -> None:
