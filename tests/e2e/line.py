@@ -67,9 +67,16 @@ class Line(Net):
 
 
 @contextlib.contextmanager
-def bridge(net: Line, **options) -> Iterator[Gateway]:
-    with running(Gateway(net.settings(**options), netns=net.gateway), net) as g:
+def bridge(net: Line, preload: str = '', **options) -> Iterator[Gateway]:
+    """A running bridge, with one of the tests' libraries loaded before DPDK's if preload names it."""
+    with running(Gateway(net.settings(**options), netns=net.gateway,
+                         env=preloaded(preload) if preload else None), net) as g:
         yield g
+
+
+def preloaded(name: str) -> dict[str, str]:
+    return {'LD_PRELOAD': str(BUILD / 'tests' / 'e2e' / f'lib{name}.so'),
+            'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'}
 
 
 def signalled(g: Gateway, config: str, wanted: str = 'reloaded') -> str:

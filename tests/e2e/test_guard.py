@@ -299,6 +299,17 @@ def test_two_workers() -> None:
         assert finish(s)['handshakes'] == 80
 
 
+def test_ports_with_unequal_queues() -> None:
+    """Both have as many as the lesser."""
+    with Line(queues=2) as net:
+        wan, lan = net.settings().split('[port lan]')
+        text = f'{wan}[port lan]{lan.replace(",qpairs=2", "")}'
+        with running(Gateway(text, netns=net.gateway), net) as g:
+            ports = g.telemetry('/hellogate/ports')
+            assert [port['queues'] for port in ports.values()] == [1, 1], ports
+            g.stop()
+
+
 def test_ip_fragments() -> None:
     """Over AF_XDP, which leaves them as they are: to other ports they pass, to a guard as told."""
     with Line('af_xdp') as net, EchoServer(net.server, '::', 5000) as other, \
@@ -366,6 +377,54 @@ def test_frames_of_all_kinds() -> None:
         _, counters = g.stop()
         assert counters['hvr'] == counters['guard_datagrams'] == 0, counters
         assert sum(v for k, v in counters.items() if k.startswith('drop_')) == 0, counters
+
+
+def test_a_device_that_takes_tags_off() -> None:
+    """They are put back before anything is looked at, and before anything goes on."""
+    def tagged(destination: str, port: int) -> bytes:
+        return packets.ether('02:01:00:00:00:08', own, 0x8100, b'\x20\x05\x08\x00' + packets.ipv4(
+            CL4, destination, packets.UDP, packets.udp(CL4, destination, 4000, port,
+                                                       packets.Hello().datagram())))
+
+    own = '02:01:00:00:00:07'
+    with Line() as net, bridge(net, preload='tag_stripper') as g, RawPort(net) as one:
+        there = types.SimpleNamespace(client=net.server, client_if=net.server_if)
+        with RawPort(there) as other:
+            for sent in (tagged(GW4, PORT + 1), tagged(GW4, PORT + 1)[:12] + bytes(48)):
+                one.send(sent)
+                assert other.wait_for(lambda f: f[6:12].hex(':') == own) == sent
+            one.send(tagged(GW4, PORT))
+            answer = one.wait_for(lambda f: f[:6].hex(':') == own)
+            assert answer[12:18] == tagged(GW4, PORT)[12:18], answer.hex()
+            assert cookie_of(packets.parse(answer).payload)
+        ping(net, GW4, 56)
+        g.stop()
+
+
+def test_beside_a_gateway_that_terminates() -> None:
+    """A port of its own in the same process: it is no way round, and knows no guarded address."""
+    with Line() as net, server(net) as s:
+        text = net.settings(user='root') + (
+            '[port own]\ndevice = net_tap2,iface=hgtap2\naddress = 203.0.113.1/24\n'
+            f'[listener own]\nbind = 203.0.113.1:{PORT}\nupstream = echo\n'
+            f'certificate = {CERTIFICATE}\nprivate-key = {KEY}\n')
+        with running(Gateway(text, netns=net.gateway), net) as g:
+            command('ip', '-n', net.gateway, 'addr', 'add', '203.0.113.2/24', 'dev', 'hgtap2')
+            command('ip', '-n', net.gateway, 'route', 'add', GW4, 'via', '203.0.113.1')
+            inside = types.SimpleNamespace(client=net.gateway)
+            with dtls_client(inside, '--sessions', 2, '--datagrams', 5, host='203.0.113.1') as c:
+                assert c.results()['received'] == 10
+            with dtls_client(net, '--sessions', 3, '--datagrams', 5) as c:
+                assert c.results()['received'] == 15
+            before = g.stats()
+            with in_netns(net.gateway), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.sendto(packets.Hello().datagram(), (GW4, PORT))
+                after = g.wait_for(lambda c: c['drop_destination'] > before['drop_destination'])
+            assert after['hvr'] == before['hvr'], after
+            _, counters = g.stop()
+        counts = finish(s)
+        assert counts['handshakes'] == counters['guard_hellos'] == 3, (counts, counters)
+        assert counters['handshakes'] == 2, counters
 
 
 def test_jumbo_frames() -> None:

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import threading
 import time
 from typing import Iterator
 
-from harness import (BUILD, CL4, GW4, GW6, PORT, EchoServer, Gateway, Net, command, configuration,
+from harness import (CL4, GW4, GW6, PORT, EchoServer, Gateway, Net, command, configuration,
                      dtls_client, in_netns, packets, process, run, running, slow)
-from line import Line, ask, bridge, cookie_of, finish, ping, server, signalled, tcp
+from line import Line, ask, bridge, cookie_of, finish, ping, preloaded, server, signalled, tcp
 
 BOTH, FOUR = f'{GW4}:{PORT}, [{GW6}]:{PORT}', f'{GW4}:{PORT}'
 
@@ -236,8 +235,7 @@ def test_a_link_that_cannot_be_held() -> None:
 
 def test_links_at_the_end() -> None:
     """guard-fail as it is at the end says what becomes of them, before the devices are stopped."""
-    env = {'LD_PRELOAD': str(BUILD / 'tests' / 'e2e' / 'libflow_recorder.so'),
-           'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'}
+    env = preloaded('flow_recorder')
     down, up = '{} link down'.format, '{} link up'.format
     for begun, ended, held, wanted in (
             ('closed', 'closed', False, [down(0), down(1)]),
