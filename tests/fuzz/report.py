@@ -27,6 +27,7 @@ ABOUT = {
     'worker': ('app/worker.c', 'app/classify.c', 'app/recent.c', 'app/hvr_cap.c', 'app/used.c',
                'app/clients.c', 'lib/net/packet.c', 'lib/net/answer.c', 'lib/wire/hello.c',
                'lib/wire/hvr.c', 'lib/cookie/batch.c'),
+    'guard': ('app/bridge.c', 'app/proved.c', 'lib/net/find.c', 'lib/wire/hello.c'),
 }
 
 

@@ -116,6 +116,7 @@ def peer(number: int, transport: lab.Transport = lab.IPV4) -> lab.Peer:
 
 
 LAST = 128  # of its burst; worker_input.h
+WORKER_HEAD = 8
 
 
 def worker_packet(frame: bytes, how: int = 0, where: int = 0) -> bytes:
@@ -255,6 +256,42 @@ def seeds_of_limits() -> Iterator[Seed]:
             yield 'worker', f'limit-rings-{room}-{label}', worker_input([mixed], ring_room=room)
 
 
+GUARD_OPEN, GUARD_STRICT = 16, 32  # worker_input.h
+
+
+def seeds_of_guards() -> Iterator[Seed]:
+    """Hellos behind other records and other messages, datagrams before and after a verified hello."""
+    alert = pk.record(b'\2\50', kind=pk.ALERT)
+    data = pk.record(bytes(40), kind=pk.APPLICATION_DATA, epoch=1, seq=9)
+    first = pk.Hello().datagram()
+    message = pk.handshake(b'abc', kind=16)
+    for transport in (lab.IPV4, lab.IPV6, lab.QINQ):
+        who = peer(WITH_SESSION, transport)
+        good = who.good().datagram()
+        hidden = [alert + first, data + alert + good, pk.record(message) + first,
+                  pk.record(message + first[13:]), alert + pk.record(message * 2 + first[13:]),
+                  pk.record(message * 17), alert[:13] + first, bytes(5) + first, bytes(63) + first,
+                  b'\x2f' * 12 + first, alert + pk.record(first[13:], epoch=1), good + first]
+        sent = [who.send(data), who.send(first), who.send(good), who.send(data),
+                who.at(source_port=30000).send(data), who.at(destination_port=53).send(first)]
+        label = transport.name.replace(' ', '_')
+        for limits in (0, GUARD_OPEN, GUARD_STRICT, GUARD_OPEN | GUARD_STRICT):
+            yield 'guard', f'hidden-{limits}-{label}', worker_input(
+                [map(who.send, hidden)], limits=limits)
+            yield 'guard', f'order-{limits}-{label}', worker_input([sent, sent], limits=limits)
+            yield 'guard', f'order-full-{limits}-{label}', worker_input(
+                [sent], limits=limits, tx_room=3)
+
+
+def guards_of_workers(seeds: Iterable[Seed]) -> Iterator[Seed]:
+    """What a worker is given, given to a guard as well, whose settings follow one another."""
+    for number, (target, name, content) in enumerate(seeds):
+        yield target, name, content
+        if target == 'worker':
+            limits = number % 4 * GUARD_OPEN
+            yield 'guard', name, content[:WORKER_HEAD - 1] + bytes([limits]) + content[WORKER_HEAD:]
+
+
 def seeds_of_cookies() -> Iterator[Seed]:
     none, any_, own, anothers = range(4)
     yield 'cookie', 'none', cookie_input(cookie_hello(none))
@@ -379,8 +416,8 @@ def main() -> int:
     folder = pathlib.Path(sys.argv[1])
     count: dict[str, int] = {}
     for make in (seeds_of_clients, seeds_of_fixtures, seeds_of_strangers, seeds_of_limits,
-                 seeds_of_cookies, seeds_of_configurations):
-        for target, name, content in make():
+                 seeds_of_cookies, seeds_of_configurations, seeds_of_guards):
+        for target, name, content in guards_of_workers(make()):
             path = folder / target / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

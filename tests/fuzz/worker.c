@@ -6,290 +6,276 @@
  * that OpenSSL finds good or a session, or in one drop counter. Every counter is right, no answer is larger
  * than its question (an advertisement by 8 bytes at most), and every buffer is back in its pool.
  */
-#include "worker.h"
-
+#include <rte_cycles.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "poison.h"
-#include "port.h"
-#include "repair.h"
-#include "worker_trial.h"
+#include "trial.h"
 
-#define TAG 0x0123u /* the VLAN that a driver took off */
-
-static struct trial trial;
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	trial.bed = bed_open();
-	return 0;
-}
-
-/* Puts the right cookie for this burst into the hello of a frame, or nearly that. */
-static size_t
-put_cookie(uint8_t *frame, size_t len, bool damaged)
-{
-	struct model_packet m = repair_locate(frame, len);
-	uint8_t *datagram = frame + m.l4 + 8, cookie[HG_COOKIE_LEN];
-	struct model_hello hello;
-	struct lab_bound bound;
-
-	if (m.family == 0 || m.protocol != HG_NET_UDP)
-		return len;
-	hello = model_hello(datagram, m.l4_len - 8);
-	if (hello.verdict != HG_PASS || !hello.is_hello || hello.offer_len == 0 ||
-		hello.client_len + hello.offer_len > HG_COOKIE_BOUND_MAX)
-		return len;
-	bound = (struct lab_bound){
-		.tuple = frame + m.l3 + (m.family == 4 ? 12 : 8),
-		.family = m.family,
-		.client = datagram + hello.client,
-		.offer = datagram + hello.offer,
-		.client_len = hello.client_len,
-		.offer_len = hello.offer_len,
-	};
-	lab_mint(cookie, &bound, trial.clock.binding, trial.clock.now,
-		trial.clock.now / LAB_ROTATION);
-	if (damaged)
-		cookie[hello.offer_len % HG_COOKIE_LEN] ^= (uint8_t)(1u << hello.message_seq);
-	return m.l4 + 8 + repair_cookie(datagram, m.l4_len - 8, PACKET_MAX - m.l4 - 8, cookie);
-}
-
-/* What the worker will see, by way of the input's frame. */
 static void
-make_frame(struct packet *packet, const struct worker_packet *from)
+check_out(struct trial *trial, unsigned int port, struct rte_mbuf *mbuf)
 {
-	unsigned int peer = from->where & WHERE_PEER;
-	unsigned int first = REPAIR_ETHER | REPAIR_ADDRESSES | REPAIR_HELLO;
+	const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	const struct note *note = note_of(mbuf);
+	unsigned int i = 0;
 
-	packet->len = from->len < PACKET_MAX - 64 ? from->len : PACKET_MAX - 64;
-	memcpy(packet->frame, from->frame, packet->len);
-	repair_frame(packet->frame, packet->len, from->how & first, peer, packet->port);
-	if ((from->how & HOW_COOKIE) != 0)
-		packet->len =
-			put_cookie(packet->frame, packet->len, (from->where & WHERE_DAMAGED) != 0);
-	repair_frame(packet->frame, packet->len, from->how & (REPAIR_LENGTHS | REPAIR_SUMS), peer,
-		packet->port);
+	while (i < trial->n_out && trial->out[i] != mbuf)
+		i++;
+	fuzz_require(i < trial->n_out, "a packet from nowhere, or twice");
+	trial->out[i] = NULL;
+	fuzz_require(note->queue == port, "a session's packet by another port");
+	fuzz_require(
+		mbuf->data_len == TRIAL_OUT_LEN, "a session's packet of %u bytes", mbuf->data_len);
+	for (unsigned int b = 0; b < TRIAL_OUT_LEN; b++)
+		fuzz_require(bytes[b] == i, "a session's packet was changed");
+	if ((trial->input.options & OPTION_DEVICE_SUMS) != 0)
+		trial_check_offload(mbuf, note->family, note->l3);
+	stats_add(&trial->wanted.session_tx, 1);
 }
 
-static struct rte_mbuf *
-allocate(const void *bytes, size_t len)
+/* One 4-tuple, one core; and one client, if clients have limits. */
+static void
+check_owner(struct trial *trial, const struct packet *packet, unsigned int core)
 {
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(trial.bed->worker->pool);
-	char *to;
+	uint8_t id[37] = { packet->model.family };
 
-	fuzz_require(mbuf != NULL, "no buffer");
-	memset(note_of(mbuf), 0xa5, sizeof(struct note));
-	to = rte_pktmbuf_append(mbuf, (uint16_t)len);
-	fuzz_require(to != NULL, "no room for %zu bytes", len);
-	if (len != 0)
-		memcpy(to, bytes, len);
-	return mbuf;
+	if (trial->history.of_clients)
+		worker_client(id, packet);
+	else
+		memcpy(id + 1, packet->tuple, 36);
+	for (unsigned int i = 0; i < trial->n_owners; i++)
+		if (memcmp(trial->owner[i].id, id, sizeof(id)) == 0) {
+			fuzz_require(trial->owner[i].core == core,
+				"packets of one peer went to two cores");
+			return;
+		}
+	memcpy(trial->owner[trial->n_owners].id, id, sizeof(id));
+	trial->owner[trial->n_owners++].core = core;
 }
 
-/* The driver's view of the checksums, which counts if the port's profile says so. */
-static uint64_t
-device_verdict(struct packet *packet, unsigned int where)
+/* The rest of what a core does with a verified hello, but for the handshake. */
+static void
+begin_handshake(struct trial *trial, const struct packet *packet, unsigned int core)
 {
-	bool trusted = (trial.input.options & OPTION_TRUSTED_SUMS) != 0;
+	const uint8_t *datagram = packet->frame + packet->model.l4 + 8;
+	const struct clients_limits *limits = &trial->bed->generation.limits.clients;
+	const struct admission *admission = &trial->bed->gateway.admission[core];
+	struct used_mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
+		datagram + packet->hello.client + 2);
+	struct session_key key = { .family = packet->model.family };
+	enum clients_verdict wanted = worker_admits(&trial->history, packet);
+	struct client *client = NULL;
+	uint64_t now = rte_rdtsc();
 
-	packet->checked = 0;
-	packet->sum_is_bad = trusted && (where & WHERE_SUMS) == WHERE_SUMS_BAD;
-	switch (where & WHERE_SUMS) {
-	case WHERE_SUMS_GOOD:
-		packet->checked = trusted ? HG_NET_IP_CHECKED | HG_NET_L4_CHECKED : 0;
-		return RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-	case WHERE_SUMS_BAD:
-		return RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-	case WHERE_SUMS_NONE:
-		packet->checked = trusted ? HG_NET_L4_CHECKED : 0;
-		return RTE_MBUF_F_RX_L4_CKSUM_NONE;
-	default:
-		return RTE_MBUF_F_RX_L4_CKSUM_BAD;
+	memcpy(key.tuple, packet->tuple, sizeof(key.tuple));
+	fuzz_require(
+		used_has(&admission->used, &mark, now) == worker_is_used(&trial->history, packet),
+		"used: %d", !worker_is_used(&trial->history, packet));
+	if (worker_is_used(&trial->history, packet))
+		return;
+	if (trial->history.of_clients) {
+		enum clients_verdict verdict =
+			clients_admit(&admission->clients, limits, clients_id(&key), now, &client);
+
+		fuzz_require(
+			verdict == wanted, "the core's verdict is %d, not %d", verdict, wanted);
+		if (verdict != CLIENTS_PASS)
+			return;
+		clients_begin(limits, client, clients_id(&key), now);
 	}
+	fuzz_require(used_add(&admission->used, &mark, now), "a hello was forgotten");
+	worker_begin(&trial->history, packet);
 }
 
 static void
-insert_tag(struct packet *packet)
+check_forward(struct trial *trial, unsigned int core, enum rings_class rank, struct rte_mbuf *mbuf)
 {
-	static const uint8_t tag[4] = { 0x81, 0, TAG >> 8, TAG & 255 };
+	struct packet *packet = trial_find(trial, mbuf);
+	const struct note *note = note_of(mbuf);
 
-	memmove(packet->frame + 16, packet->frame + 12, packet->len - 12);
-	memcpy(packet->frame + 12, tag, sizeof(tag));
-	packet->len += sizeof(tag);
+	fuzz_require(packet != NULL, "a packet from nowhere was forwarded");
+	fuzz_require(!packet->seen, "a packet went two ways");
+	packet->seen = true;
+	fuzz_require(packet->fate == FORWARDED, "forwarded what should be %s: cookie %d",
+		packet->fate == DROPPED ? "dropped" : "answered",
+		packet->is_hello ? (int)packet->cookie : -1);
+	fuzz_require(rank == packet->rank, "class %d, not %d", rank, packet->rank);
+	fuzz_require(note->kind == (packet->hello.is_hello ? NOTE_HELLO : NOTE_RECORD), "kind %u",
+		note->kind);
+	fuzz_require(note->listener == packet->listener, "listener %u", note->listener);
+	fuzz_require(note->queue == packet->port, "queue %u", note->queue);
+	fuzz_require(note->family == packet->model.family && note->l3 == packet->model.l3 &&
+			     note->l4 == packet->model.l4 && note->l4_len == packet->model.l4_len,
+		"headers at %u, %u", note->l3, note->l4);
+	fuzz_require(
+		mbuf->data_len == packet->len, "%u bytes, not %zu", mbuf->data_len, packet->len);
+	fuzz_require_same("forwarded frame", rte_pktmbuf_mtod(mbuf, const uint8_t *), packet->frame,
+		packet->len);
+	check_owner(trial, packet, core);
+	stats_add(&trial->wanted.forwarded, 1);
+	if (packet->hello.is_hello && (trial->input.limits & LIMIT_CORES) != 0)
+		begin_handshake(trial, packet, core);
 }
 
-/* Nothing but the frame may be touched; an advertisement may grow, and a tag that was taken off goes in. */
-static void
-forbid(const struct packet *packet, bool stripped)
+static bool
+drain_transmit(struct trial *trial, unsigned int port)
 {
-	const struct rte_mbuf *mbuf = packet->mbuf;
-	const char *start = mbuf->buf_addr, *frame = start + mbuf->data_off - (stripped ? 4 : 0);
-	const char *end = start + mbuf->data_off + mbuf->data_len + MODEL_GROWTH;
+	struct rte_ring *ring = trial->bed->tx[port];
+	bool full = rte_ring_full(ring) != 0;
+	struct packet *packet;
+	void *entry;
 
-	poison(start, (size_t)(frame - start));
-	if (end < start + mbuf->buf_len)
-		poison(end, (size_t)(start + mbuf->buf_len - end));
-}
-
-static void
-add_packet(const struct worker_packet *from)
-{
-	unsigned int port = (from->where & WHERE_PORT) != 0;
-	struct packet *packet = &trial.burst[port].packet[trial.burst[port].n++];
-	bool stripped = (from->how & HOW_STRIPPED) != 0;
-	struct rte_mbuf *last;
-
-	packet->port = port;
-	packet->seen = false;
-	packet->is_hello = false;
-	packet->may_be_forgotten = false;
-	memset(packet->tuple, 0, sizeof(packet->tuple));
-	make_frame(packet, from);
-	packet->received_len = packet->len;
-	packet->chained = (from->where & WHERE_CHAINED) != 0 && packet->len > 1;
-	packet->mbuf = allocate(packet->frame, packet->chained ? packet->len - 1 : packet->len);
-	packet->mbuf->ol_flags = device_verdict(packet, from->where);
-	if (packet->chained) {
-		last = allocate(packet->frame + packet->len - 1, 1);
-		fuzz_require(rte_pktmbuf_chain(packet->mbuf, last) == 0, "no chain");
-	} else if (stripped) {
-		packet->mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
-		packet->mbuf->vlan_tci = TAG;
+	bed_unblock(ring, trial->tx_blocked[port]);
+	while (rte_ring_sc_dequeue(ring, &entry) == 0) {
+		packet = trial_find(trial, entry);
+		if (packet != NULL)
+			trial_check_answer(trial, port, packet, entry);
+		else
+			check_out(trial, port, entry);
+		rte_pktmbuf_free(entry);
 	}
-	forbid(packet, stripped);
-	packet->cut = stripped && packet->len < 12;
-	if (!packet->chained && stripped && !packet->cut)
-		insert_tag(packet);
-	fuzz_require(rte_ring_sp_enqueue(trial.bed->rx[port], packet->mbuf) == 0, "no room");
+	return full;
 }
 
-/* Packets of sessions: the cores give them in turn, to either port. */
-static void
-add_out(void)
+static bool
+drain_core(struct trial *trial, unsigned int core, enum rings_class rank)
 {
-	uint8_t bytes[TRIAL_OUT_LEN];
+	struct rte_ring *ring = rings_in(&trial->bed->gateway.rings, 0, core, rank);
+	bool full = rte_ring_full(ring) != 0;
+	void *entry;
 
-	trial.n_out = trial.input.n_out % (TRIAL_OUT_MAX + 1);
-	for (unsigned int i = 0; i < trial.n_out; i++) {
-		unsigned int core = i % BED_CORES;
-		struct note *note;
-
-		memset(bytes, (int)i, sizeof(bytes));
-		trial.out[i] = allocate(bytes, sizeof(bytes));
-		note = note_of(trial.out[i]);
-		*note = (struct note){ .kind = NOTE_OUT, .family = i % 3 == 0 ? 4 : 6, .l3 = 14 };
-		note->queue = (uint16_t)((trial.input.n_out >> 5 & i) % LAB_PORTS);
-		fuzz_require(rte_ring_sp_enqueue(rings_out(&trial.bed->gateway.rings, 0, core),
-				     trial.out[i]) == 0,
-			"no room for packets from a core");
+	bed_unblock(ring, trial->ring_blocked[core][rank]);
+	while (rte_ring_sc_dequeue(ring, &entry) == 0) {
+		check_forward(trial, core, rank, entry);
+		rte_pktmbuf_free(entry);
 	}
+	return full;
 }
 
-/* Poison is for the worker alone: buffers come back from anywhere. */
+struct full {
+	bool tx[LAB_PORTS];
+	bool ring[RINGS_CLASSES];
+};
+
+/* Answers that are nowhere: no room in the ring of the port, or a limit. */
 static void
-permit_all(void)
+account_answers(struct trial *trial, const struct full *full)
 {
+	struct stats_worker *wanted = &trial->wanted, *got = &trial->bed->worker->stats;
+	uint64_t missing = 0, hvr = 0, limited = 0, built;
+
 	for (unsigned int p = 0; p < LAB_PORTS; p++)
-		for (unsigned int i = 0; i < trial.burst[p].n; i++)
-			unpoison(trial.burst[p].packet[i].mbuf->buf_addr,
-				trial.burst[p].packet[i].mbuf->buf_len);
+		for (unsigned int i = 0; i < trial->burst[p].n; i++) {
+			const struct packet *packet = &trial->burst[p].packet[i];
+
+			if (packet->seen || packet->fate != ANSWERED)
+				continue;
+			missing++;
+			hvr += packet->answer == ANSWER_HVR;
+		}
+	if ((trial->input.limits & LIMIT_HVR) != 0)
+		limited = stats_get(&got->drop[HG_DROP_HVR_PREFIX]) -
+			  stats_get(&wanted->drop[HG_DROP_HVR_PREFIX]);
+	fuzz_require(limited <= hvr, "%llu hellos were refused, %llu are missing",
+		(unsigned long long)limited, (unsigned long long)hvr);
+	fuzz_require(missing == limited || full->tx[0] || full->tx[1], "an answer is missing");
+	stats_add(&wanted->drop[HG_DROP_HVR_PREFIX], limited);
+	stats_add(&wanted->drop[HG_DROP_TX_FULL], missing - limited);
+	atomic_fetch_sub(&wanted->hvr, limited);
+	built = stats_get(&wanted->hvr) - trial->n_hvr;
+	fuzz_require(limited == 0 || built >= BED_HVR_BURST, "refused after %llu answers",
+		(unsigned long long)built);
 }
 
-static unsigned int
-room(unsigned int byte)
+/* Packets for the cores that are nowhere. */
+static void
+account_forwards(struct trial *trial, const struct full *full)
 {
-	return byte == 0 ? UINT32_MAX : byte - 1;
+	static const enum hg_verdict verdict[] = { [RINGS_ESTABLISHED] = HG_DROP_RING_FULL,
+		[RINGS_PENDING] = HG_DROP_RING_PENDING_FULL,
+		[RINGS_NEW] = HG_DROP_RING_NEW_FULL };
+	struct stats_worker *wanted = &trial->wanted, *got = &trial->bed->worker->stats;
+	uint64_t forgotten = 0, counted;
+
+	for (unsigned int p = 0; p < LAB_PORTS; p++)
+		for (unsigned int i = 0; i < trial->burst[p].n; i++) {
+			const struct packet *packet = &trial->burst[p].packet[i];
+
+			if (packet->seen || packet->fate != FORWARDED)
+				continue;
+			if (packet->may_be_forgotten) {
+				forgotten++;
+				continue;
+			}
+			fuzz_require(full->ring[packet->rank], "a packet for a core is missing");
+			stats_add(&wanted->drop[verdict[packet->rank]], 1);
+		}
+	/* Forgotten, or no room for it: who would know? */
+	counted = stats_get(&got->drop[HG_DROP_NO_SESSION]) -
+		  stats_get(&wanted->drop[HG_DROP_NO_SESSION]);
+	if (counted > forgotten || !full->ring[RINGS_NEW])
+		counted = forgotten;
+	stats_add(&wanted->drop[HG_DROP_NO_SESSION], counted);
+	stats_add(&wanted->drop[HG_DROP_RING_NEW_FULL], forgotten - counted);
 }
 
 static void
-run_burst(void)
+account_out(struct trial *trial, const struct full *full)
 {
-	struct bed *bed = trial.bed;
-	struct rings *rings = &bed->gateway.rings;
+	stats_add(&trial->wanted.session_rx, trial->n_out);
+	for (unsigned int i = 0; i < trial->n_out; i++) {
+		if (trial->out[i] == NULL)
+			continue;
+		fuzz_require(full->tx[0] || full->tx[1], "a session's packet is missing");
+		stats_add(&trial->wanted.session_tx_full, 1);
+	}
+}
 
-	worker_check_expect(&trial);
+struct bed *
+check_open(void)
+{
+	return bed_open();
+}
+
+void
+check_begin(struct trial *trial)
+{
+	struct history *history = &trial->history;
+
+	history->of_clients = (trial->input.limits & LIMIT_CLIENTS) != 0;
+	history->half_open_max = (trial->input.limits & LIMIT_HALF_OPEN) != 0 ? 1 : 0;
+	history->n_verified = 0;
+	history->n_used = 0;
+	history->n_clients = 0;
+	trial->n_owners = 0;
+	trial->n_networks = 0;
+	trial->n_hvr = stats_get(&trial->bed->worker->stats.hvr);
+}
+
+void
+check_expect(struct trial *trial)
+{
+	trial->wanted = trial->bed->worker->stats;
+	for (unsigned int p = 0; p < LAB_PORTS; p++) {
+		worker_model(
+			trial->burst[p].packet, trial->burst[p].n, &trial->clock, &trial->history);
+		for (unsigned int i = 0; i < trial->burst[p].n; i++)
+			trial_count(trial, &trial->burst[p].packet[i]);
+	}
+}
+
+void
+check_result(struct trial *trial)
+{
+	struct full full = { 0 };
+
 	for (unsigned int p = 0; p < LAB_PORTS; p++)
-		trial.tx_blocked[p] = bed_block(bed->tx[p], room(trial.input.tx_room));
+		full.tx[p] = drain_transmit(trial, p);
 	for (unsigned int c = 0; c < BED_CORES; c++)
 		for (enum rings_class rank = 0; rank < RINGS_CLASSES; rank++)
-			trial.ring_blocked[c][rank] =
-				bed_block(rings_in(rings, 0, c, rank), room(trial.input.ring_room));
-	bed_run(bed, &trial.keys, trial.clock.now);
-	permit_all();
-	worker_check_result(&trial);
-	trial.burst[0].n = 0;
-	trial.burst[1].n = 0;
-	trial.n_out = 0;
-}
-
-/* One kernel for every size of burst, or another one for each. */
-static void
-choose_kernels(struct hg_hmac_ladder *ladder, unsigned int which)
-{
-	size_t n;
-	const struct hg_hmac_kernel *const *kernel = lab_kernels(&n);
-
-	for (unsigned int i = 0; i < HG_HMAC_STEPS; i++)
-		ladder->step[i] = kernel[(which < n ? which : which + i) % n];
-}
-
-static void
-set_up(const uint8_t *data, size_t size)
-{
-	struct gateway *gateway = &trial.bed->gateway;
-
-	trial.input = worker_input(data, size);
-	trial.clock = (struct lab_clock){
-		.now = LAB_NOW + (uint64_t)trial.input.start,
-		.rotation = LAB_ROTATION,
-		.lifetime = LAB_ROTATION,
-		.binding = (trial.input.options & OPTION_BIND_ADDRESS) != 0 ? HG_COOKIE_BIND_ADDRESS
-									    : HG_COOKIE_BIND_HELLO,
-	};
-	choose_kernels(&gateway->hmac, trial.input.options / OPTION_KERNEL);
-	for (unsigned int p = 0; p < LAB_PORTS; p++) {
-		gateway->port[p].device_sums = (trial.input.options & OPTION_DEVICE_SUMS) != 0;
-		gateway->port[p].trusted_sums = (trial.input.options & OPTION_TRUSTED_SUMS) != 0;
-	}
-	worker_check_begin(&trial);
-	bed_limit(trial.bed, trial.history.of_clients, trial.history.half_open_max,
-		(trial.input.limits & LIMIT_HVR) != 0);
-}
-
-static void
-derive_keys(void)
-{
-	fuzz_require(hg_cookie_keys_derive(&trial.keys, lab_secret, trial.clock.now, LAB_ROTATION,
-			     LAB_ROTATION, trial.clock.binding) == 0,
-		"no keys");
-}
-
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	struct worker_packet packet;
-	bool last = true;
-
-	set_up(data, size);
-	derive_keys();
-	add_out();
-	for (unsigned int n = 0;
-		n < PACKETS_MAX && worker_input_next(&trial.input.packets, &packet); n++) {
-		add_packet(&packet);
-		last = (packet.how & HOW_LAST) != 0 || trial.burst[0].n == BED_BURST ||
-		       trial.burst[1].n == BED_BURST;
-		if (!last)
-			continue;
-		run_burst();
-		trial.clock.now += (uint64_t)trial.input.step;
-		derive_keys();
-	}
-	if (!last || trial.n_out != 0)
-		run_burst();
-	return 0;
+			full.ring[rank] |= drain_core(trial, c, rank);
+	account_answers(trial, &full);
+	account_forwards(trial, &full);
+	account_out(trial, &full);
+	trial_check_counters(trial);
 }

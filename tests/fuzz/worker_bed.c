@@ -20,7 +20,8 @@
 #define NEVER (UINT64_C(1) << 50) /* TSC cycles until a token is back */
 #define CLIENTS 512u              /* places in the table of clients */
 #define USED 2048u
-#define TX_SIZE 128u /* no more than RINGS_SIZE */
+#define BED_PROVED 1024u /* places in the table of 4-tuples that have shown a cookie */
+#define TX_SIZE 128u     /* no more than RINGS_SIZE */
 
 static struct bed bed;
 static char blocking; /* its address lies in rings that are to be full */
@@ -42,6 +43,22 @@ static const char configuration[] =
 	"[listener second]\n"
 	"bind = 0.0.0.0:5685, [::]:5685\npsk-file = psk\nupstream = echo\n";
 
+static const char bridge_configuration[] =
+	"[gateway]\n"
+	"cookie-lifetime = 3600\nkey-rotation = 3600\n"
+	"workers = 1\nhandshake-cores = 2\nmax-sessions = 64\n"
+	"client-table = 512\nused-hellos = 2048\nguard-table = 1024\n"
+	"deny-source-ports = 7, 13, 17, 19, 37, 1900\n"
+	"bridge = wan, lan\n"
+	"[port wan]\n"
+	"device = net_ring_wan\nprofile = net_ring\n"
+	"[port lan]\n"
+	"device = net_ring_lan\nprofile = net_ring\n"
+	"[listener first]\n"
+	"mode = guard\nbind = 198.18.0.1:5684, 198.18.7.1:5684, [2001:2::1]:5684\n"
+	"[listener second]\n"
+	"mode = guard\nbind = 198.18.0.1:5685, 198.18.7.1:5685, [2001:2::1]:5685\n";
+
 static void
 write_file(const char *folder, const char *name, const char *text)
 {
@@ -55,7 +72,7 @@ write_file(const char *folder, const char *name, const char *text)
 }
 
 static struct config *
-read_configuration(void)
+read_configuration(const char *text)
 {
 	char folder[] = "/tmp/hellogate-fuzz-XXXXXX", path[128];
 	struct error error = { "" };
@@ -63,7 +80,7 @@ read_configuration(void)
 
 	fuzz_require(mkdtemp(folder) != NULL, "no folder in /tmp");
 	write_file(folder, "psk", "lamp:0011\n");
-	write_file(folder, "conf", configuration);
+	write_file(folder, "conf", text);
 	snprintf(path, sizeof(path), "%s/conf", folder);
 	fuzz_require(config_load(&config, path, &error) == 0, "%s", error.text);
 	unlink(path);
@@ -150,8 +167,8 @@ stop_receiving(
 	return n;
 }
 
-struct bed *
-bed_open(void)
+static void
+open_gateway(const char *text)
 {
 	struct gateway *gateway = &bed.gateway;
 	struct error error = { "" };
@@ -160,7 +177,7 @@ bed_open(void)
 	rte_srand(1); /* the session table's hash is the same in every run */
 	create_port("wan", 0);
 	create_port("lan", 1);
-	gateway->config = read_configuration();
+	gateway->config = read_configuration(text);
 	gateway->n_workers = 1;
 	gateway->n_cores = BED_CORES;
 	fuzz_require(gateway_create(gateway, &error) == 0, "%s", error.text);
@@ -168,14 +185,9 @@ bed_open(void)
 	fuzz_require(bed.worker->n_queues == LAB_PORTS && bed.worker->queue[LAB_PORTS - 1]->port ==
 								  &gateway->port[LAB_PORTS - 1],
 		"%u queues", bed.worker->n_queues);
-	for (unsigned int i = 0; i < LAB_PORTS; i++) {
-		const struct hg_net_host *host = &gateway->port[i].host;
-
-		fuzz_require(memcmp(host, &lab_host[i], sizeof(*host)) == 0,
-			"port %u has other addresses than lab.c", i);
+	for (unsigned int i = 0; i < LAB_PORTS; i++)
 		fuzz_require(gateway->port[i].config->profile.burst == BED_BURST,
 			"bursts of another size");
-	}
 	fuzz_require(rte_eth_add_rx_callback(
 			     gateway->port[LAB_PORTS - 1].id, 0, stop_receiving, NULL) != NULL,
 		"no callback");
@@ -185,8 +197,35 @@ bed_open(void)
 	}
 	bed.generation = *atomic_load(&gateway->generation);
 	atomic_store(&gateway->generation, &bed.generation);
+}
+
+struct bed *
+bed_open(void)
+{
+	open_gateway(configuration);
+	for (unsigned int i = 0; i < LAB_PORTS; i++)
+		fuzz_require(
+			memcmp(&bed.gateway.port[i].host, &lab_host[i], sizeof(lab_host[i])) == 0,
+			"port %u has other addresses than lab.c", i);
 	open_sessions();
 	return &bed;
+}
+
+struct bed *
+bed_open_bridge(void)
+{
+	open_gateway(bridge_configuration);
+	fuzz_require(bed.gateway.port[0].guards && bed.gateway.port[0].peer == &bed.gateway.port[1],
+		"no bridge");
+	return &bed;
+}
+
+void
+bed_guard(struct bed *b, bool open, bool strict)
+{
+	b->generation.guard_open = open;
+	b->generation.guard_strict = strict;
+	memset(b->worker->proved.table, 0, proved_size(BED_PROVED));
 }
 
 void

@@ -39,6 +39,12 @@ struct bed {
 /* Made once, for good. */
 struct bed *bed_open(void);
 
+/* The same two ports as a bridge, the first one of the clients, with guards for the addresses of lab_host[0]. */
+struct bed *bed_open_bridge(void);
+
+/* Forgets all 4-tuples that have shown a cookie: guard-fail = open, guard-unproved = drop. */
+void bed_guard(struct bed *bed, bool open, bool strict);
+
 /*
  * Forgets what cores and worker have learnt, and sets limits. No token comes back as long as the process
  * lives: what is refused does not depend on how fast it is.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Inputs of the worker's target, as tests/fuzz/seeds.py writes them too: a head, then packets, each with
+ * Inputs of the targets worker and guard, as tests/fuzz/seeds.py writes them too: a head, then packets, each with
  * a head of its own. Numbers are little endian.
  *
  *   0    enum worker_option
@@ -39,6 +39,8 @@ enum worker_limit {
 	LIMIT_CLIENTS = 2,   /* clients have limits of their own */
 	LIMIT_HALF_OPEN = 4, /* and may have but one handshake in progress */
 	LIMIT_HVR = 8,       /* networks have limits */
+	GUARD_OPEN = 16,     /* a bridge's: guard-fail = open */
+	GUARD_STRICT = 32,   /* and guard-unproved = drop */
 };
 
 enum worker_how {

@@ -243,9 +243,9 @@ judge_record(struct packet *packet, const struct history *history, uint64_t now)
 	}
 }
 
-/* Returns whether it is a record that is to be judged when all hellos are. */
-static bool
-judge(struct packet *packet, const struct lab_clock *clock, const struct history *history)
+bool
+worker_judge(struct packet *packet, const struct hg_net_host *host, const struct lab_clock *clock,
+	const struct history *history)
 {
 	const struct model_packet *model = &packet->model;
 	enum hg_verdict verdict = HG_PASS;
@@ -257,8 +257,7 @@ judge(struct packet *packet, const struct lab_clock *clock, const struct history
 	else if (packet->sum_is_bad)
 		verdict = HG_DROP_IPV4_CHECKSUM;
 	if (verdict == HG_PASS) {
-		packet->model = model_frame(
-			&lab_host[packet->port], packet->frame, packet->len, packet->checked);
+		packet->model = model_frame(host, packet->frame, packet->len, packet->checked);
 		verdict = model->verdict;
 	}
 	if (verdict == HG_PASS && model->protocol != HG_NET_UDP) {
@@ -290,7 +289,7 @@ worker_model(struct packet *packet, unsigned int n, const struct lab_clock *cloc
 	bool record[BED_BURST] = { false };
 
 	for (unsigned int i = 0; i < n; i++) {
-		record[i] = judge(&packet[i], clock, history);
+		record[i] = worker_judge(&packet[i], &lab_host[packet[i].port], clock, history);
 		if (!record[i] && packet[i].fate == FORWARDED)
 			remember(history, &packet[i], clock->now);
 	}

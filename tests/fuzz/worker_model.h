@@ -93,6 +93,13 @@ enum clients_verdict worker_admits(const struct history *history, const struct p
 /* It has begun one. */
 void worker_begin(struct history *history, const struct packet *packet);
 
+/*
+ * What becomes of one packet for these addresses. Returns whether it is a record that is no hello, to be
+ * judged when all hellos are.
+ */
+bool worker_judge(struct packet *packet, const struct hg_net_host *host,
+	const struct lab_clock *clock, const struct history *history);
+
 /* What becomes of the packets of one burst of one port; sessions are those of worker_bed.h. */
 void worker_model(struct packet *packet, unsigned int n, const struct lab_clock *clock,
 	struct history *history);

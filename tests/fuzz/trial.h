@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One input of the worker's target on its way: what worker.c puts together and worker_check.c judges. */
+/* One input of the targets worker and guard on its way: what trial.c puts together and they judge. */
 #pragma once
 
 #include "worker_bed.h"
@@ -25,7 +25,7 @@ struct trial {
 	unsigned int tx_blocked[LAB_PORTS]; /* entries that take up room in the rings */
 	unsigned int ring_blocked[BED_CORES][RINGS_CLASSES];
 
-	/* of worker_check.c */
+	/* of the checks */
 	struct stats_worker wanted; /* counters */
 	struct history history;
 	unsigned int n_owners;
@@ -41,7 +41,26 @@ struct trial {
 	} network[PACKETS_MAX];
 };
 
+/* For checks of all kinds. Counters that do not depend on which rings were full. */
+void trial_count(struct trial *trial, const struct packet *packet);
+
+/* The packet of the burst in this buffer, or NULL. */
+struct packet *trial_find(struct trial *trial, const struct rte_mbuf *mbuf);
+
+/* A device is asked to sum this packet. */
+void trial_check_offload(const struct rte_mbuf *mbuf, uint8_t family, size_t l3);
+
+/* What left by a port is the right answer to that packet. */
+void trial_check_answer(
+	struct trial *trial, unsigned int port, struct packet *packet, struct rte_mbuf *mbuf);
+
+/* Every counter is right, and every buffer is back. */
+void trial_check_counters(const struct trial *trial);
+
+/* The target's own: once, for good. */
+struct bed *check_open(void);
+
 /* Before the first burst of an input; before the worker runs; and after it, when all rings are emptied. */
-void worker_check_begin(struct trial *trial);
-void worker_check_expect(struct trial *trial);
-void worker_check_result(struct trial *trial);
+void check_begin(struct trial *trial);
+void check_expect(struct trial *trial);
+void check_result(struct trial *trial);
