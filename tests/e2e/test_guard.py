@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import subprocess
 import time
 import types
 from typing import Iterator
 
-from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Gateway, Net, Process, RawPort, command,
-                     configuration, dtls_client, echo_line, in_netns, need, packets, process, run,
-                     running, s_client, slow, target)
+from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, EchoServer, Gateway, Net, Process, RawPort,
+                     command, configuration, dtls_client, echo_line, in_netns, need, packets, process,
+                     run, running, s_client, slow, target)
 from line import (CERTIFICATE, KEY, PKI, SECRET_FILE, Line, ask, bridge, cookie_of, finish,
                   is_server_hello, ping, server, signalled, tcp)
 
@@ -282,6 +283,13 @@ def test_forgets_who_is_silent() -> None:
         assert guarded.count == 1
 
 
+def ctl(g: Gateway, *words: object) -> str:
+    done = subprocess.run([str(SOURCE / 'app' / 'hellogatectl'), '--prefix', g.prefix,
+                           *map(str, words)], capture_output=True, text=True, timeout=slow(60),
+                          check=True)
+    return done.stdout
+
+
 def test_two_workers() -> None:
     """A pair of queues each: all of a 4-tuple is one worker's, so that it knows whom it knows."""
     with Line(queues=2) as net, server(net) as s, bridge(net, guard_unproved='drop') as g:
@@ -291,6 +299,12 @@ def test_two_workers() -> None:
                 assert client.results()['received'] == 200
         ports = g.telemetry('/hellogate/ports')
         assert all(port['queues'] == 2 for port in ports.values()), ports
+        assert re.search(r'(?m)^wan +up +lan +2 .*\nlan +up +wan +2 ', ctl(g, 'ports'))
+        with process('ping', '-f', '-q', GW4, netns=net.client):
+            told = ctl(g, 'top', '--count', 1, '--interval', 0.5)
+        for name in ('frames to the servers', 'frames to the clients'):
+            assert re.search(rf'(?m)^{name} +[1-9]', told), told
+        assert re.search(r'(?m)^guarded, verified +0/s', told), told
         workers = [g.telemetry(f'/hellogate/worker,{n}') for n in (0, 1)]
         # 80 sessions all by one of two queues: once in 2^79 runs.
         assert all(w['guard_hellos'] and w['bridged_to_clients'] for w in workers), workers

@@ -13,6 +13,8 @@ from typing import Iterator
 from harness import (CL4, GW4, GW6, PORT, EchoServer, Gateway, Net, command, configuration,
                      dtls_client, in_netns, packets, process, run, running, slow)
 from line import Line, ask, bridge, cookie_of, finish, ping, preloaded, server, signalled, tcp
+from web import METRICS, samples
+from web import ask as ask_metrics
 
 BOTH, FOUR = f'{GW4}:{PORT}, [{GW6}]:{PORT}', f'{GW4}:{PORT}'
 
@@ -204,12 +206,20 @@ def set_link(net: Net, name: str, state: str) -> None:
 
 
 def test_links_are_mirrored() -> None:
-    with taps() as (net, g):
+    """Both ways, and told by telemetry and metrics: which is cut, and which is held."""
+    with taps(metrics=f'{METRICS[0]}:{METRICS[1]}') as (net, g):
         wait_for_links(net, hgtap0=True, hgtap1=True)
         for one, other in (('hgtap0', 'hgtap1'), ('hgtap1', 'hgtap0')):
             for _ in range(2):
                 set_link(net, one, 'down')
                 wait_for_links(net, **{one: False, other: False})
+                cut, held = ('wan', 'lan') if one == 'hgtap0' else ('lan', 'wan')
+                g.wait_for(lambda p, up=cut, down=held: not p[up]['link_held'] and
+                           p[down]['link_held'] and not p[down]['link_up'],
+                           command='/hellogate/ports')
+                told = samples(ask_metrics(net).text)
+                for name in (cut, held):
+                    assert told[f'hellogate_port_link_held{{port="{name}"}}'] == (name == held)
                 set_link(net, one, 'up')
                 wait_for_links(net, **{one: True, other: True})
                 g.wait_for(lambda p: p['wan']['link_up'] and p['lan']['link_up'],
