@@ -29,6 +29,22 @@ enum opinion {
 	OPINION_REFUSED,  /* what no server can use, or no client sends */
 };
 
+/*
+ * Bytes of VLAN tags before the last two. Nothing here reads more, but Linux takes off as many tags with
+ * VLAN 0 as there are.
+ */
+static size_t
+count_deep_tags(const uint8_t *frame, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t at = 12; at + 2 <= len; at += HG_NET_VLAN_LEN, n++)
+		if (hg_load_be16(frame + at) != ETHER_VLAN &&
+			hg_load_be16(frame + at) != ETHER_QINQ)
+			break;
+	return n > HG_NET_VLAN_MAX ? (n - HG_NET_VLAN_MAX) * HG_NET_VLAN_LEN : 0;
+}
+
 /* The destination's address in the frame, and its family; NULL for what is not IP. */
 static const uint8_t *
 find_destination(const uint8_t *frame, size_t len, uint8_t *ret_family)
@@ -117,11 +133,12 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 	enum hg_verdict *ret_reason)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *), tuple[HG_NET_TUPLE_MAX], family;
-	size_t len = mbuf->data_len;
+	size_t len = mbuf->data_len, deep = count_deep_tags(frame, len);
 
-	if (!is_of_a_server(&table->host, frame, len))
+	/* From its deep tags on the frame has two: for these MAC addresses do not matter. */
+	if (!is_of_a_server(&table->host, frame + deep, len - deep))
 		return OPINION_NONE;
-	switch (hg_net_find_udp(frame, len, tuple, &family)) {
+	switch (hg_net_find_udp(frame + deep, len - deep, tuple, &family)) {
 	case HG_NET_FOUND_NO_UDP:
 		return OPINION_NONE;
 	case HG_NET_FOUND_UDP:
@@ -130,6 +147,10 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 		break;
 	case HG_NET_FOUND_NOTHING: /* classify() says of what kind it is */
 		break;
+	}
+	if (deep != 0) {
+		*ret_reason = HG_DROP_VLAN_DEPTH;
+		return OPINION_UNJUDGED;
 	}
 	*ret_reason =
 		mbuf->nb_segs == 1 ? classify(table, frame, len, 0, info) : HG_DROP_FRAME_CHAINED;

@@ -199,8 +199,10 @@ hg_hello_is_fragment(const uint8_t *datagram, size_t len)
 }
 
 /*
- * Does a record with these messages of a handshake hold the beginning of a ClientHello? So it is taken to
- * as well if there are more messages than any client puts into one, which would take long to look at.
+ * Does a record with these messages of a handshake hold the beginning of a ClientHello? OpenSSL 3.0 takes
+ * the type of a message from the fragment that came first, which need not be this one: so a ClientHello
+ * is whatever has the message_seq of one. And it is taken to be there if there are more messages than any
+ * client puts into a record, which would take long to look at.
  */
 static bool
 begins_hello(const uint8_t *message, size_t len)
@@ -209,8 +211,9 @@ begins_hello(const uint8_t *message, size_t len)
 
 	for (unsigned int n = 0; len >= HG_HANDSHAKE_LEN; n++) {
 		if (n == MESSAGES_MAX ||
-			(message[0] == HG_HANDSHAKE_CLIENT_HELLO &&
-				hg_load_be24(message + HG_HANDSHAKE_FRAG_OFFSET) == 0))
+			(hg_load_be24(message + HG_HANDSHAKE_FRAG_OFFSET) == 0 &&
+				(message[0] == HG_HANDSHAKE_CLIENT_HELLO ||
+					hg_load_be16(message + HG_HANDSHAKE_SEQ) <= 1)))
 			return true;
 		taken = HG_HANDSHAKE_LEN + hg_load_be24(message + HG_HANDSHAKE_FRAG_LENGTH);
 		if (taken > len)

@@ -7,16 +7,16 @@
 
 #define MESSAGES_MAX 16u /* of one record; with more it is taken for one with a hello */
 
-/* The IP header's place in a frame with two VLAN tags at most, or 0 if it has none. */
+/* The IP header's place in a frame with any number of VLAN tags, or 0 if it has none. */
 static size_t
 find_ip(const uint8_t *frame, size_t len, unsigned int *ret_family)
 {
-	unsigned int type;
+	unsigned int type = 0;
 	size_t at = 12;
 
-	for (unsigned int tags = 0; at + 2 <= len; tags++, at += 4) {
+	for (; at + 2 <= len; at += 4) {
 		type = model_be16(frame + at);
-		if ((type != 0x8100 && type != 0x88a8) || tags == 2)
+		if (type != 0x8100 && type != 0x88a8)
 			break;
 	}
 	if (at + 2 > len || (type != 0x0800 && type != 0x86dd))
@@ -103,7 +103,11 @@ static bool
 holds_hello(const uint8_t *datagram, size_t at, size_t end)
 {
 	for (unsigned int n = 0; at + 12 <= end; n++) {
-		if (n == MESSAGES_MAX || (datagram[at] == 1 && model_be(datagram + at + 6, 3) == 0))
+		if (n == MESSAGES_MAX)
+			return true;
+		/* What has a hello's number may turn out to be one, whatever it says. */
+		if (model_be(datagram + at + 6, 3) == 0 &&
+			(datagram[at] == 1 || model_be16(datagram + at + 4) < 2))
 			return true;
 		at += 12 + model_be(datagram + at + 9, 3);
 	}
@@ -141,8 +145,9 @@ servers(const uint8_t *frame)
 static bool
 cannot_be_judged(enum hg_verdict drop)
 {
-	return drop == HG_DROP_FRAME_CHAINED || drop == HG_DROP_IPV4_OPTIONS ||
-	       drop == HG_DROP_IPV4_FRAGMENT || drop == HG_DROP_IPV6_EXTENSION;
+	return drop == HG_DROP_FRAME_CHAINED || drop == HG_DROP_VLAN_DEPTH ||
+	       drop == HG_DROP_IPV4_OPTIONS || drop == HG_DROP_IPV4_FRAGMENT ||
+	       drop == HG_DROP_IPV6_EXTENSION;
 }
 
 /* Of what no gateway takes: is it a datagram that a server may take, or nothing to it? */

@@ -521,11 +521,16 @@ test_is_within(void **state)
 		assert_int_equal(hg_hello_is_within(datagram, len), major == 0xfe);
 	}
 	hello[1] = 0xfe;
-	for (unsigned int type = 0; type < 256; type++) {
-		hello[HELLO_AT_TYPE] = (uint8_t)type;
-		assert_int_equal(hg_hello_is_within(datagram, len), type == 1);
-	}
+	/* What says that it is something else, too, with the message_seq of a hello. */
+	for (unsigned int type = 0; type < 256; type++)
+		for (unsigned int seq = 0; seq < 0x10000; seq = seq < 4 ? seq + 1 : seq * 2) {
+			hello[HELLO_AT_TYPE] = (uint8_t)type;
+			hello[HELLO_AT_SEQ] = (uint8_t)(seq >> 8);
+			hello[HELLO_AT_SEQ + 1] = (uint8_t)seq;
+			assert_int_equal(hg_hello_is_within(datagram, len), type == 1 || seq <= 1);
+		}
 	hello[HELLO_AT_TYPE] = 1;
+	hello[HELLO_AT_SEQ] = hello[HELLO_AT_SEQ + 1] = 0;
 	for (unsigned int bit = 0; bit < 40; bit++) { /* epoch or fragment offset */
 		uint8_t *byte = bit < 16 ? &hello[3 + bit / 8]
 					 : &hello[HELLO_AT_FRAG_OFFSET + (bit - 16) / 8];
@@ -591,6 +596,8 @@ test_is_within_many_messages(void **state)
 		size_t len = HELLO_AT_TYPE + 12 * n;
 
 		memset(message, 0, 12 * n);
+		for (unsigned int i = 0; i < n; i++)
+			message[12 * i + 5] = 2; /* not that of a hello */
 		datagram[HELLO_AT_LENGTH] = (uint8_t)(12 * n >> 8);
 		datagram[HELLO_AT_LENGTH + 1] = (uint8_t)(12 * n);
 		assert_int_equal(
