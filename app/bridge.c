@@ -103,6 +103,7 @@ judge_refused(const struct hg_net_packet *packet, enum hg_verdict *verdict)
 {
 	switch (*verdict) {
 	case HG_DROP_FRAME_CHAINED:
+	case HG_DROP_VLAN_DEPTH:
 	case HG_DROP_IPV4_OPTIONS:
 	case HG_DROP_IPV4_FRAGMENT:
 	case HG_DROP_IPV6_EXTENSION:
@@ -147,10 +148,6 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 		break;
 	case HG_NET_FOUND_NOTHING: /* classify() says of what kind it is */
 		break;
-	}
-	if (deep != 0) {
-		*ret_reason = HG_DROP_VLAN_DEPTH;
-		return OPINION_UNJUDGED;
 	}
 	*ret_reason =
 		mbuf->nb_segs == 1 ? classify(table, frame, len, 0, info) : HG_DROP_FRAME_CHAINED;
