@@ -104,10 +104,19 @@ blame(const struct config *config, const char *key, struct error *error, const c
 	return error_set(error, "%s: %s", config->ini->path, text);
 }
 
-/* The 64 hex digits of a file, and line ends behind them. Returns false for anything else. */
+/*
+ * The 64 hex digits of a file, and line ends behind them; some editors put a mark before them. Returns false
+ * for anything else.
+ */
 static bool
 parse_secret(char *text, size_t len, uint8_t secret[HG_COOKIE_SECRET_LEN])
 {
+	static const char mark[] = { '\xef', '\xbb', '\xbf' };
+
+	if (len > sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0) {
+		text += sizeof(mark);
+		len -= sizeof(mark);
+	}
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
 	text[len] = '\0';
@@ -173,20 +182,19 @@ read_secrets(struct config *config, struct error *error)
 static int
 read_denied(struct config_gateway *gateway)
 {
-	char text[256], *item[CONFIG_DENIED_MAX];
+	struct setting_list list;
 	uint32_t port;
-	unsigned int n;
+	int err = setting_list_read(&list, gateway->denied_text);
 
-	snprintf(text, sizeof(text), "%s", gateway->denied_text);
-	n = setting_split(text, item, CONFIG_DENIED_MAX);
-	if (n > CONFIG_DENIED_MAX)
-		return -EINVAL;
-	for (unsigned int i = 0; i < n; i++) {
-		if (setting_parse_number(item[i], UINT16_MAX, &port) != 0)
-			return -EINVAL;
-		gateway->denied[gateway->n_denied++] = (uint16_t)port;
+	if (err == 0 && list.n > CONFIG_DENIED_MAX)
+		err = -EINVAL;
+	for (unsigned int i = 0; err == 0 && i < list.n; i++) {
+		err = setting_parse_number(list.item[i], UINT16_MAX, &port);
+		if (err == 0)
+			gateway->denied[gateway->n_denied++] = (uint16_t)port;
 	}
-	return 0;
+	setting_list_free(&list);
+	return err;
 }
 
 /* The kernel's name, if it is in this build and this CPU can run it. */
@@ -238,15 +246,18 @@ static int
 read_upstream_ports(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
-	char text[32], *dash;
+	const char *dash;
 	uint32_t first, last;
+	char text[32];
 
 	if (gateway->upstream_ports_text == NULL)
 		return 0;
-	snprintf(text, sizeof(text), "%s", gateway->upstream_ports_text);
-	dash = strchr(text, '-');
-	if (dash != NULL)
-		*dash = '\0';
+	dash = strchr(gateway->upstream_ports_text, '-');
+	if (dash == NULL || dash - gateway->upstream_ports_text >= (ptrdiff_t)sizeof(text))
+		dash = NULL;
+	else
+		snprintf(text, sizeof(text), "%.*s", (int)(dash - gateway->upstream_ports_text),
+			gateway->upstream_ports_text);
 	if (dash == NULL || setting_parse_number(text, UINT16_MAX, &first) != 0 ||
 		setting_parse_number(dash + 1, UINT16_MAX, &last) != 0 || first < 1024 ||
 		last < first)
@@ -482,11 +493,7 @@ print_setting(void *arg, const char *section, const char *key, const char *value
 	}
 	fprintf(printer->to, "%s = ", key);
 	for (const char *p = value; *p != '\0'; p++) {
-		/*
-		 * The first one would begin a comment; behind a backslash, one is taken for escaped.
-		 * The others stay as they are, or a value could outgrow what a line may hold.
-		 */
-		if (*p == ';' && (p == strchr(value, ';') || p[-1] == '\\'))
+		if (*p == ';') /* would begin a comment */
 			fputc('\\', printer->to);
 		fputc(*p, printer->to);
 	}

@@ -2,7 +2,6 @@
 #include "config_bridge.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "setting.h"
@@ -22,20 +21,25 @@ is_name(const char *text)
 int
 config_bridge_read(struct config *config, struct error *error)
 {
-	char text[256], *item[2];
+	struct setting_list list;
+	int err = 0;
 
 	if (config->gateway.bridge_text == NULL)
 		return 0;
-	snprintf(text, sizeof(text), "%s", config->gateway.bridge_text);
-	if (setting_split(text, item, 2) != 2 || strcmp(item[0], item[1]) == 0 ||
-		!is_name(item[0]) || !is_name(item[1]))
-		return error_set(error,
+	if (setting_list_read(&list, config->gateway.bridge_text) != 0)
+		return error_set(error, "no memory to read %s", config->ini->path);
+	if (list.n != 2 || strcmp(list.item[0], list.item[1]) == 0 || !is_name(list.item[0]) ||
+		!is_name(list.item[1])) {
+		err = error_set(error,
 			"%s:%u: bridge must be the names of two ports with a comma between: "
 			"the clients' and the servers'",
 			config->ini->path, line_of_bridge(config));
-	strcpy(config->bridge_name[0], item[0]);
-	strcpy(config->bridge_name[1], item[1]);
-	return 0;
+	} else {
+		strcpy(config->bridge_name[0], list.item[0]);
+		strcpy(config->bridge_name[1], list.item[1]);
+	}
+	setting_list_free(&list);
+	return err;
 }
 
 bool

@@ -71,70 +71,116 @@ blame(const struct config *config, const struct config_listener *listener, const
 		entry != NULL ? entry->line : listener->section->line, text);
 }
 
+/* The list that a key of the listener holds; too long a one is refused. */
+static int
+read_list(const struct config *config, const struct config_listener *listener, const char *key,
+	const char *text, unsigned int max, struct setting_list *ret_list, struct error *error)
+{
+	if (setting_list_read(ret_list, text) != 0)
+		return error_set(error, "no memory to read %s", config->ini->path);
+	if (ret_list->n <= max)
+		return 0;
+	setting_list_free(ret_list);
+	return blame(config, listener, key, error, "%s has more than %u addresses", key, max);
+}
+
 static int
 read_binds(struct config *config, struct config_listener *listener, struct error *error)
 {
-	char text[256], *item[CONFIG_BINDS_MAX];
-	unsigned int n;
+	struct setting_list list;
+	int err = read_list(
+		config, listener, "bind", listener->bind_text, CONFIG_BINDS_MAX, &list, error);
 
-	snprintf(text, sizeof(text), "%s", listener->bind_text);
-	n = setting_split(text, item, CONFIG_BINDS_MAX);
-	if (n > CONFIG_BINDS_MAX)
-		return blame(config, listener, "bind", error, "bind has more than %u addresses",
-			CONFIG_BINDS_MAX);
-	for (unsigned int i = 0; i < n; i++)
-		if (address_parse_port(&listener->bind[i], item[i]) != 0)
-			return blame(config, listener, "bind", error,
-				"bind must be ADDRESS:PORT or [ADDRESS]:PORT, not %s", item[i]);
-	listener->n_binds = n;
+	if (err != 0)
+		return err;
+	for (unsigned int i = 0; err == 0 && i < list.n; i++)
+		if (address_parse_port(&listener->bind[i], list.item[i]) != 0)
+			err = blame(config, listener, "bind", error,
+				"bind must be ADDRESS:PORT or [ADDRESS]:PORT, not %s",
+				list.item[i]);
+	listener->n_binds = list.n;
+	setting_list_free(&list);
+	return err;
+}
+
+/* Takes the next of the upstreams. */
+static int
+add_upstream(const struct config *config, struct config_listener *listener, const char *text,
+	struct error *error)
+{
+	struct address *upstream = &listener->upstream[listener->n_upstreams];
+
+	if (strcmp(text, "echo") == 0)
+		return blame(config, listener, "upstream", error,
+			"upstream must be echo alone, or addresses alone");
+	if (address_parse_port(upstream, text) != 0)
+		return blame(config, listener, "upstream", error,
+			"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s", text);
+	for (unsigned int i = 0; i < listener->n_upstreams; i++)
+		if (address_is_same(&listener->upstream[i], upstream))
+			return blame(
+				config, listener, "upstream", error, "upstream has %s twice", text);
+	listener->n_upstreams++;
 	return 0;
 }
 
 static int
 read_upstream(struct config *config, struct config_listener *listener, struct error *error)
 {
-	char text[256], *item[CONFIG_UPSTREAMS_MAX];
-	unsigned int n;
+	struct setting_list list;
+	int err;
 
 	listener->echo = strcmp(listener->upstream_text, "echo") == 0;
 	if (listener->echo)
 		return 0;
-	snprintf(text, sizeof(text), "%s", listener->upstream_text);
-	n = setting_split(text, item, CONFIG_UPSTREAMS_MAX);
-	if (n > CONFIG_UPSTREAMS_MAX)
-		return blame(config, listener, "upstream", error,
-			"upstream has more than %u addresses", CONFIG_UPSTREAMS_MAX);
-	for (unsigned int i = 0; i < n; i++) {
-		struct address *upstream = &listener->upstream[i];
-
-		if (strcmp(item[i], "echo") == 0)
-			return blame(config, listener, "upstream", error,
-				"upstream must be echo alone, or addresses alone");
-		if (address_parse_port(upstream, item[i]) != 0)
-			return blame(config, listener, "upstream", error,
-				"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s",
-				item[i]);
-		for (unsigned int j = 0; j < i; j++)
-			if (address_is_same(&listener->upstream[j], upstream))
-				return blame(config, listener, "upstream", error,
-					"upstream has %s twice", item[i]);
-	}
-	listener->n_upstreams = n;
-	return 0;
+	err = read_list(config, listener, "upstream", listener->upstream_text, CONFIG_UPSTREAMS_MAX,
+		&list, error);
+	if (err != 0)
+		return err;
+	for (unsigned int i = 0; err == 0 && i < list.n; i++)
+		err = add_upstream(config, listener, list.item[i], error);
+	setting_list_free(&list);
+	return err;
 }
 
-/* The names of one listener's files, as given and resolved. */
+/* The names of one listener's files, resolved. */
 struct files {
-	char text[2][256];
 	char path[2 * CONFIG_PAIRS_MAX + 2][PATH_MAX];
 	struct hg_tls_pair pair[CONFIG_PAIRS_MAX];
 };
 
+/* Fills the pairs of certificate and private key. */
+static int
+read_pairs(const struct config *config, const struct config_listener *listener, struct files *files,
+	size_t *ret_n, struct error *error)
+{
+	struct setting_list certificates = { 0 }, keys = { 0 };
+	int err = setting_list_read(&certificates, listener->certificate_text);
+
+	if (err == 0)
+		err = setting_list_read(&keys, listener->private_key_text);
+	if (err != 0)
+		err = error_set(error, "no memory to read %s", config->ini->path);
+	else if (certificates.n != keys.n || keys.n > CONFIG_PAIRS_MAX)
+		err = blame(config, listener, keys.n == 0 ? "certificate" : "private-key", error,
+			"there must be as many certificates as private keys, at most %u: here are "
+			"%u and %u",
+			CONFIG_PAIRS_MAX, certificates.n, keys.n);
+	for (unsigned int i = 0; err == 0 && i < keys.n; i++) {
+		path_resolve(files->path[2 * i], config->directory, certificates.item[i]);
+		path_resolve(files->path[2 * i + 1], config->directory, keys.item[i]);
+		files->pair[i].certificate = files->path[2 * i];
+		files->pair[i].private_key = files->path[2 * i + 1];
+	}
+	*ret_n = keys.n;
+	setting_list_free(&certificates);
+	setting_list_free(&keys);
+	return err;
+}
+
 static int
 read_tls(struct config *config, struct config_listener *listener, struct error *error)
 {
-	char *certificate[CONFIG_PAIRS_MAX], *key[CONFIG_PAIRS_MAX];
-	unsigned int n_certificates = 0, n_keys = 0;
 	struct hg_tls_settings settings = {
 		.psk_hint = listener->psk_hint,
 		.ciphers = listener->ciphers,
@@ -143,35 +189,20 @@ read_tls(struct config *config, struct config_listener *listener, struct error *
 	};
 	struct hg_tls_error reason;
 	struct files files;
+	int err = read_pairs(config, listener, &files, &settings.n_pairs, error);
 
-	if (listener->certificate_text != NULL) {
-		snprintf(files.text[0], sizeof(files.text[0]), "%s", listener->certificate_text);
-		n_certificates = setting_split(files.text[0], certificate, CONFIG_PAIRS_MAX);
-	}
-	if (listener->private_key_text != NULL) {
-		snprintf(files.text[1], sizeof(files.text[1]), "%s", listener->private_key_text);
-		n_keys = setting_split(files.text[1], key, CONFIG_PAIRS_MAX);
-	}
-	if (n_certificates != n_keys || n_keys > CONFIG_PAIRS_MAX)
-		return blame(config, listener, n_keys == 0 ? "certificate" : "private-key", error,
-			"there must be as many certificates as private keys, at most %u: here are "
-			"%u and %u",
-			CONFIG_PAIRS_MAX, n_certificates, n_keys);
-	for (unsigned int i = 0; i < n_keys; i++) {
-		path_resolve(files.path[2 * i], config->directory, certificate[i]);
-		path_resolve(files.path[2 * i + 1], config->directory, key[i]);
-		files.pair[i].certificate = files.path[2 * i];
-		files.pair[i].private_key = files.path[2 * i + 1];
-	}
+	if (err != 0)
+		return err;
 	settings.pairs = files.pair;
-	settings.n_pairs = n_keys;
 	if (listener->client_ca != NULL) {
-		path_resolve(files.path[2 * n_keys], config->directory, listener->client_ca);
-		settings.client_ca = files.path[2 * n_keys];
+		path_resolve(
+			files.path[2 * CONFIG_PAIRS_MAX], config->directory, listener->client_ca);
+		settings.client_ca = files.path[2 * CONFIG_PAIRS_MAX];
 	}
 	if (listener->psk_file != NULL) {
-		path_resolve(files.path[2 * n_keys + 1], config->directory, listener->psk_file);
-		settings.psk_file = files.path[2 * n_keys + 1];
+		path_resolve(files.path[2 * CONFIG_PAIRS_MAX + 1], config->directory,
+			listener->psk_file);
+		settings.psk_file = files.path[2 * CONFIG_PAIRS_MAX + 1];
 	}
 	if (hg_tls_context_new(&listener->tls, &settings, &reason) != 0)
 		return blame(config, listener, reason.setting, error, "%s", reason.text);

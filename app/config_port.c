@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "config_bridge.h"
@@ -30,7 +29,6 @@ static const struct setting table[] = {
 		"of a port of the bridge: bytes of the longest IP packet, 1280 to 16128; without it the device's own"),
 };
 
-#define ITEMS_MAX 128u /* of a list of 255 characters */
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
 
 const struct setting *
@@ -78,28 +76,35 @@ is_unicast(const struct address *address)
 
 /* Returns NULL, or what is wrong with the text. */
 static const char *
+add_address(struct hg_net_host *host, const char *text)
+{
+	struct address address;
+
+	if (address_parse_prefix(&address, text) != 0)
+		return "address must be a list of ADDRESS/PREFIX with commas between";
+	if (!is_unicast(&address))
+		return "address must not be a loopback, multicast or unspecified one";
+	if ((address.family == 4 ? host->n_ipv4 : host->n_ipv6) == HG_NET_ADDRS_MAX)
+		return "address has more than 64 addresses of one family";
+	if (address.family == 4)
+		add_ipv4(host, &address);
+	else
+		memcpy(host->ipv6[host->n_ipv6++], address.bytes, 16);
+	return NULL;
+}
+
+static const char *
 read_addresses(struct hg_net_host *host, const char *value)
 {
-	char text[256], *item[ITEMS_MAX];
-	unsigned int n;
+	const char *problem = NULL;
+	struct setting_list list;
 
-	snprintf(text, sizeof(text), "%s", value);
-	n = setting_split(text, item, ITEMS_MAX);
-	for (unsigned int i = 0; i < n && i < ITEMS_MAX; i++) {
-		struct address address;
-
-		if (address_parse_prefix(&address, item[i]) != 0)
-			return "address must be a list of ADDRESS/PREFIX with commas between";
-		if (!is_unicast(&address))
-			return "address must not be a loopback, multicast or unspecified one";
-		if (host->n_ipv4 == HG_NET_ADDRS_MAX || host->n_ipv6 == HG_NET_ADDRS_MAX)
-			return "address has more than 64 addresses of one family";
-		if (address.family == 4)
-			add_ipv4(host, &address);
-		else
-			memcpy(host->ipv6[host->n_ipv6++], address.bytes, 16);
-	}
-	return NULL;
+	if (setting_list_read(&list, value) != 0)
+		return "address does not fit in memory";
+	for (unsigned int i = 0; problem == NULL && i < list.n; i++)
+		problem = add_address(host, list.item[i]);
+	setting_list_free(&list);
+	return problem;
 }
 
 /* Has the kernel no objection, and no shell, file or sysctl trouble with the name? */

@@ -6,5 +6,8 @@ struct error {
 	char text[1024];
 };
 
-/* Fills the sentence, without "hellogate: " before and full stop behind it; returns -EINVAL. */
+/*
+ * Fills the sentence, without "hellogate: " before and full stop behind it; returns -EINVAL. One that is too
+ * long, as a value of the file is in it, ends with "...".
+ */
 int error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

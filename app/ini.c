@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ini.h"
 
-#include <rte_cfgfile.h>
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -10,29 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_LEN 320u /* rte_cfgfile's own line buffer is a little longer */
+#define COMMENT ';'
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-_Static_assert(sizeof(((struct ini *)0)->names[0]) == CFG_NAME_LEN, "as long as rte_cfgfile's");
+/* What looks like a blank, or like nothing, in an editor: U+00A0, U+200B, U+2060, U+FEFF. */
+static const char *const invisible[] = { "\xc2\xa0", "\xe2\x80\x8b", "\xe2\x81\xa0",
+	BYTE_ORDER_MARK };
 
-/* Line numbers in the order of the file, which is rte_cfgfile's order too. */
-struct lines {
-	unsigned int *section;
-	unsigned int n_sections;
-	unsigned int *entry;
-	unsigned int n_entries;
-};
-
-static bool
-push(unsigned int **list, unsigned int *n, unsigned int number)
-{
-	unsigned int *grown = realloc(*list, (*n + 1) * sizeof(*grown));
-
-	if (grown == NULL)
-		return false;
-	*list = grown;
-	grown[(*n)++] = number;
-	return true;
-}
+static const char no_memory[] = "does not fit in memory";
 
 static char *
 strip(char *text)
@@ -47,91 +30,158 @@ strip(char *text)
 	return text;
 }
 
-/*
- * Cuts the line at a comment, as rte_cfgfile does: at the first ';' unless a backslash precedes it.
- */
+/* Cuts the line at its comment; a ';' behind a backslash begins none, and loses the backslash. */
 static void
 cut_comment(char *line)
 {
-	char *comment = strchr(line, CFG_DEFAULT_COMMENT_CHARACTER);
+	char *to = line;
 
-	if (comment != NULL && (comment == line || comment[-1] != '\\'))
-		*comment = '\0';
+	for (const char *p = line; *p != '\0' && *p != COMMENT; p++) {
+		if (p[0] == '\\' && p[1] == COMMENT)
+			p++;
+		*to++ = *p;
+	}
+	*to = '\0';
+}
+
+/* Returns NULL, or what is wrong with the characters of a line. */
+static const char *
+look_at_characters(const char *line)
+{
+	for (const char *p = line; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p) && *p != '\t')
+			return "holds a control character";
+	for (size_t i = 0; i < sizeof(invisible) / sizeof(invisible[0]); i++)
+		if (strstr(line, invisible[i]) != NULL)
+			return "holds a character that cannot be seen, like a no-break space";
+	return NULL;
 }
 
 static const char *
-scan_entry(char *text, struct lines *lines, unsigned int number)
+add_section(struct ini *ini, char *text, unsigned int number)
 {
-	char *equals = strchr(text, '=');
+	char *end = strchr(text, ']'), *name = text + 1;
+	struct ini_section *grown;
 
-	if (equals == NULL)
-		return "is neither [section] nor key = value";
-	if (lines->n_sections == 0)
-		return "comes before the first [section]";
-	*equals = '\0';
-	if (strlen(strip(text)) == 0)
-		return "has no key before the =";
-	if (strlen(strip(text)) >= CFG_NAME_LEN)
-		return "has a key of more than 63 characters";
-	if (strlen(strip(equals + 1)) == 0)
-		return "has no value behind the =";
-	if (strlen(strip(equals + 1)) >= CFG_VALUE_LEN)
-		return "has a value of more than 255 characters";
-	return push(&lines->entry, &lines->n_entries, number) ? NULL : "does not fit in memory";
-}
-
-/* Returns NULL, or what is wrong with the line. */
-static const char *
-scan_line(char *line, struct lines *lines, unsigned int number)
-{
-	size_t len = strcspn(line, "\n");
-	char *text, *end;
-
-	if (len > 0 && line[len - 1] == '\r')
-		len--;
-	if (len > LINE_MAX_LEN)
-		return "is longer than 320 characters";
-	cut_comment(line);
-	text = strip(line);
-	if (*text == '\0')
-		return NULL;
-	if (*text != '[')
-		return scan_entry(text, lines, number);
-	end = strchr(text, ']');
 	if (end == NULL || end[1] != '\0')
 		return "is not a [section]";
 	*end = '\0';
-	if (strlen(text + 1) >= CFG_NAME_LEN || strlen(strip(text + 1)) == 0)
+	name = strip(name);
+	if (*name == '\0' || strlen(name) > INI_NAME_MAX)
 		return "has a section name of no or more than 63 characters";
-	return push(&lines->section, &lines->n_sections, number) ? NULL : "does not fit in memory";
+	grown = realloc(ini->section, (ini->n + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return no_memory;
+	ini->section = grown;
+	grown[ini->n++] = (struct ini_section){ .name = name, .line = number };
+	return NULL;
 }
 
-static int
-scan(const char *path, struct lines *lines, struct error *error)
+static const char *
+add_entry(struct ini *ini, char *text, unsigned int number)
 {
+	struct ini_section *section = ini->n != 0 ? &ini->section[ini->n - 1] : NULL;
+	char *equals = strchr(text, '='), *key, *value;
+	struct ini_entry *grown;
+
+	if (equals == NULL)
+		return text[0] == '#' ? "begins with #: comments begin with ;"
+				      : "is neither [section] nor key = value";
+	if (section == NULL)
+		return "comes before the first [section]";
+	*equals = '\0';
+	key = strip(text);
+	value = strip(equals + 1);
+	if (*key == '\0')
+		return "has no key before the =";
+	if (strlen(key) > INI_NAME_MAX)
+		return "has a key of more than 63 characters";
+	if (*value == '\0')
+		return "has no value behind the =";
+	if (*key == '#' || strstr(value, " #") != NULL || strstr(value, "\t#") != NULL)
+		return "has a # where a comment would begin with ;";
+	grown = realloc(section->entry, (section->n + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return no_memory;
+	section->entry = grown;
+	grown[section->n++] = (struct ini_entry){ .key = key, .value = value, .line = number };
+	return NULL;
+}
+
+/* Takes a line of len characters, in place. Returns NULL, or what is wrong with it. */
+static const char *
+take_line(struct ini *ini, char *line, size_t len, unsigned int number)
+{
+	const char *problem;
+	char *text;
+
+	if (strlen(line) != len)
+		return "holds a zero byte";
+	if (len > 0 && line[len - 1] == '\r')
+		line[--len] = '\0';
+	cut_comment(line);
+	problem = look_at_characters(line);
+	if (problem != NULL)
+		return problem;
+	text = strip(line);
+	if (*text == '\0')
+		return NULL;
+	return *text == '[' ? add_section(ini, text, number) : add_entry(ini, text, number);
+}
+
+/* Cuts the text of the file into its lines. */
+static int
+take_lines(struct ini *ini, size_t size, struct error *error)
+{
+	char *line = ini->text, *last = ini->text + size;
 	const char *problem = NULL;
 	unsigned int number = 0;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-	FILE *file = fopen(path, "re");
+
+	/* Some editors put one before the text. */
+	if (size >= strlen(BYTE_ORDER_MARK) &&
+		memcmp(line, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		line += strlen(BYTE_ORDER_MARK);
+	while (problem == NULL && line < last) {
+		char *end = memchr(line, '\n', (size_t)(last - line));
+
+		if (end == NULL)
+			end = last;
+		*end = '\0';
+		problem = take_line(ini, line, (size_t)(end - line), ++number);
+		line = end + 1;
+	}
+	if (problem == NULL)
+		return 0;
+	return error_set(error, "%s:%u: this line %s", ini->path, number, problem);
+}
+
+/* Reads the whole file, with room for one zero byte behind it. */
+static int
+read_file(struct ini *ini, size_t *ret_size, struct error *error)
+{
+	FILE *file = fopen(ini->path, "re");
+	int err = 0;
 
 	if (file == NULL)
-		return error_set(error, "cannot read %s: %m", path);
-	while (problem == NULL && (len = getline(&line, &size, file)) >= 0) {
-		number++;
-		problem = strlen(line) != (size_t)len ? "holds a zero byte"
-						      : scan_line(line, lines, number);
+		return error_set(error, "cannot read %s: %m", ini->path);
+	ini->text = malloc(INI_FILE_MAX + 1);
+	if (ini->text == NULL) {
+		err = error_set(error, "no memory to read %s", ini->path);
+	} else {
+		*ret_size = fread(ini->text, 1, INI_FILE_MAX + 1, file);
+		if (ferror(file) != 0)
+			err = error_set(error, "cannot read %s: %m", ini->path);
+		else if (*ret_size > INI_FILE_MAX)
+			err = error_set(error, "%s is larger than 1 MB", ini->path);
 	}
-	if (problem == NULL && ferror(file) != 0) {
-		error_set(error, "cannot read %s: %m", path);
-		problem = error->text;
-	} else if (problem != NULL) {
-		error_set(error, "%s:%u: this line %s", path, number, problem);
-	}
-	free(line);
 	fclose(file);
-	return problem == NULL ? 0 : -EINVAL;
+	if (err == 0) {
+		char *fitting = realloc(ini->text, *ret_size + 1);
+
+		if (fitting != NULL)
+			ini->text = fitting;
+	}
+	return err;
 }
 
 static int
@@ -155,68 +205,21 @@ find_duplicates(const struct ini *ini, struct error *error)
 	return 0;
 }
 
-/* Takes over what rte_cfgfile read, one section after the other. */
-static int
-fill(struct ini *ini, struct rte_cfgfile *file, const struct lines *lines)
-{
-	unsigned int at = 0;
-
-	ini->n = lines->n_sections;
-	ini->section = calloc(ini->n + 1, sizeof(*ini->section));
-	ini->names = calloc(ini->n + 1, sizeof(*ini->names));
-	ini->storage = calloc(lines->n_entries + 1, sizeof(*ini->storage));
-	if (ini->section == NULL || ini->names == NULL || ini->storage == NULL)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < ini->n; i++) {
-		struct ini_section *section = &ini->section[i];
-		int n = rte_cfgfile_section_num_entries_by_index(file, ini->names[i], (int)i);
-
-		if (n < 0 || at + (unsigned int)n > lines->n_entries)
-			return -EINVAL;
-		section->name = ini->names[i];
-		section->line = lines->section[i];
-		section->n = (unsigned int)n;
-		section->entry = calloc(section->n + 1, sizeof(*section->entry));
-		if (section->entry == NULL)
-			return -ENOMEM;
-		rte_cfgfile_section_entries_by_index(
-			file, (int)i, ini->names[i], ini->storage + at, n);
-		for (unsigned int j = 0; j < section->n; j++, at++)
-			section->entry[j] = (struct ini_entry){
-				.key = ini->storage[at].name,
-				.value = ini->storage[at].value,
-				.line = lines->entry[at],
-			};
-	}
-	return at == lines->n_entries ? 0 : -EINVAL;
-}
-
 int
 ini_load(struct ini **ret_ini, const char *path, struct error *error)
 {
-	struct rte_cfgfile *file = NULL;
-	struct lines lines = { 0 };
 	struct ini *ini = calloc(1, sizeof(*ini));
+	size_t size = 0;
 	int err;
 
 	if (ini == NULL)
 		return error_set(error, "no memory to read %s", path);
 	snprintf(ini->path, sizeof(ini->path), "%s", path);
-	err = scan(path, &lines, error);
-	if (err != 0)
-		goto out;
-	file = rte_cfgfile_load(path, 0);
-	if (file == NULL || rte_cfgfile_num_sections(file, NULL, 0) != (int)lines.n_sections ||
-		fill(ini, file, &lines) != 0) {
-		err = error_set(error, "cannot read %s as an INI file", path);
-		goto out;
-	}
-	err = find_duplicates(ini, error);
-out:
-	if (file != NULL)
-		rte_cfgfile_close(file);
-	free(lines.section);
-	free(lines.entry);
+	err = read_file(ini, &size, error);
+	if (err == 0)
+		err = take_lines(ini, size, error);
+	if (err == 0)
+		err = find_duplicates(ini, error);
 	if (err != 0)
 		ini_free(ini);
 	else
@@ -229,11 +232,10 @@ ini_free(struct ini *ini)
 {
 	if (ini == NULL)
 		return;
-	for (unsigned int i = 0; ini->section != NULL && i < ini->n; i++)
+	for (unsigned int i = 0; i < ini->n; i++)
 		free(ini->section[i].entry);
 	free(ini->section);
-	free(ini->names);
-	free(ini->storage);
+	free(ini->text);
 	free(ini);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * INI files, read with rte_cfgfile, with what it lacks: line numbers, and refusal of what it would
- * pass over in silence or cut (lines that are neither section nor key, duplicates, long values).
+ * INI files: [section] and key = value, ';' begins a comment. Every string of a file comes with its line,
+ * and nothing is passed over in silence or cut: lines that are neither section nor key, duplicates,
+ * characters that nobody sees.
  */
 #pragma once
 
@@ -10,9 +11,12 @@
 
 #include "error.h"
 
+#define INI_NAME_MAX 63u      /* characters of a key or the name of a section */
+#define INI_FILE_MAX 1048576u /* bytes of a file */
+
 struct ini_entry {
 	const char *key;
-	const char *value;
+	const char *value; /* at least one character */
 	unsigned int line;
 };
 
@@ -27,8 +31,7 @@ struct ini {
 	char path[PATH_MAX];
 	unsigned int n;
 	struct ini_section *section;
-	struct rte_cfgfile_entry *storage; /* of the entries' strings */
-	char (*names)[64];                 /* of the sections' */
+	char *text; /* of the file, cut up into all these strings */
 };
 
 /* Returns 0 with *ret_ini to be freed with ini_free(), or -EINVAL with the reason in error. */

@@ -95,24 +95,24 @@ parse_rss_key(struct profile *profile, const struct ini *ini, struct error *erro
 static int
 parse_capabilities(struct profile *profile, const struct ini *ini, struct error *error)
 {
-	char text[256], *item[CAP_LAST_CAP];
-	unsigned int n;
+	struct setting_list list;
+	int err = 0;
 
-	if (profile->capabilities_text == NULL)
-		return 0;
-	snprintf(text, sizeof(text), "%s", profile->capabilities_text);
-	n = setting_split(text, item, CAP_LAST_CAP);
-	for (unsigned int i = 0; i < n && i < CAP_LAST_CAP; i++) {
-		int capability = capng_name_to_capability(item[i]);
+	if (setting_list_read(&list, profile->capabilities_text) != 0)
+		return error_set(error, "no memory for a profile");
+	for (unsigned int i = 0; err == 0 && i < list.n; i++) {
+		int capability = capng_name_to_capability(list.item[i]);
 
-		if (capability < 0)
-			return error_set(error, "%s:%u: capabilities: there is none called %s",
+		if (capability >= 0)
+			profile->capabilities |= UINT64_C(1) << capability;
+		else
+			err = error_set(error, "%s:%u: capabilities: there is none called %s",
 				ini->path,
 				ini_entry(ini_section(ini, "quirks"), "capabilities")->line,
-				item[i]);
-		profile->capabilities |= UINT64_C(1) << capability;
+				list.item[i]);
 	}
-	return 0;
+	setting_list_free(&list);
+	return err;
 }
 
 static int

@@ -37,24 +37,45 @@ setting_parse_number(const char *text, uint32_t max, uint32_t *ret)
 	return 0;
 }
 
-unsigned int
-setting_split(char *text, char **item, unsigned int max)
+int
+setting_list_read(struct setting_list *ret_list, const char *text)
 {
-	unsigned int n = 0;
-	char *part;
+	struct setting_list list = { 0 };
+	char *rest, *part;
+	size_t most = 1;
 
-	while ((part = strsep(&text, ",")) != NULL) {
+	if (text == NULL) {
+		*ret_list = list;
+		return 0;
+	}
+	for (const char *p = text; *p != '\0'; p++)
+		most += *p == ',';
+	list.text = strdup(text);
+	list.item = calloc(most, sizeof(*list.item));
+	if (list.text == NULL || list.item == NULL) {
+		setting_list_free(&list);
+		return -ENOMEM;
+	}
+	rest = list.text;
+	while ((part = strsep(&rest, ",")) != NULL) {
 		size_t len;
 
 		part += strspn(part, " \t");
 		len = strlen(part);
 		while (len > 0 && (part[len - 1] == ' ' || part[len - 1] == '\t'))
 			part[--len] = '\0';
-		if (n < max)
-			item[n] = part;
-		n++;
+		list.item[list.n++] = part;
 	}
-	return n;
+	*ret_list = list;
+	return 0;
+}
+
+void
+setting_list_free(struct setting_list *list)
+{
+	free(list->text);
+	free(list->item);
+	*list = (struct setting_list){ 0 };
 }
 
 static int

@@ -40,11 +40,19 @@ int setting_read(const struct setting *table, size_t n, const char *kind, const 
 /* What takes effect for a key: the entry's value, or the default, or NULL. */
 const char *setting_text(const struct setting *setting, const struct ini_section *section);
 
+/* The items of a list that is written with commas between them. */
+struct setting_list {
+	char *text; /* all of them, cut up */
+	char **item;
+	unsigned int n;
+};
+
 /*
- * Splits a list at its commas, in place. Fills item with at most max of its parts, without the blanks
- * around them, and returns how many there are, which may be more.
+ * Splits a list at its commas; of the items, blanks around them are left out. NULL is a list of none.
+ * Returns 0 and a list to be given to setting_list_free(), or -ENOMEM.
  */
-unsigned int setting_split(char *text, char **item, unsigned int max);
+int setting_list_read(struct setting_list *ret_list, const char *text);
+void setting_list_free(struct setting_list *list);
 
 /* A number in decimal digits alone, no larger than max. Returns 0, or -EINVAL with *ret untouched. */
 int setting_parse_number(const char *text, uint32_t max, uint32_t *ret);

@@ -8,6 +8,7 @@
 #include "tls/internal.h"
 #include "tls/secret.h"
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define KEY_MAX 64u       /* bytes; OpenSSL takes more, no client that we know does */
 #define LINE_ROOM 512u    /* identity, colon, key in hexadecimal and line end, with room to spare */
 #define IDENTITY_MAX 128u /* bytes: what RFC 4279 5.3 obliges everyone to take */
@@ -89,6 +90,26 @@ append(struct hg_tls_psks *psks, const char *identity, const uint8_t *key, size_
 	return 0;
 }
 
+/* A key whose bytes have colons between them would be a short one behind a longer identity. */
+static bool
+has_colons(const char *identity, const char *key)
+{
+	const char *last = strrchr(identity, ':');
+
+	return last != NULL && strlen(last + 1) == strlen(key) && strlen(key) < 16 &&
+	       strspn(last + 1, "0123456789abcdefABCDEF") == strlen(key);
+}
+
+/* Blanks, and what only looks like one, are no part of what a device calls itself. */
+static bool
+has_blanks(const char *identity)
+{
+	size_t len = strlen(identity);
+
+	return strchr(" \t", identity[0]) != NULL || strchr(" \t", identity[len - 1]) != NULL ||
+	       strstr(identity, "\xc2\xa0") != NULL || strstr(identity, BYTE_ORDER_MARK) != NULL;
+}
+
 /*
  * Returns NULL, or what is wrong with the line. An empty line and one that begins with # are fine.
  */
@@ -110,13 +131,26 @@ take_line(struct hg_tls_psks *psks, char *line)
 	*colon = '\0';
 	if (strlen(line) > IDENTITY_MAX)
 		return "has an identity of more than 128 bytes";
+	if (has_blanks(line))
+		return "has a blank before or behind its identity";
 	key_len = parse_hex(colon + 1, key);
 	if (key_len == 0)
 		return "has a key that is not 2 to 128 hex digits";
-	if (append(psks, line, key, key_len) != 0)
+	if (has_colons(line, colon + 1))
+		problem = "has a key with colons in it, or a very short one";
+	else if (append(psks, line, key, key_len) != 0)
 		problem = "does not fit in memory";
 	hg_secret_wipe(key, sizeof(key));
 	return problem;
+}
+
+/* Some editors put a mark before the text. */
+static size_t
+skip_mark(const char *line)
+{
+	size_t n = strlen(BYTE_ORDER_MARK);
+
+	return strncmp(line, BYTE_ORDER_MARK, n) == 0 ? n : 0;
 }
 
 static int
@@ -149,7 +183,9 @@ hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error
 	setvbuf(file, text, _IOFBF, sizeof(text));
 	while (problem == NULL && (len = getline(&line, &size, file)) >= 0) {
 		number++;
-		problem = strlen(line) != (size_t)len ? "holds a zero byte" : take_line(psks, line);
+		problem = strlen(line) != (size_t)len
+				  ? "holds a zero byte"
+				  : take_line(psks, line + (number == 1 ? skip_mark(line) : 0));
 	}
 	if (problem == NULL && ferror(file) != 0) {
 		problem = "cannot be read";

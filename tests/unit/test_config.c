@@ -380,7 +380,8 @@ test_denied_ports(void **state)
 static void
 test_secret_files(void **state)
 {
-	static const char *const good[] = { HEX64, HEX64 "\n", HEX64 "\r\n", HEX64 "\n\n" };
+	static const char *const good[] = { HEX64, HEX64 "\n", HEX64 "\r\n", HEX64 "\n\n",
+		"\xef\xbb\xbf" HEX64 "\n" };
 	static const char *const bad[] = { "", "\n", HEX64 "0", HEX64 "00", " " HEX64, "\n" HEX64,
 		HEX64 " ", HEX64 "\nx", HEX64 "\n\nx", HEX64 "\n" HEX64, HEX64 "\r\n" HEX64,
 		HEX64 "\n\n" HEX64, "0x" HEX64,

@@ -271,6 +271,9 @@ test_psk_lines(void **state)
 		"lamp: 0011", "lamp:0011 ", "lamp:0x0011", "lamp:+1",
 		"lamp:@A",      /* one bit from a digit */
 		"lamp:`a", " ", /* not empty */
+		"lamp :0011", " lamp:0011", "lamp\t:0011", "lamp\xc2\xa0:0011", /* blanks */
+		"\xef\xbb\xbflamp:0011",                               /* not the first line */
+		"lamp:00:11:22:33", "lamp:0011:2233", "urn:a:b:AA:bb", /* keys with colons */
 	};
 	struct hg_tls_settings settings = { .psk_file = NULL };
 	char text[1024], where[600];
@@ -282,6 +285,11 @@ test_psk_lines(void **state)
 		snprintf(where, sizeof(where), "%s:4", settings.psk_file);
 		assert_refused(&settings, "psk-file", 0, where, "");
 	}
+	/* Identities may have colons, and the file what some editors put before it. */
+	settings.psk_file = scratch_text(&scratch, "colons.psk",
+		"\xef\xbb\xbfurn:imei:490154203237518:00112233445566778899aabbccddeeff\n"
+		"urn:dev:ops:32473-sensor 1:0011\r\n0011223344556677:0011223344556677\n");
+	assert_accepted(&settings);
 	snprintf(text, sizeof(text), "%s:00\n", key);
 	settings.psk_file = scratch_text(&scratch, "identity.psk", text);
 	assert_accepted(&settings);

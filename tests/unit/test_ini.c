@@ -77,6 +77,8 @@ test_entries(void **state)
 			       "  [ two ]  ; a section's comment\n"
 			       "key = value of two\n"
 			       "escaped = a\\;b\n"
+			       "twice = \\;a\\;;b\\;\n"
+			       "backslashes = a\\b\\\\;c\\\n"
 			       "[empty]\n"
 			       "[port wan]\n"
 			       "last = line without end");
@@ -89,7 +91,9 @@ test_entries(void **state)
 	assert_entry(ini, "one", "fourth", "x", 7);
 	assert_entry(ini, "two", "key", "value of two", 10);
 	assert_entry(ini, "two", "escaped", "a;b", 11);
-	assert_entry(ini, "port wan", "last", "line without end", 14);
+	assert_entry(ini, "two", "twice", ";a;", 12);
+	assert_entry(ini, "two", "backslashes", "a\\b\\;c\\", 13);
+	assert_entry(ini, "port wan", "last", "line without end", 16);
 	assert_int_equal(ini_section(ini, "one")->line, 3);
 	assert_int_equal(ini_section(ini, "one")->n, 4);
 	assert_int_equal(ini_section(ini, "two")->line, 9);
@@ -130,7 +134,6 @@ test_nothing_in_it(void **state)
 	}
 }
 
-/* More than rte_cfgfile makes room for at first. */
 static void
 test_many(void **state)
 {
@@ -167,14 +170,33 @@ test_refused_lines(void **state)
 	static const struct {
 		const char *line, *words;
 	} lines[] = {
-		{ "key", "neither [section] nor key = value" }, { "key ; = value", "neither" },
-		{ "]", "neither" }, { "= value", "no key" }, { " \t= value", "no key" },
-		{ "=", "no key" }, { "key =", "no value" }, { "key = \t ", "no value" },
-		{ "key = ; value", "no value" }, { "[section", "[section]" },
-		{ "[section ; ]", "[section]" }, { "[section] key = value", "[section]" },
-		{ "[section]]", "[section]" }, { "[]", "section name" },
+		{ "key", "neither [section] nor key = value" },
+		{ "key ; = value", "neither" },
+		{ "]", "neither" },
+		{ "= value", "no key" },
+		{ " \t= value", "no key" },
+		{ "=", "no key" },
+		{ "key =", "no value" },
+		{ "key = \t ", "no value" },
+		{ "key = ; value", "no value" },
+		{ "[section", "[section]" },
+		{ "[section ; ]", "[section]" },
+		{ "[section] key = value", "[section]" },
+		{ "[section]]", "[section]" },
+		{ "[]", "section name" },
 		{ "[ \t]", "section name" },
-		{ "\xef\xbb\xbf[section]", "neither" }, /* a byte order mark */
+		{ "# comment", "begins with #" },
+		{ "#key = value", "#" },
+		{ "key = value # comment", "#" },
+		{ "key = value\t# comment", "#" },
+		/* A byte order mark that is not the first, a no-break space, a zero-width one. */
+		{ "\xef\xbb\xbf[section]", "cannot be seen" },
+		{ "key =\xc2\xa0value", "cannot be seen" },
+		{ "key\xc2\xa0= value", "cannot be seen" },
+		{ "[sec\xe2\x80\x8btion]", "cannot be seen" },
+		{ "key = val\rue", "control character" },
+		{ "key = val\x1bue", "control character" },
+		{ "[sec\x7ftion]", "control character" },
 	};
 	char text[256];
 
@@ -204,7 +226,7 @@ test_zero_bytes(void **state)
 static const char *
 sized(size_t key_len, size_t value_len)
 {
-	static char text[1024];
+	static char text[1u << 16];
 	char *p = text + sprintf(text, "[s]\n");
 
 	memset(p, 'k', key_len);
@@ -219,18 +241,18 @@ sized(size_t key_len, size_t value_len)
 static void
 test_lengths_of_keys_and_values(void **state)
 {
+	static const size_t lengths[] = { 1, 255, 256, 4096, 60000 };
 	struct ini *ini;
 
 	(void)state;
 	for (size_t key_len = 62; key_len <= 63; key_len++)
-		for (size_t value_len = 254; value_len <= 255; value_len++) {
-			ini = load(sized(key_len, value_len));
+		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+			ini = load(sized(key_len, lengths[i]));
 			assert_int_equal(strlen(ini->section[0].entry[0].key), key_len);
-			assert_int_equal(strlen(ini->section[0].entry[0].value), value_len);
+			assert_int_equal(strlen(ini->section[0].entry[0].value), lengths[i]);
 			ini_free(ini);
 		}
 	assert_refused(sized(64, 1), 2, "63");
-	assert_refused(sized(1, 256), 2, "255");
 	assert_refused(sized(200, 1), 2, "63");
 }
 
@@ -252,47 +274,53 @@ test_lengths_of_section_names(void **state)
 	assert_refused(text, 1, "63");
 }
 
-/* A file whose second line begins as given and has len characters, the rest being a comment. */
+/* A file of so many bytes, most of them a comment. */
 static const char *
-padded(const char *begin, size_t len, const char *end)
+large(size_t size)
 {
-	static char text[2048];
-	char *line = text + sprintf(text, "[first]\n");
+	static char text[(1u << 20) + 1];
 
-	memset(line, 'c', len);
-	memcpy(line, begin, strlen(begin));
-	strcpy(line + len, end);
-	return text;
+	memset(text, 'c', size);
+	memcpy(text, "[s]\nk = v\n;", 11);
+	return scratch_write(&scratch, "large.ini", text, size);
 }
 
-/* "longer than 320 characters", the end of the line not counted. */
 static void
-test_lengths_of_lines(void **state)
+test_sizes_of_files(void **state)
 {
-	static const char *const begins[] = { "key = value ;", ";", "[second] ;" };
+	struct error error = { "" };
+	struct ini *ini = NULL;
 
 	(void)state;
-	for (unsigned int i = 0; i < 3; i++) {
-		ini_free(load(padded(begins[i], 319, "\n[x]\n")));
-		ini_free(load(padded(begins[i], 320, "\n[x]\n")));
-		ini_free(load(padded(begins[i], 320, "")));
-		assert_refused(padded(begins[i], 321, "\n[x]\n"), 2, "longer than 320");
-		assert_refused(padded(begins[i], 321, ""), 2, "longer than 320");
-		assert_refused(padded(begins[i], 1000, "\n[x]\n"), 2, "longer than 320");
-	}
+	assert_int_equal(ini_load(&ini, large(1u << 20), &error), 0);
+	assert_entry(ini, "s", "k", "v", 2);
+	ini_free(ini);
+	ini = NULL;
+	assert_int_equal(ini_load(&ini, large((1u << 20) + 1), &error), -EINVAL);
+	assert_non_null(strstr(error.text, "large.ini is larger than 1 MB"));
+	assert_null(ini);
 }
 
-/* A carriage return within a line ends it for nobody. */
+/* Some editors put one before everything else. */
 static void
-test_carriage_return_within(void **state)
+test_byte_order_mark(void **state)
 {
-	static const char *const begins[] = { "key = value ;\r", ";\r", "[second] ;\r" };
+	static const char *const texts[] = {
+		"\xef\xbb\xbf[one]\nkey = value\n",
+		"\xef\xbb\xbf; comment\n[one]\r\nkey = value\r\n",
+		"\xef\xbb\xbf\n[one]\nkey = value",
+	};
 
 	(void)state;
-	for (unsigned int i = 0; i < 3; i++) {
-		ini_free(load(padded(begins[i], 300, "\n[x]\n")));
-		assert_refused(padded(begins[i], 1000, "\n[x]\n"), 2, "longer than 320");
+	for (unsigned int i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct ini *ini = load(texts[i]);
+
+		assert_entry(ini, "one", "key", "value", i == 0 ? 2 : 3);
+		ini_free(ini);
 	}
+	ini_free(load("\xef\xbb\xbf"));
+	/* What UTF-16 looks like. */
+	assert_bytes_refused("\xff\xfe[\0o\0]\0\n\0", 10, 1, "zero byte");
 }
 
 static void
@@ -355,8 +383,8 @@ main(void)
 		cmocka_unit_test(test_zero_bytes),
 		cmocka_unit_test(test_lengths_of_keys_and_values),
 		cmocka_unit_test(test_lengths_of_section_names),
-		cmocka_unit_test(test_lengths_of_lines),
-		cmocka_unit_test(test_carriage_return_within),
+		cmocka_unit_test(test_sizes_of_files),
+		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_unreadable),
 	};

@@ -172,29 +172,33 @@ test_text(void **state)
 }
 
 static void
-test_split(void **state)
+test_lists(void **state)
 {
-	char *item[3];
-	char none[] = "", one[] = " a b\t", three[] = "a,\t b , c", more[] = "1,2,3,4,5",
-	     empty[] = ", ,";
+	static const struct {
+		const char *text;
+		unsigned int n;
+		const char *item[5];
+	} lists[] = {
+		{ NULL, 0, { 0 } },
+		{ "", 1, { "" } },
+		{ " a b\t", 1, { "a b" } },
+		{ "a,\t b , c", 3, { "a", "b", "c" } },
+		{ ", ,", 3, { "", "", "" } },
+		{ "1,2,3,4,5", 5, { "1", "2", "3", "4", "5" } },
+	};
 
 	(void)state;
-	assert_int_equal(setting_split(none, item, 3), 1);
-	assert_string_equal(item[0], "");
-	assert_int_equal(setting_split(one, item, 3), 1);
-	assert_string_equal(item[0], "a b");
-	assert_int_equal(setting_split(three, item, 3), 3);
-	assert_string_equal(item[0], "a");
-	assert_string_equal(item[1], "b");
-	assert_string_equal(item[2], "c");
-	assert_int_equal(setting_split(empty, item, 3), 3);
-	for (unsigned int i = 0; i < 3; i++)
-		assert_string_equal(item[i], "");
-	item[2] = three;
-	assert_int_equal(setting_split(more, item, 2), 5);
-	assert_string_equal(item[0], "1");
-	assert_string_equal(item[1], "2");
-	assert_ptr_equal(item[2], three);
+	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct setting_list list;
+
+		assert_int_equal(setting_list_read(&list, lists[i].text), 0);
+		assert_int_equal(list.n, lists[i].n);
+		for (unsigned int j = 0; j < list.n; j++)
+			assert_string_equal(list.item[j], lists[i].item[j]);
+		setting_list_free(&list);
+		assert_int_equal(list.n, 0);
+		assert_null(list.item);
+	}
 }
 
 static void
@@ -245,7 +249,7 @@ main(void)
 		cmocka_unit_test(test_choices_refused),
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_parse_number),
 	};
 
