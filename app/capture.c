@@ -27,8 +27,23 @@ capture_begin(struct capture *capture)
 		point_output(capture->memory, capture->memory);
 }
 
+/* Writes all that was captured to stderr. */
+static void
+pass_on(int memory)
+{
+	char text[4096];
+	off_t at = 0;
+	ssize_t len;
+
+	while ((len = pread(memory, text, sizeof(text), at)) > 0) {
+		fwrite(text, 1, (size_t)len, stderr);
+		at += len;
+	}
+	fflush(stderr);
+}
+
 void
-capture_end(struct capture *capture)
+capture_end(struct capture *capture, bool success)
 {
 	ssize_t len;
 
@@ -36,6 +51,8 @@ capture_end(struct capture *capture)
 		point_output(capture->saved[0], capture->saved[1]);
 		len = pread(capture->memory, capture->text, sizeof(capture->text) - 1, 0);
 		capture->text[len > 0 ? len : 0] = '\0';
+		if (success)
+			pass_on(capture->memory);
 	}
 	for (int i = 0; i < 2; i++)
 		if (capture->saved[i] >= 0)
@@ -59,10 +76,4 @@ capture_reason(struct capture *capture)
 	for (size_t len = strlen(line); len > 0 && strchr(". ", line[len - 1]) != NULL; len--)
 		line[len - 1] = '\0';
 	return line;
-}
-
-void
-capture_replay(const struct capture *capture)
-{
-	fputs(capture->text, stderr);
 }

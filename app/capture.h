@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct capture {
 	int memory; /* file that the output goes to, or -1: nothing is captured */
 	int saved[2];
@@ -13,11 +15,11 @@ struct capture {
 
 void capture_begin(struct capture *capture);
 
-/* The output goes its own way again. */
-void capture_end(struct capture *capture);
+/*
+ * The output goes its own way again. After a success, what was captured is passed on to stderr, whole: there
+ * may be warnings in it.
+ */
+void capture_end(struct capture *capture, bool success);
 
 /* DPDK's first words after capture_end(), or "" if it said nothing; valid as long as capture. */
 const char *capture_reason(struct capture *capture);
-
-/* Passes on to stderr what was captured: it succeeded, but there may be warnings in it. */
-void capture_replay(const struct capture *capture);

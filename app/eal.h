@@ -20,11 +20,3 @@ int eal_start(const struct config *config, const struct options *options, unsign
 	struct error *error);
 
 void eal_stop(void);
-
-#define EAL_LCORES "-l -c --lcores -s -S "
-
-/* Has the user given one of these options? Each name is followed by a blank. */
-bool eal_given(const struct options *options, const char *names);
-
-/* The value that the user has given to an option, or NULL. */
-const char *eal_value(const struct options *options, const char *name);

@@ -21,15 +21,11 @@
 #include "generation.h"
 #include "port.h"
 #include "session.h"
+#include "sizes.h"
 #include "worker.h"
 
-#define POOL_CACHE 128u
-/* Buffers that wait to be sent, per core: one ring's worth and what drivers keep of them. */
-#define CORE_POOL_SPARE 1024u
 #define WORKER_REST_US 200u
 #define CORE_REST_US 500u
-#define NOTE_ROOM RTE_ALIGN(sizeof(struct note), RTE_MBUF_PRIV_ALIGN)
-#define FILES_SPARE 256u
 
 static const char memory_hint[] =
 	"too little DPDK memory for %s: give more with the EAL options -m or --socket-mem";
@@ -99,11 +95,11 @@ create_packed_pool(const char *name, unsigned int n, uint16_t size)
 {
 	struct rte_pktmbuf_pool_private sizes = {
 		.mbuf_data_room_size = size,
-		.mbuf_priv_size = NOTE_ROOM,
+		.mbuf_priv_size = RINGS_NOTE_ROOM,
 	};
-	struct rte_mempool *pool =
-		rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + NOTE_ROOM + size,
-			POOL_CACHE, sizeof(sizes), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	struct rte_mempool *pool = rte_mempool_create_empty(name, n,
+		sizeof(struct rte_mbuf) + RINGS_NOTE_ROOM + size, SIZES_POOL_CACHE, sizeof(sizes),
+		SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	if (pool == NULL)
 		return NULL;
@@ -119,20 +115,16 @@ fail:
 	return NULL;
 }
 
-/* Small pools stay in the cache: just what queues, rings and lcores' caches can hold at once. */
 static struct rte_mempool *
-create_pool(const char *kind, unsigned int number, unsigned int buffers, unsigned int n_users,
-	uint16_t size, bool packed)
+create_pool(const char *kind, unsigned int number, unsigned int n, uint16_t size, bool packed)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	unsigned int n;
 
-	buffers += n_users * POOL_CACHE * 2 + WORKER_BURST_MAX;
-	n = rte_align32pow2(buffers + 1) - 1;
 	snprintf(name, sizeof(name), "%s-%u", kind, number);
 	if (packed)
 		return create_packed_pool(name, n, size);
-	return rte_pktmbuf_pool_create(name, n, POOL_CACHE, NOTE_ROOM, size, SOCKET_ID_ANY);
+	return rte_pktmbuf_pool_create(
+		name, n, SIZES_POOL_CACHE, RINGS_NOTE_ROOM, size, SOCKET_ID_ANY);
 }
 
 static int
@@ -141,7 +133,7 @@ create_hvr_cap(struct worker *worker, struct error *error)
 	struct hvr_cap *cap = &worker->hvr_cap;
 
 	cap->seed = (uint32_t)rte_rand();
-	cap->due = rte_zmalloc("hvr-cap", HVR_CAP_PLACES * sizeof(*cap->due), RTE_CACHE_LINE_SIZE);
+	cap->due = rte_zmalloc("hvr-cap", HVR_CAP_SIZE, RTE_CACHE_LINE_SIZE);
 	if (cap->due == NULL)
 		return error_set(error, memory_hint, "hvr-per-prefix");
 	return 0;
@@ -168,9 +160,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	struct worker *worker = &gateway->worker[index];
 	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
-	unsigned int buffers = 0, n_users = 1;
-	uint16_t size = RTE_MBUF_DEFAULT_BUF_SIZE;
-	bool packed = false;
+	struct sizes_worker sizes = { 0 };
 
 	worker->gateway = gateway;
 	worker->index = index;
@@ -189,17 +179,15 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 			continue;
 		worker->queue_index[worker->n_queues] = q;
 		worker->queue[worker->n_queues++] = queue;
-		buffers += (unsigned int)queue->port->rx_descriptors + queue->port->tx_descriptors;
-		size = RTE_MAX(size, port_buffer_size(queue->port));
-		if (queue->port->peer == NULL)
-			n_users = 1 + gateway->n_cores;
-		packed |= queue->port->config->profile.packed_buffers != 0;
+		sizes.descriptors += queue->port->rx_descriptors;
+		sizes.descriptors += queue->port->tx_descriptors;
+		sizes.mtu = RTE_MAX(sizes.mtu, queue->port->config->mtu);
+		sizes.terminates |= queue->port->peer == NULL;
+		sizes.packed |= queue->port->config->profile.packed_buffers != 0;
 	}
-	if (n_users > 1) /* of a bridge's port nothing goes to a core */
-		buffers += n_forward * RINGS_SIZE;
-	if (gateway->exception != NULL)
-		buffers += 2 * RINGS_SIZE + EXCEPTION_BURST;
-	worker->pool = create_pool("receive", index, buffers, n_users, size, packed);
+	worker->pool = create_pool("receive", index,
+		sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
+		sizes_buffer(sizes.mtu), sizes.packed);
 	if (worker->pool == NULL)
 		return error_set(error, memory_hint, "receive buffers");
 	if (create_hvr_cap(worker, error) != 0)
@@ -261,9 +249,8 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	TAILQ_INIT(&core->sessions);
 	TAILQ_INIT(&core->due);
 	core->out = calloc(gateway->n_workers, sizeof(*core->out));
-	core->pool = create_pool("send", index,
-		gateway->n_workers * (RINGS_SIZE + CORE_BURST) + CORE_POOL_SPARE,
-		1 + gateway->n_workers, RTE_MBUF_DEFAULT_BUF_SIZE, false);
+	core->pool = create_pool("send", index, sizes_send_pool(gateway->n_workers),
+		RTE_MBUF_DEFAULT_BUF_SIZE, false);
 	if (core->out == NULL || core->pool == NULL)
 		return error_set(error, memory_hint, "send buffers");
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -284,7 +271,7 @@ static void
 raise_file_limit(const struct config *config)
 {
 	struct rlimit limit;
-	rlim_t needed = config->gateway.max_sessions + FILES_SPARE;
+	rlim_t needed = sizes_files(&config->gateway);
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
 		return;
@@ -319,13 +306,13 @@ create_shared(struct gateway *gateway, struct error *error)
 static int
 create_exception(struct gateway *gateway, struct error *error)
 {
-	unsigned int buffers = gateway->n_workers * RINGS_SIZE + EXCEPTION_BURST;
+	unsigned int descriptors = 0;
 	struct exception *exception;
 	bool wanted = false;
 
 	for (unsigned int i = 0; i < gateway->n_queues; i++)
 		if (gateway->queue[i].port->diverts) {
-			buffers += gateway->queue[i].port->tx_descriptors;
+			descriptors += gateway->queue[i].port->tx_descriptors;
 			wanted = true;
 		}
 	if (!wanted)
@@ -340,8 +327,9 @@ create_exception(struct gateway *gateway, struct error *error)
 	sem_init(&exception->go, 0, 0);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
-	exception->pool = create_pool(
-		"kernel", 0, buffers, gateway->n_workers, RTE_MBUF_DEFAULT_BUF_SIZE, false);
+	exception->pool =
+		create_pool("kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
+			RTE_MBUF_DEFAULT_BUF_SIZE, false);
 	if (exception->pool == NULL)
 		return error_set(error, memory_hint, "frames of the kernel");
 	return 0;

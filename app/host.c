@@ -7,15 +7,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "eal.h"
 #include "host_port.h"
+#include "sizes.h"
 
 #define MB (1024u * 1024u)
-#define SECRETS_KB 8192u   /* of locked memory, see tls/secret.c */
-#define FILES_SPARE 256u   /* as gateway_setup.c has it */
-#define BUFFER_BYTES 2432u /* of a packet, with its headers */
-#define FIXED_MB 18u       /* EAL, drivers, rings; measured */
+#define SECRETS_KB 8192u /* of locked memory, see tls/secret.c */
 
 /* --- CPUs --------------------------------------------------------------------------------------- */
 
@@ -83,16 +81,12 @@ report_cpus(struct host *host)
 		strcpy(text, "0");
 	parse_cpus(text, &usable);
 	n = (unsigned int)CPU_COUNT(&usable);
-	host->n_workers = gateway->workers;
-	if (host->n_workers == CONFIG_AUTO)
-		host->n_workers = n > cores ? n - cores : 1;
-	if (eal_given(host->options, EAL_LCORES)) {
+	host->n_workers = eal_args_workers(gateway, n);
+	if (eal_args_have(&host->given, EAL_ARGS_LCORES)) {
 		view_has(&host->view, "CPUs as the EAL options say: not looked at");
 		return;
 	}
-	/* The same three as in eal_count_workers(). */
-	if (host->n_workers > n || cores > n ||
-		(gateway->poll_busy != 0 && host->n_workers + 1 > n))
+	if (!eal_args_fit_cpus(gateway, host->n_workers, n))
 		view_lacks(&host->view,
 			"CPUs: %u workers%s and %u handshake cores do not start on %u (%s)",
 			host->n_workers, gateway->poll_busy != 0 ? " with poll = busy" : "", cores,
@@ -108,35 +102,6 @@ report_cpus(struct host *host)
 }
 
 /* --- memory ------------------------------------------------------------------------------------- */
-
-static uint64_t
-pool_size(uint64_t buffers)
-{
-	uint64_t n = 1;
-
-	while (n < buffers + 1)
-		n *= 2;
-	return n;
-}
-
-/* About what gateway_create() takes of DPDK's memory: packet buffers, and the tables that are large. */
-static unsigned int
-needed_mb(const struct host *host)
-{
-	const struct config_gateway *settings = &host->config->gateway;
-	uint64_t cores = settings->handshake_cores, workers = host->n_workers, bytes;
-	uint64_t receive = cores * 3 * 512 + (1 + cores) * 256 + 64;
-	uint64_t send = workers * (512 + 32) + 1024 + (1 + workers) * 256 + 64;
-
-	for (unsigned int i = 0; i < host->config->n_ports; i++)
-		receive += host->config->port[i].profile.rx_descriptors +
-			   host->config->port[i].profile.tx_descriptors;
-	bytes = (workers * pool_size(receive) + cores * pool_size(send)) * BUFFER_BYTES;
-	bytes += (uint64_t)settings->max_sessions * 150;
-	bytes += cores *
-		 ((uint64_t)settings->client_table * 24 + settings->used_hellos * UINT64_C(8));
-	return FIXED_MB + (unsigned int)(bytes / MB);
-}
 
 struct pages {
 	const struct view *view;
@@ -178,9 +143,12 @@ has_mount(const struct view *view)
 static void
 report_memory(const struct host *host)
 {
-	const char *asked = eal_value(host->options, "-m");
-	unsigned int needed = needed_mb(host),
-		     given = asked != NULL ? (unsigned int)atoi(asked) : 0;
+	bool huge = !eal_args_have(&host->args, "--no-huge ");
+	uint32_t page = huge ? 0 : (uint32_t)sysconf(_SC_PAGESIZE);
+	const char *asked = eal_args_value(&host->args, "-m");
+	unsigned int given = asked != NULL ? (unsigned int)atoi(asked) : 0;
+	unsigned int needed =
+		(unsigned int)((sizes_memory(host->config, host->n_workers, page) + MB - 1) / MB);
 	struct pages pages = { .view = &host->view };
 
 	if (asked != NULL && given < needed)
@@ -189,7 +157,7 @@ report_memory(const struct host *host)
 			needed);
 	if (given > needed)
 		needed = given;
-	if (eal_given(host->options, "--no-huge ")) {
+	if (!huge) {
 		/* EAL takes 64 MB if it is not told. */
 		if (asked == NULL && needed > 64)
 			view_lacks(&host->view,
@@ -208,7 +176,7 @@ report_memory(const struct host *host)
 	else
 		view_has(&host->view, "hugepages: %" PRIu64 " MB free, about %u needed",
 			pages.free_mb, needed);
-	if (pages.all_mb != 0 && !eal_given(host->options, "--in-memory --huge-dir ") &&
+	if (pages.all_mb != 0 && !eal_args_have(&host->args, "--in-memory --huge-dir ") &&
 		!has_mount(&host->view))
 		view_lacks(&host->view, "a mount of hugetlbfs: see host-setup.sh hugepages");
 }
@@ -256,7 +224,7 @@ may(const struct host *host, unsigned int capability)
 static void
 report_files(const struct host *host)
 {
-	uint64_t needed = (uint64_t)host->config->gateway.max_sessions + FILES_SPARE, most;
+	uint64_t needed = sizes_files(&host->config->gateway), most;
 	bool sockets = false;
 
 	for (unsigned int i = 0; i < host->config->n_listeners; i++)
@@ -351,13 +319,15 @@ host_report(struct host *host)
 }
 
 void
-host_report_here(const struct config *config, const struct options *options)
+host_report_here(
+	const struct config *config, const struct options *options, const struct eal_args *args)
 {
 	struct ifaddrs *addresses = NULL;
 	struct host host = {
 		.view = { .root = "", .to = stdout },
 		.config = config,
-		.options = options,
+		.given = { .n = options->n_eal, .arg = options->eal },
+		.args = *args,
 	};
 
 	if (getifaddrs(&addresses) == 0)

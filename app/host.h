@@ -5,13 +5,14 @@
 #include <ifaddrs.h>
 
 #include "config.h"
-#include "options.h"
+#include "eal_args.h"
 #include "view.h"
 
 struct host {
 	struct view view;
 	const struct config *config;
-	const struct options *options;
+	struct eal_args given;           /* what the user says to EAL */
+	struct eal_args args;            /* all that EAL will be told */
 	const struct ifaddrs *addresses; /* of the kernel's interfaces */
 	unsigned int n_workers;          /* host_report() sets it */
 };
@@ -23,4 +24,5 @@ struct host {
 void host_report(struct host *host);
 
 /* The same for this host, on stdout. */
-void host_report_here(const struct config *config, const struct options *options);
+void host_report_here(
+	const struct config *config, const struct options *options, const struct eal_args *args);

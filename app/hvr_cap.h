@@ -16,6 +16,7 @@
 #include "pace.h"
 
 #define HVR_CAP_PLACES 65536u
+#define HVR_CAP_SIZE (HVR_CAP_PLACES * sizeof(uint64_t)) /* bytes */
 
 struct hvr_cap {
 	uint64_t *due; /* HVR_CAP_PLACES of them: when each bucket is full again */

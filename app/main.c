@@ -9,6 +9,7 @@
 #include "control.h"
 #include "core.h"
 #include "eal.h"
+#include "eal_args.h"
 #include "exception.h"
 #include "filter.h"
 #include "gateway_setup.h"
@@ -160,13 +161,28 @@ run(struct config **config, const struct options *options)
 	return code;
 }
 
+/* What a start would be told, and whether the host has what it takes. */
+static int
+check(const struct config *config, const struct options *options)
+{
+	struct eal_args args;
+	struct error error;
+
+	if (eal_args_make(&args, config, options, 1, &error) != 0)
+		return refuse(&error);
+	config_print(config, stdout);
+	host_report_here(config, options, &args);
+	eal_args_free(&args);
+	return EXIT_DONE;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options;
 	struct config *config;
 	struct error error;
-	int code = EXIT_DONE;
+	int code;
 
 	log_open();
 	if (options_parse(&options, argc, argv, &error) != 0)
@@ -184,12 +200,7 @@ main(int argc, char **argv)
 		return refuse(&error);
 	if (config_load(&config, options.config, &error) != 0)
 		return refuse(&error);
-	if (options.check) {
-		config_print(config, stdout);
-		host_report_here(config, &options);
-	} else {
-		code = run(&config, &options);
-	}
+	code = options.check ? check(config, &options) : run(&config, &options);
 	config_free(config);
 	return code;
 }

@@ -16,8 +16,6 @@
 RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
 #define LOG(level, ...) rte_log(RTE_LOG_##level, port_log, "hellogate: " __VA_ARGS__)
 
-#define ETHER_VLAN_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
-
 static int
 create_device(struct port *port, const char *name, struct error *error)
 {
@@ -31,13 +29,12 @@ create_device(struct port *port, const char *name, struct error *error)
 		err = rte_dev_probe(device);
 	if (err == 0)
 		err = rte_eth_dev_get_port_by_name(name, &port->id);
-	capture_end(&capture);
+	capture_end(&capture, err == 0);
 	if (err != 0) {
 		reason = capture_reason(&capture);
 		return error_set(error, "port %s: DPDK cannot create device %s%s%s",
 			port->config->name, device, reason[0] != '\0' ? ": " : "", reason);
 	}
-	capture_replay(&capture);
 	port->probed = true;
 	return 0;
 }
@@ -91,16 +88,6 @@ port_join(struct port *clients, struct port *servers)
 	clients->peer = servers;
 	servers->peer = clients;
 	clients->guards = true;
-}
-
-uint16_t
-port_buffer_size(const struct port *port)
-{
-	unsigned int longest =
-		RTE_PKTMBUF_HEADROOM + ETHER_VLAN_MAX + RTE_ETHER_CRC_LEN + port->config->mtu;
-
-	return (uint16_t)RTE_MAX(
-		RTE_ALIGN(longest, RTE_CACHE_LINE_SIZE), RTE_MBUF_DEFAULT_BUF_SIZE);
 }
 
 /* The MTU that a port of a bridge asks its device for, as far as the device says it can. */
@@ -279,7 +266,7 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 		set_filters(port);
 	if (rte_eth_dev_get_mtu(port->id, &mtu) != 0)
 		mtu = RTE_ETHER_MTU;
-	port->mtu = RTE_MIN(mtu, (uint16_t)(RTE_MBUF_DEFAULT_DATAROOM - ETHER_VLAN_MAX));
+	port->mtu = RTE_MIN(mtu, (uint16_t)(RTE_MBUF_DEFAULT_DATAROOM - PORT_ETHER_MAX));
 	if (rte_eth_dev_start(port->id) != 0)
 		return error_set(error, "port %s: the device does not start", port->config->name);
 	port->started = true;

@@ -2,6 +2,7 @@
 /* Bringing up DPDK ports by their profiles, and taking them down. */
 #pragma once
 
+#include <rte_ether.h>
 #include <rte_mempool.h>
 
 #include <stdatomic.h>
@@ -13,6 +14,8 @@
 #include "mirror.h"
 #include "net/host.h"
 
+/* Bytes of the longest header of the link layer that we take. */
+#define PORT_ETHER_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 #define PORT_RSS_KEY_MAX UINT8_MAX /* what a device can say that it wants */
 
 struct steering_rule;
@@ -59,9 +62,6 @@ int port_probe(struct port *port, const struct config *config, unsigned int numb
  * queues are dealt out.
  */
 void port_join(struct port *clients, struct port *servers);
-
-/* Bytes that a receive buffer must have for the longest frame. */
-uint16_t port_buffer_size(const struct port *port);
 
 /* Configures and starts; pool[i] gives the receive buffers of queue i. */
 int port_start(struct port *port, struct rte_mempool *const *pool, struct error *error);

@@ -46,6 +46,9 @@ struct note {
 
 _Static_assert(sizeof(struct note) <= 16, "the private area of an mbuf stays small");
 
+/* Bytes of that area. */
+#define RINGS_NOTE_ROOM RTE_ALIGN(sizeof(struct note), RTE_MBUF_PRIV_ALIGN)
+
 static inline struct note *
 note_of(struct rte_mbuf *mbuf)
 {

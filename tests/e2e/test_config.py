@@ -251,6 +251,52 @@ def test_check_tells_what_the_host_lacks() -> None:
         assert code == 0 and '; host: lacks memory: -m 8 gives less than' in out, out
 
 
+def test_what_check_says_is_needed_is_enough() -> None:
+    """With as much memory as --check names, neither less nor much more, the daemon starts."""
+    null = '[port wan]\ndevice = net_null0\naddress = 198.18.0.1/24\n'
+    listener = '[listener coap]\nbind = 198.18.0.1:5684\npsk-file = psk.txt\nupstream = echo\n'
+    bridge = '[port wan]\ndevice = net_null0\nmtu = 9000\n[port lan]\ndevice = net_null1\nmtu = 9000\n'
+    guard = '[listener coap]\nmode = guard\nbind = 198.18.0.1:5684\n'
+    for title, config in (
+            ('one worker', 'workers = 1\n' + null + listener),
+            ('two of each', 'workers = 2\nhandshake-cores = 2\n' + null + listener),
+            ('tables', 'workers = 1\nmax-sessions = 1100000\nused-hellos = 1048576\n'
+             'client-table = 131072\n' + null + listener),
+            ('jumbo frames', 'workers = 1\nbridge = wan, lan\n' + bridge + guard),
+            ('guards', 'workers = 1\nbridge = wan, lan\nguard-table = 2097152\n' + bridge + guard),
+            ('exception', f'workers = 1\n{null}exception = tap:hgc{os.getpid()}\n' + listener)):
+        config = '[gateway]\n' + config
+        code, out, err, _ = check_config(config, files=files(), memory=1)
+        said = re.search(r'less than the (\d+) MB that are needed', out)
+        assert code == 0 and said, (title, code, out, err)
+        needed = int(said[1])
+        with Net() as net:
+            g = Gateway(config, files=files(), netns=net.gateway, memory=needed).start()
+            code = g.stop()[0]
+            g.close()
+            assert code == 0, (title, needed, code)
+            code, _, err, _ = check_config(config, (), files=files(), netns=net.gateway,
+                                           memory=needed * 3 // 4)
+            assert code == 2 and 'too little DPDK memory' in err, (title, needed, code, err)
+
+
+def test_nothing_of_eal_is_lost() -> None:
+    """However long and however many its options are, and what it has to say of them."""
+    long = '--vdev=net_null100,' + ','.join(f'x{i}=1' for i in range(4000))
+    many = [f'--vdev=net_null{i},unknown=1' for i in range(101, 190)]
+    with Net() as net:
+        g = Gateway('[gateway]\nworkers = 1\n[port wan]\ndevice = net_null0\n'
+                    'address = 198.18.0.1/24\n[listener coap]\nbind = 198.18.0.1:5684\n'
+                    'psk-file = psk.txt\nupstream = echo\n', [long, *many], net.gateway,
+                    files=files()).start()
+        told = g.process.stderr
+        g.stop()
+        g.close()
+    for i in range(100, 190):
+        assert re.search(rf'failed to initialize net_null{i} device', told), (i, told[-300:])
+    assert len(told) > 4096, 'more than what is kept for a sentence'
+
+
 def test_check_output_is_a_configuration() -> None:
     """What --check prints can be fed back, and means the same."""
     _, first, _, _ = check_config(GOOD, files=files())
