@@ -19,17 +19,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "metrics.h"
 #include "status_page.h"
 
 #define CONNECTIONS_MAX 64u
+#define CONNECTIONS_KEPT 56u /* beyond, the oldest goes: nobody waits for those who do not read */
 #define CONNECTIONS_PER_ADDRESS 16u
+#define LIFE_SECONDS 60
 #define CONNECTION_MEMORY 16384u /* bytes; longer headers are refused */
 #define SILENCE_SECONDS 10u
 #define BACKLOG 32
 #define NICENESS 10 /* the handshake core may share its CPU */
 
 enum order { ORDER_WAIT, ORDER_SERVE, ORDER_STOP };
+
+struct connection {
+	int fd;         /* -1: none */
+	uint64_t group; /* of its address: an IPv4 address, an IPv6 /64, 0 for others */
+	time_t since;   /* of the monotonic clock */
+};
 
 struct http {
 	struct gateway *gateway;
@@ -38,7 +47,8 @@ struct http {
 	int wake; /* eventfd: the order has changed */
 	_Atomic(enum order) order;
 	struct MHD_Daemon *daemon;
-	struct MHD_Response *page, *not_found, *not_allowed;
+	struct MHD_Response *page, *not_found, *not_allowed, *bad_request;
+	struct connection connection[CONNECTIONS_MAX]; /* the thread's own */
 	sem_t ready; /* the thread needs nothing more that the filter forbids */
 	pthread_t thread;
 	bool has_thread;
@@ -63,11 +73,14 @@ make_responses(struct http *http)
 {
 	static const char not_found[] = "There are / and /metrics.\n";
 	static const char not_allowed[] = "GET and HEAD alone.\n";
+	static const char bad_request[] = "One field Host, and no zero byte.\n";
 
 	http->page = fixed(status_page, status_page_len, "text/html; charset=utf-8");
 	http->not_found = fixed(not_found, sizeof(not_found) - 1, "text/plain");
 	http->not_allowed = fixed(not_allowed, sizeof(not_allowed) - 1, "text/plain");
-	if (http->page == NULL || http->not_found == NULL || http->not_allowed == NULL)
+	http->bad_request = fixed(bad_request, sizeof(bad_request) - 1, "text/plain");
+	if (http->page == NULL || http->not_found == NULL || http->not_allowed == NULL ||
+		http->bad_request == NULL)
 		return -ENOMEM;
 	MHD_add_response_header(http->not_allowed, "Allow", "GET, HEAD");
 	/* The page brings all that it needs, and asks this server alone. */
@@ -81,7 +94,10 @@ static enum MHD_Result
 answer_metrics(const struct http *http, struct MHD_Connection *connection)
 {
 	const char *accepted = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
-	bool open = accepted != NULL && strstr(accepted, "application/openmetrics-text") != NULL;
+	unsigned int plain = accept_quality(accepted, "text", "plain");
+	unsigned int quality = accept_quality(accepted, "application", "openmetrics-text");
+	bool open = accepted != NULL && quality != 0 &&
+		    (quality > plain || (quality == plain && strcasestr(accepted, "openmetrics")));
 	struct MHD_Response *response;
 	enum MHD_Result result;
 	char *text;
@@ -106,6 +122,67 @@ answer_metrics(const struct http *http, struct MHD_Connection *connection)
 	return result;
 }
 
+static enum MHD_Result
+count_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	unsigned int *n = arg;
+
+	(void)kind;
+	*n += strcasecmp(name, "Host") == 0 && value != NULL;
+	return MHD_YES;
+}
+
+/* RFC 9112 3.2: from version 1.1 on a request has one field Host, and never has more. */
+static bool
+has_host(struct MHD_Connection *connection, const char *version)
+{
+	unsigned int n = 0;
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_field, &n);
+	return n == 1 || (n == 0 && strcmp(version, "HTTP/1.0") == 0);
+}
+
+/* RFC 9112 3.2.2: the path in an absolute form, which proxies send, too. */
+static const char *
+path_of(const char *url)
+{
+	size_t scheme = strncasecmp(url, "http://", 7) == 0    ? 7
+			: strncasecmp(url, "https://", 8) == 0 ? 8
+							       : 0;
+
+	if (scheme == 0)
+		return url;
+	url = strchr(url + scheme, '/');
+	return url != NULL ? url : "/";
+}
+
+/* A path ends where its text does: with a zero byte in it, it is none of ours. */
+static size_t
+unescape(void *arg, struct MHD_Connection *connection, char *text)
+{
+	size_t len = MHD_http_unescape(text);
+
+	(void)arg;
+	(void)connection;
+	if (strlen(text) != len)
+		len = 0;
+	text[len] = '\0';
+	return len;
+}
+
+/*
+ * The target of a request as it came. The library has put a zero byte in place of the blank before the version;
+ * what has one of its own has something else behind it. What is returned is *state of the first answer().
+ */
+static void *
+look_at_target(void *arg, const char *target, struct MHD_Connection *connection)
+{
+	struct http *http = arg;
+
+	(void)connection;
+	return strncmp(target + strlen(target) + 1, "HTTP/", 5) == 0 ? NULL : http;
+}
+
 /* Called when the headers are there. A body is not waited for: the answer ends the connection then. */
 static enum MHD_Result
 answer(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
@@ -113,18 +190,121 @@ answer(void *arg, struct MHD_Connection *connection, const char *url, const char
 {
 	const struct http *http = arg;
 
-	(void)version;
 	(void)data;
 	(void)data_len;
-	(void)state;
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 		return MHD_queue_response(
 			connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->not_allowed);
+	if (!has_host(connection, version) || *url == '\0' || *state != NULL)
+		return MHD_queue_response(connection, MHD_HTTP_BAD_REQUEST, http->bad_request);
+	url = path_of(url);
 	if (strcmp(url, "/metrics") == 0)
 		return answer_metrics(http, connection);
 	if (strcmp(url, "/") == 0)
 		return MHD_queue_response(connection, MHD_HTTP_OK, http->page);
 	return MHD_queue_response(connection, MHD_HTTP_NOT_FOUND, http->not_found);
+}
+
+static time_t
+monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static uint64_t
+group_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+	uint64_t group = 0;
+
+	if (address != NULL && address->sa_family == AF_INET)
+		memcpy(&group, (const uint8_t *)address + offsetof(struct sockaddr_in, sin_addr),
+			4);
+	else if (address != NULL && address->sa_family == AF_INET6)
+		memcpy(&group, (const uint8_t *)address + offsetof(struct sockaddr_in6, sin6_addr),
+			8);
+	return group;
+}
+
+/* Ends a connection: the library sees it closed by its peer. */
+static void
+end(struct connection *connection)
+{
+	shutdown(connection->fd, SHUT_RDWR);
+	connection->fd = -1;
+}
+
+/* The oldest of all connections, or of those of one group; *ret_n: how many there are. */
+static struct connection *
+oldest(struct http *http, const uint64_t *group, unsigned int *ret_n)
+{
+	struct connection *found = NULL;
+
+	*ret_n = 0;
+	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *one = &http->connection[i];
+
+		if (one->fd < 0 || (group != NULL && one->group != *group))
+			continue;
+		++*ret_n;
+		if (found == NULL || one->since < found->since)
+			found = one;
+	}
+	return found;
+}
+
+/* A connection has begun, or is about to end. Who comes last is served: it has not been slow yet. */
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct connection *mine = NULL, *old;
+	struct http *http = arg;
+	uint64_t group = group_of(connection);
+	unsigned int n;
+
+	(void)context;
+	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
+		if (http->connection[i].fd ==
+			(code == MHD_CONNECTION_NOTIFY_STARTED ? -1 : info->connect_fd))
+			mine = &http->connection[i];
+	if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+		if (mine != NULL)
+			mine->fd = -1;
+		return;
+	}
+	old = oldest(http, &group, &n);
+	if (n >= CONNECTIONS_PER_ADDRESS)
+		end(old);
+	old = oldest(http, NULL, &n);
+	if (n >= CONNECTIONS_KEPT)
+		end(old);
+	if (mine != NULL) /* and so it is: fewer than there is room for are kept */
+		*mine = (struct connection){
+			.fd = info->connect_fd,
+			.group = group,
+			.since = monotonic(),
+		};
+}
+
+/* Ends connections that have had their time. Returns milliseconds until the next may have, or -1. */
+static int
+end_old(struct http *http)
+{
+	time_t now = monotonic();
+	struct connection *one;
+	unsigned int n;
+
+	while ((one = oldest(http, NULL, &n)) != NULL && now - one->since >= LIFE_SECONDS)
+		end(one);
+	return one != NULL ? (int)(LIFE_SECONDS - (now - one->since)) * 1000 : -1;
 }
 
 static void
@@ -139,7 +319,7 @@ serve(struct http *http)
 
 	while (atomic_load_explicit(&http->order, memory_order_acquire) != ORDER_STOP) {
 		MHD_UNSIGNED_LONG_LONG left;
-		int timeout = -1;
+		int timeout = end_old(http);
 
 		if (MHD_get_timeout(http->daemon, &left) == MHD_YES)
 			timeout = (int)RTE_MIN(left, SILENCE_SECONDS * 1000ull);
@@ -244,8 +424,9 @@ start_daemon(struct http *http)
 	/* Without a thread of its own: ours does not begin before privileges are gone. */
 	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, http,
 		MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_CONNECTION_LIMIT,
-		CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_ADDRESS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		CONNECTIONS_MAX, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+		MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+		look_at_target, http, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, MHD_OPTION_END);
 	return http->daemon != NULL ? 0 : -ENOMEM;
 }
@@ -276,6 +457,8 @@ http_open(struct http **ret_http, struct gateway *gateway, struct error *error)
 	http->gateway = gateway;
 	http->started = (uint64_t)time(NULL);
 	http->listener = -1;
+	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
+		http->connection[i].fd = -1;
 	sem_init(&http->ready, 0, 0);
 	http->wake = eventfd(0, EFD_CLOEXEC);
 	if (open_listener(http, error) != 0)
@@ -333,6 +516,8 @@ http_close(struct http *http)
 		MHD_destroy_response(http->not_found);
 	if (http->not_allowed != NULL)
 		MHD_destroy_response(http->not_allowed);
+	if (http->bad_request != NULL)
+		MHD_destroy_response(http->bad_request);
 	sem_destroy(&http->ready);
 	free(http);
 }

@@ -99,6 +99,12 @@ def test_both_formats() -> None:
         assert opened.headers['content-type'].startswith('application/openmetrics-text; version=1.')
         assert opened.text.endswith('\n# EOF\n') and '# EOF' not in plain.text
         assert set(samples(plain.text)) == set(samples(opened.text))
+        for accept, kind in (('application/openmetrics-text;q=0', 'text/plain'), ('*/*', 'text/plain'),
+                             ('application/openmetrics-text;q=0.1, text/plain', 'text/plain'),
+                             ('application/*', 'application/openmetrics-text'),
+                             ('Application/OpenMetrics-Text', 'application/openmetrics-text')):
+            got = ask(net, Accept=accept).headers['content-type']
+            assert got.startswith(kind), (accept, got)
         for text, name in ((plain.text, 'hellogate_rx_total'), (opened.text, 'hellogate_rx')):
             assert f'# TYPE {name} counter\n' in text and f'# HELP {name} packets rec' in text
             families = re.findall(r'(?m)^# TYPE (\S+) ', text)
@@ -328,15 +334,36 @@ def test_bad_requests() -> None:
         assert head.status == 200 and head.body == b'' and int(head.headers['content-length']) > 9
         for data in (b'GET\r\n\r\n', b'\x16\xfe\xfd\n\n' * 40, b'GET / HTTP/9.9\r\n\r\n',
                      b'GET /metrics HTTP/1.1\r\nHost: a\r\n' + b'A: ' + b'b' * 60000 + b'\r\n\r\n',
-                     b'GET /' + b'a' * 60000 + b' HTTP/1.1\r\nHost: a\r\n\r\n'):
+                     b'GET /' + b'a' * 60000 + b' HTTP/1.1\r\nHost: a\r\n\r\n',
+                     # RFC 9112 3.2: one field Host. A path with a zero byte is another path.
+                     b'GET /metrics HTTP/1.1\r\n\r\n',
+                     b'GET /metrics HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n',
+                     b'GET /metrics%00 HTTP/1.1\r\nHost: a\r\n\r\n',
+                     b'GET /metrics%00.png HTTP/1.1\r\nHost: a\r\n\r\n',
+                     b'GET http://a/metrics%00 HTTP/1.1\r\nHost: a\r\n\r\n',
+                     b'GET /metrics\0 HTTP/1.1\r\nHost: a\r\n\r\n',
+                     b'GET /metrics\0x HTTP/1.1\r\nHost: a\r\n\r\n',
+                     b'GET http://a HTTP/1.1\r\n\r\n', b'GET httpx://a/metrics HTTP/1.0\r\n\r\n'):
             assert b' 200 ' not in raw(net, data), data[:40]
+        # RFC 9112 3.2.2: the absolute form, as proxies send it.
+        for target, words in (('http://gateway.test/metrics', b'hellogate_rx_total'),
+                              ('HTTP://[::1]:80/metrics', b'hellogate_rx_total'),
+                              ('/%6Detrics', b'hellogate_rx_total'), ('/metrics?x=1', b'hellogate_rx'),
+                              ('http://gateway.test', b'<!DOCTYPE html>'),
+                              ('http://gateway.test/', b'<!DOCTYPE html>')):
+            got = raw(net, f'GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'.encode())
+            assert b' 200 ' in got and words.lower() in got.lower(), (target, got[:200])
+        assert b' 200 ' in raw(net, b'GET /metrics HTTP/1.0\r\n\r\n')
+        assert b' 400 ' in raw(net, b'GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n')
         # Silent connections from one address, more than it may have, keep nobody else out.
         with contextlib.ExitStack() as stack:
             for number in range(100):
                 with contextlib.suppress(OSError):
                     one = stack.enter_context(connect(net, source='127.0.0.3'))
-                    one.sendall(b'GET / HT'[number % 9:])
+                    one.sendall(b'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n' * 20 if number % 2 else
+                                b'GET / HT'[number % 9:])
             assert ask(net, source='127.0.0.2').status == 200
+            assert ask(net, source='127.0.0.3').status == 200, 'nor itself'
             run_client(net, '--sessions', 2)
         g.wait_for(lambda s: s['sessions_closed'] == 2)
         end = time.monotonic() + slow(60)
