@@ -18,8 +18,8 @@
  */
 #define CERTIFICATES_MAX 16384
 
-static int __attribute__((format(printf, 3, 4)))
-fail(struct hg_tls_error *error, const char *setting, const char *format, ...)
+int
+hg_tls_fail(struct hg_tls_error *error, const char *setting, const char *format, ...)
 {
 	va_list args;
 
@@ -91,8 +91,9 @@ choose_by_name(SSL *ssl, int *alert, void *arg)
 		if (X509_check_host(SSL_CTX_get0_certificate(context->ssl[i]), name, 0, 0, NULL) !=
 			1)
 			continue;
-		if (i != 0)
-			SSL_set_SSL_CTX(ssl, context->ssl[i]);
+		if (i == 0) /* as without a name: nothing is acknowledged, which pion cannot read */
+			break;
+		SSL_set_SSL_CTX(ssl, context->ssl[i]);
 		return SSL_TLSEXT_ERR_OK;
 	}
 	return SSL_TLSEXT_ERR_NOACK;
@@ -104,42 +105,14 @@ set_verification(SSL_CTX *ssl, const char *client_ca, struct hg_tls_error *error
 	STACK_OF(X509_NAME) * names;
 
 	if (SSL_CTX_load_verify_file(ssl, client_ca) != 1)
-		return fail(error, "client-ca", "cannot read certificates from %s: %s", client_ca,
-			reason());
+		return hg_tls_fail(error, "client-ca", "cannot read certificates from %s: %s",
+			client_ca, reason());
 	names = SSL_load_client_CA_file(client_ca);
 	if (names == NULL)
-		return fail(error, "client-ca", "cannot read certificates from %s: %s", client_ca,
-			reason());
+		return hg_tls_fail(error, "client-ca", "cannot read certificates from %s: %s",
+			client_ca, reason());
 	SSL_CTX_set_client_CA_list(ssl, names);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	return 0;
-}
-
-/* OpenSSL's macro takes a list that it may not write to as if it could. */
-static bool
-set_groups(SSL_CTX *ssl, const char *groups)
-{
-	char *list = strdup(groups);
-	bool known = list != NULL && SSL_CTX_set1_groups_list(ssl, list) == 1;
-
-	free(list);
-	return known;
-}
-
-static int
-set_choices(SSL_CTX *ssl, const struct hg_tls_settings *settings, struct hg_tls_error *error)
-{
-	if (settings->ciphers != NULL && SSL_CTX_set_cipher_list(ssl, settings->ciphers) != 1)
-		return fail(error, "ciphers", "OpenSSL knows no usable cipher in %s",
-			settings->ciphers);
-	if (settings->groups != NULL && !set_groups(ssl, settings->groups))
-		return fail(error, "groups", "OpenSSL does not know every group in %s",
-			settings->groups);
-	if (settings->psk_hint != NULL &&
-		SSL_CTX_use_psk_identity_hint(ssl, settings->psk_hint) != 1)
-		return fail(error, "psk-hint", "the hint is longer than 256 bytes");
-	if (settings->client_ca != NULL)
-		return set_verification(ssl, settings->client_ca, error);
 	return 0;
 }
 
@@ -156,11 +129,10 @@ add_ssl(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 		context->ssl = grown;
 	if (ssl == NULL || grown == NULL) {
 		SSL_CTX_free(ssl);
-		fail(error, "certificate", "no memory for a TLS context");
+		hg_tls_fail(error, "certificate", "no memory for a TLS context");
 		return NULL;
 	}
 	context->ssl[context->n_ssl++] = ssl;
-	SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION);
 	/*
 	 * MTU: ours, not the kernel's. The cookie exchange: in front of every handshake, resumed or
 	 * not.
@@ -180,7 +152,14 @@ add_ssl(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 		SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, hg_tls_ticket_protect);
 	if (settings->psk_file != NULL)
 		SSL_CTX_set_psk_server_callback(ssl, find_psk);
-	if (set_choices(ssl, settings, error) != 0)
+	if (settings->psk_hint != NULL &&
+		SSL_CTX_use_psk_identity_hint(ssl, settings->psk_hint) != 1) {
+		hg_tls_fail(error, "psk-hint", "the hint is longer than 256 bytes");
+		return NULL;
+	}
+	if (hg_tls_choices_set(context, ssl, settings, error) != 0 ||
+		(settings->client_ca != NULL &&
+			set_verification(ssl, settings->client_ca, error) != 0))
 		return NULL;
 	return ssl;
 }
@@ -312,18 +291,18 @@ load_pair(struct hg_tls_context *context, const struct hg_tls_settings *settings
 
 	/* Of the pair itself: an SSL_CTX compares a key with any certificate of its type. */
 	if (X509_check_private_key(leaf, key) != 1)
-		return fail(error, "private-key", "%s is not the key of certificate %s",
+		return hg_tls_fail(error, "private-key", "%s is not the key of certificate %s",
 			pair->private_key, pair->certificate);
 	ssl = find_ssl(context, leaf);
 	if (ssl == NULL)
 		ssl = add_ssl(context, settings, error);
-	if (ssl == NULL)
+	if (ssl == NULL || hg_tls_choices_check(leaf, pair->certificate, settings, error) != 0)
 		return -EINVAL;
 	if (SSL_CTX_use_certificate_chain_file(ssl, pair->certificate) != 1)
-		return fail(error, "certificate", "cannot use the certificates in %s: %s",
+		return hg_tls_fail(error, "certificate", "cannot use the certificates in %s: %s",
 			pair->certificate, reason());
 	if (SSL_CTX_use_PrivateKey(ssl, key) != 1)
-		return fail(error, "private-key", "cannot use the private key in %s: %s",
+		return hg_tls_fail(error, "private-key", "cannot use the private key in %s: %s",
 			pair->private_key, reason());
 	return 0;
 }
@@ -339,12 +318,12 @@ add_pair(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 
 	error->pair = number;
 	if (leaf == NULL)
-		return fail(error, "certificate", "cannot read a certificate from %s: %s",
+		return hg_tls_fail(error, "certificate", "cannot read a certificate from %s: %s",
 			pair->certificate, reason());
 	ERR_clear_error();
 	key = read_key(pair->private_key);
 	if (key == NULL)
-		err = fail(error, "private-key", "cannot read a private key from %s: %s",
+		err = hg_tls_fail(error, "private-key", "cannot read a private key from %s: %s",
 			pair->private_key, reason());
 	else
 		err = load_pair(context, settings, pair, leaf, key, error);
@@ -362,16 +341,17 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 
 	*error = (struct hg_tls_error){ 0 };
 	if (context == NULL)
-		return fail(error, "certificate", "no memory for a TLS context");
+		return hg_tls_fail(error, "certificate", "no memory for a TLS context");
 	if (settings->n_pairs == 0 && settings->psk_file == NULL) {
-		err = fail(error, "certificate", "neither a certificate nor a psk-file is given");
+		err = hg_tls_fail(
+			error, "certificate", "neither a certificate nor a psk-file is given");
 		goto out;
 	}
 	context->bio = hg_tls_bio_method();
 	if (settings->tickets)
 		context->tickets = hg_tls_tickets_new();
 	if (context->bio == NULL || (settings->tickets && context->tickets == NULL)) {
-		err = fail(error, "certificate", "no memory for a TLS context");
+		err = hg_tls_fail(error, "certificate", "no memory for a TLS context");
 		goto out;
 	}
 	if (add_ssl(context, settings, error) == NULL) {
@@ -382,6 +362,12 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 		err = add_pair(context, settings, i, error);
 	if (err == 0 && settings->psk_file != NULL)
 		err = hg_tls_psks_read(&context->psks, settings->psk_file, error);
+	for (size_t i = 0; i < context->n_ssl && err == 0; i++)
+		if (!hg_tls_choices_serve(context->ssl[i], settings->psk_file != NULL))
+			err = hg_tls_fail(error, "ciphers",
+				"there is no suite for what the listener shows: %s",
+				settings->ciphers != NULL ? settings->ciphers
+							  : HG_TLS_DEFAULT_CIPHERS);
 	if (err != 0)
 		goto out;
 	if (settings->n_pairs != 0) {
@@ -391,7 +377,7 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 		SSL_CTX_set_tlsext_servername_arg(context->ssl[0], context);
 	}
 	if (hg_tls_context_set_terms(context, settings) != 0) {
-		err = fail(error, "certificate", "no memory for a TLS context");
+		err = hg_tls_fail(error, "certificate", "no memory for a TLS context");
 		goto out;
 	}
 	*ret_context = context;

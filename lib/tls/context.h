@@ -10,6 +10,28 @@
 
 struct hg_tls_context;
 
+/*
+ * What is offered without a choice, by every release of OpenSSL alike: suites with forward secrecy first,
+ * authenticated encryption before CBC, then pre-shared keys alone; CoAP's two are among them (RFC 7252
+ * 9.1.3.1, 9.1.3.2). Not among them: RSA key transport, and DHE, which costs ten times as much as ECDHE.
+ */
+#define HG_TLS_DEFAULT_CIPHERS                                               \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"         \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"         \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"         \
+	"ECDHE-ECDSA-AES256-CCM:ECDHE-ECDSA-AES128-CCM:"                     \
+	"ECDHE-ECDSA-AES256-CCM8:ECDHE-ECDSA-AES128-CCM8:"                   \
+	"ECDHE-PSK-CHACHA20-POLY1305:"                                       \
+	"ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"                 \
+	"ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:"                 \
+	"ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:"                       \
+	"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"                       \
+	"ECDHE-PSK-AES256-CBC-SHA384:ECDHE-PSK-AES128-CBC-SHA256:"           \
+	"PSK-AES256-GCM-SHA384:PSK-CHACHA20-POLY1305:PSK-AES128-GCM-SHA256:" \
+	"PSK-AES256-CCM:PSK-AES128-CCM:PSK-AES256-CCM8:PSK-AES128-CCM8:"     \
+	"PSK-AES256-CBC-SHA384:PSK-AES128-CBC-SHA256"
+#define HG_TLS_DEFAULT_GROUPS "X25519:P-256:X448:P-521:P-384"
+
 /* PEM files: the certificate with its chain behind it, and its private key. */
 struct hg_tls_pair {
 	const char *certificate;
@@ -27,7 +49,7 @@ struct hg_tls_settings {
 	const char *client_ca; /* PEM file; set: a client must show a certificate of it */
 	const char *psk_file;  /* one identity:hex per line */
 	const char *psk_hint;
-	const char *ciphers; /* OpenSSL cipher list for DTLS 1.2 */
+	const char *ciphers; /* OpenSSL cipher list; DEFAULT at its beginning is the above */
 	const char *groups;  /* OpenSSL group list */
 	bool tickets;        /* RFC 5077 session tickets */
 };

@@ -13,6 +13,10 @@
 
 struct hg_tls_tickets;
 
+/* What SSL_CTX_set_security_callback() takes. */
+typedef int hg_tls_judge_fn(
+	const SSL *ssl, const SSL_CTX *ctx, int what, int bits, int nid, void *other, void *arg);
+
 struct hg_tls_psk {
 	char *identity;
 	uint8_t *key;
@@ -26,7 +30,8 @@ struct hg_tls_psks {
 
 struct hg_tls_context {
 	BIO_METHOD *bio;
-	SSL_CTX **ssl; /* one for each set of server names; the first is the default */
+	hg_tls_judge_fn *judge; /* OpenSSL's own */
+	SSL_CTX **ssl;          /* one for each set of server names; the first is the default */
 	size_t n_ssl;
 	struct hg_tls_psks psks;
 	struct hg_tls_tickets *tickets;  /* may be those of other contexts too; NULL: off */
@@ -45,6 +50,21 @@ struct hg_tls_session {
 	uint8_t cookie_len;
 	uint8_t cookie[HG_TLS_COOKIE_MAX];
 };
+
+/* Fills error, whose text is given as to printf(); returns -EINVAL. */
+int hg_tls_fail(struct hg_tls_error *error, const char *setting, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Versions, ciphers, groups and the security level of a new SSL_CTX. Returns 0 or -EINVAL. */
+int hg_tls_choices_set(struct hg_tls_context *context, SSL_CTX *ssl,
+	const struct hg_tls_settings *settings, struct hg_tls_error *error);
+
+/* Can a client be shown leaf, which is read from path? Returns 0 or -EINVAL. */
+int hg_tls_choices_check(X509 *leaf, const char *path, const struct hg_tls_settings *settings,
+	struct hg_tls_error *error);
+
+/* Is there a suite for any of the certificates, or for pre-shared keys if there are some? */
+bool hg_tls_choices_serve(SSL_CTX *ssl, bool psk);
 
 /* A datagram BIO over struct hg_tls_session: one write is one datagram. NULL without memory. */
 BIO_METHOD *hg_tls_bio_method(void);

@@ -276,7 +276,7 @@ def test_what_check_says_is_needed_is_enough() -> None:
             g.close()
             assert code == 0, (title, needed, code)
             code, _, err, _ = check_config(config, (), files=files(), netns=net.gateway,
-                                           memory=needed * 3 // 4)
+                                           memory=needed // 2)
             assert code == 2 and 'too little DPDK memory' in err, (title, needed, code, err)
 
 

@@ -34,7 +34,14 @@ class Key(NamedTuple):
 
 # --- code -----------------------------------------------------------------------------------------
 
-def key_table(macro: str, source: str) -> list[Key]:
+def string_macros(source: str) -> dict[str, str]:
+    """Those that are strings, in one or several parts."""
+    source = source.replace("\\\n", " ")
+    return {name: "".join(re.findall(r'"([^"]*)"', parts)) for name, parts in
+            re.findall(r'(?m)^#define (\w+)((?:\s+"[^"\n]*")+)\s*$', source)}
+
+
+def key_table(macro: str, source: str, macros: dict[str, str]) -> list[Key]:
     """The rows GATEWAY("key", TYPE, min, max, choices, default, field, "help") and the like."""
     strings = dict(re.findall(r'static const char (\w+)\[\] = "([^"]*)";', source))
     source = re.sub(r"(?m)^#(?:.*\\\n)*.*", "", source)  # without the macro's definition
@@ -47,13 +54,15 @@ def key_table(macro: str, source: str) -> list[Key]:
         keys.append(Key(macro.lower(), words[0].strip('"'),
                         {"INTEGER": f"{words[2]} to {words[3]}",
                          "CHOICE": choices.replace("|", ", ")}.get(words[1], "text"),
-                        "-" if words[5] == "NULL" else words[5].strip('"')))
+                        "-" if words[5] == "NULL" else
+                        macros.get(words[5], words[5].strip('"'))))
     return keys
 
 
 def all_keys(root: Path) -> list[Key]:
+    macros = string_macros((root / "lib/tls/context.h").read_text())
     return [key for macro, name in KEY_TABLES.items()
-            for key in key_table(macro, (root / name).read_text())]
+            for key in key_table(macro, (root / name).read_text(), macros)]
 
 
 def x_list(name: str, source: str) -> dict[str, str]:
@@ -116,7 +125,8 @@ def check_configuration(keys: list[Key], text: str) -> Problems:
         problems += [f"{where}: the {what} of {name[1]} is '{code}' in the code, not '{bare(cell)}'"
                      for what, code, cell in (("range", found[0].range, cells[1]),
                                               ("default", found[0].default, cells[2]))
-                     if bare(cell) != code]
+                     if bare(cell) != code and not (
+                         cell.startswith("[below](#") and code in re.sub(r"\s", "", text))]
         if cells[0] != f"`{name[1]}`" or not cells[3]:
             problems.append(f"{where}: `{name[1]}` without its quotes or a meaning")
     return problems + [f"docs/configuration.md:1: {there.count((key.section, key.name))} rows for "
@@ -383,7 +393,8 @@ SOUND = {
                     'GATEWAY("poll", CHOICE, 0, 0, names, "a", poll, "how")\n',
     "app/config_port.c": "#define PORT(key) { key },\n"
                          'PORT("mac", NULL, mac, "MAC "\n"address")\n',
-    "app/config_listener.c": 'LISTENER("hint", STRING, 0, 0, NULL, NULL, hint, "text")\n',
+    "app/config_listener.c": 'LISTENER("hint", STRING, 0, 0, NULL, HINT_LONG, hint, "text")\n',
+    "lib/tls/context.h": '#define HINT_LONG \\\n\t"left:"  \\\n\t"right"\n',
     "app/stats.h": '#define STATS_WORKER(X) \\\n\tX(rx, "received") \\\n\tX(tx,   \\\n\t\t"sent, "'
                    '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
     "lib/base/verdict.h": '#define HG_DROPS(X) \\\n\tX(ARP, arp, "ARP")\n',
@@ -398,7 +409,8 @@ SOUND = {
     "docs/configuration.md":
         f"## [gateway]\n\n{KEY_HEAD}| `life` | 1 to 9 | `5` | x |\n| `poll` | `a`, `b` | a | x |\n"
         f"\n## [port NAME]\n\n{KEY_HEAD}| `mac` | text | - | x |\n"
-        f"\n## [listener NAME]\n\n{KEY_HEAD}| `hint` | text | - | x |\n"
+        f"\n## [listener NAME]\n\n{KEY_HEAD}| `hint` | text | [below](#long) | x |\n"
+        "\n    left:\n    right\n\n## Long\n"
         "\n| option | x |\n|---|---|\n| `-c` | x |\n",
     "docs/counters.md": "# A `b`\n\n| counter | meaning |\n|---|---|\n| `rx` | received. All. |\n"
                         "| `tx` | sent, all |\n| `drop_arp` | ARP |\n| `records` | passed |\n",
@@ -429,9 +441,10 @@ FAULTS = [
     (page_configuration, "app/config.c", "a|b", "a|c", "range of poll is 'a, c'"),
     (page_configuration, "app/config.c", '"5"', "NULL", "default of life is '-'"),
     (page_configuration, "app/config_port.c", "mac\"", "max\"", "[port] has no key mac"),
-    (page_configuration, KEYS, "| `hint` | text | - | x |\n", "", "0 rows for hint"),
+    (page_configuration, KEYS, "| `hint` | text | [below](#long) | x |\n", "", "0 rows for hint"),
+    (page_configuration, KEYS, "right", "wrong", "default of hint is 'left:right'"),
     (page_configuration, KEYS, "## [port NAME]", "## More", ":12: not | key"),
-    (page_configuration, KEYS, "| - | x |\n\n| opt", "| - | |\n\n| opt", "meaning"),
+    (page_configuration, KEYS, "(#long) | x |\n", "(#long) | |\n", "meaning"),
     (page_counters, "app/stats.h", '"received"', '"taken"', "md:5: the meaning of rx"),
     (page_counters, "app/stats.h", '"received"', '"receive"', "md:5: the meaning of rx"),
     (page_counters, "app/stats.h", "records", "written", "no counter records"),

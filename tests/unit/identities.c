@@ -16,11 +16,21 @@
 static EVP_PKEY *
 make_key(const char *type)
 {
+	EVP_PKEY_CTX *context;
+	EVP_PKEY *key = NULL;
+
 	if (strcmp(type, "EC") == 0)
 		return EVP_EC_gen("P-256");
 	if (strcmp(type, "RSA") == 0)
 		return EVP_RSA_gen(2048);
-	return EVP_PKEY_Q_keygen(NULL, NULL, type);
+	if (strncmp(type, "EC:", 3) == 0)
+		return EVP_EC_gen(type + 3);
+	context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	assert_non_null(context);
+	assert_int_equal(EVP_PKEY_keygen_init(context), 1);
+	assert_int_equal(EVP_PKEY_generate(context, &key), 1);
+	EVP_PKEY_CTX_free(context);
+	return key;
 }
 
 static void
@@ -54,7 +64,7 @@ identity_make(struct identity *identity, struct scratch *scratch, const char *st
 	const char *type, const char *common_name, const char *subject_alt_name,
 	const struct identity *issuer)
 {
-	const EVP_MD *digest = strcmp(type, "ED25519") == 0 ? NULL : EVP_sha256();
+	const EVP_MD *digest = strncmp(type, "ED", 2) == 0 ? NULL : EVP_sha256();
 	X509 *certificate = X509_new();
 	X509_NAME *name = X509_NAME_new();
 	char file[64];

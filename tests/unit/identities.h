@@ -15,7 +15,7 @@ struct identity {
 };
 
 /*
- * Makes a key of type "EC" (P-256), "RSA" (2048 bits) or "ED25519" and a certificate for common_name
+ * Makes a key of type "EC" (P-256), "EC:CURVE", "RSA" (2048 bits), "ED25519" and the like, and a certificate for common_name
  * and, unless it is NULL, subject_alt_name ("DNS:a.example,DNS:b.example"). Without issuer it signs
  * itself and may sign others. Writes STEM.pem, with the issuer's certificate behind it, and STEM.key.
  */
