@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "generation.h"
 #include "net/find.h"
+#include "partial.h"
 #include "port.h"
 #include "wire/record.h"
 
@@ -243,6 +244,20 @@ restore_tags(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n)
 	return left;
 }
 
+/*
+ * Nobody beyond the other port can know that a checksum is still to come: what passes has it, and what is
+ * judged before too.
+ */
+static void
+fill_sums(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n)
+{
+	unsigned int filled = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		filled += partial_fill(mbuf[i]);
+	stats_add(&worker->stats.partial_checksums, filled);
+}
+
 /* Last stage: out by the other port. What does not fit is dropped, never waited for. */
 static void
 pass(struct worker *worker, const struct worker_burst *burst, struct rte_mbuf **mbuf,
@@ -296,7 +311,7 @@ settle(struct worker *worker, struct worker_burst *burst)
 		worker_send_answers(worker, burst);
 }
 
-/* Receives up to n frames, with the tags that they came with. Returns how many are there. */
+/* Receives up to n frames, with the tags that they came with, and all checksums. Returns how many are there. */
 static unsigned int
 receive(struct worker *worker, const struct worker_burst *burst, struct rte_mbuf **mbuf,
 	unsigned int n, unsigned int *ret_received)
@@ -316,6 +331,8 @@ receive(struct worker *worker, const struct worker_burst *burst, struct rte_mbuf
 	stats_add(&stats->rx_bytes, bytes);
 	if ((flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
 		n = restore_tags(worker, mbuf, n);
+	if (burst->port->partial_sums)
+		fill_sums(worker, mbuf, n);
 	return n;
 }
 

@@ -45,10 +45,10 @@ classify_find(const struct classify_table *table, const uint8_t *tuple, uint8_t 
 }
 
 enum hg_verdict
-classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigned int checked,
+classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigned int flags,
 	struct classified *ret)
 {
-	enum hg_verdict verdict = hg_net_parse(frame, len, &table->host, checked, &ret->packet);
+	enum hg_verdict verdict = hg_net_parse(frame, len, &table->host, flags, &ret->packet);
 	bool is_hello = false;
 	int listener;
 

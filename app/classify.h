@@ -54,10 +54,10 @@ struct classified {
 };
 
 /*
- * Returns HG_PASS with *ret filled, or the reason to drop the frame. checked as in hg_net_parse().
+ * Returns HG_PASS with *ret filled, or the reason to drop the frame. flags as in hg_net_parse().
  */
 enum hg_verdict classify(const struct classify_table *table, uint8_t *frame, size_t len,
-	unsigned int checked, struct classified *ret);
+	unsigned int flags, struct classified *ret);
 
 /*
  * Of a frame that classify() refused with that verdict: may it be for somebody else on the way, this

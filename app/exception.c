@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "partial.h"
 #include "port.h"
 #include "rings.h"
 #include "tap.h"
@@ -47,19 +48,23 @@ give(struct exception *exception, unsigned int worker)
 	const struct rings_exception *rings = &exception->gateway->rings.exception[worker];
 	struct rte_mbuf *mbuf[EXCEPTION_BURST];
 	unsigned int n = rte_ring_sc_dequeue_burst(rings->to, (void **)mbuf, EXCEPTION_BURST, NULL);
-	unsigned int taken = 0;
+	unsigned int taken = 0, filled = 0;
 
 	if (n == 0)
 		return 0;
 	for (unsigned int i = 0; i < n; i++) {
 		const struct queue *queue = &exception->gateway->queue[note_of(mbuf[i])->queue];
 
+		/* From an interface of its own the kernel takes checksums for what they are. */
+		if (queue->port->partial_sums && partial_fill(mbuf[i]))
+			filled++;
 		if (write(exception->tap[queue->port->number].fd, rte_pktmbuf_mtod(mbuf[i], void *),
 			    mbuf[i]->data_len) >= 0)
 			taken++;
 	}
 	stats_add(&exception->stats.kernel_tx, taken);
 	stats_add(&exception->stats.kernel_tx_dropped, n - taken);
+	stats_add(&exception->stats.kernel_tx_filled, filled);
 	give_back(rings->back, mbuf, n);
 	return n;
 }

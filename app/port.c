@@ -78,6 +78,7 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	port->number = number;
 	port->host = settings->host;
 	port->diverts = settings->tap != NULL;
+	port->partial_sums = profile->partial_checksum == PROFILE_PARTIAL_ACCEPT;
 	return 0;
 }
 

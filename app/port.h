@@ -38,6 +38,7 @@ struct port {
 	bool started;
 	bool device_sums;        /* the device fills in IPv4 and UDP checksums */
 	bool trusted_sums;       /* its verdict on received ones is believed */
+	bool partial_sums;       /* so are those that a neighbour on this host left out */
 	bool diverts;            /* what is not for a listener goes elsewhere */
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
 	struct port *peer;       /* the other one of the bridge, or NULL */

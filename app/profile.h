@@ -21,6 +21,11 @@ enum profile_tx_checksum {
 	PROFILE_TX_DEVICE,
 };
 
+enum profile_partial {
+	PROFILE_PARTIAL_REFUSE,
+	PROFILE_PARTIAL_ACCEPT,
+};
+
 enum profile_steering {
 	PROFILE_STEERING_OFF,
 	PROFILE_STEERING_LISTENERS,
@@ -41,9 +46,10 @@ struct profile {
 	uint32_t rx_descriptors;
 	uint32_t tx_descriptors;
 	uint32_t burst;
-	unsigned int rx_checksum; /* enum profile_rx_checksum */
-	unsigned int tx_checksum; /* enum profile_tx_checksum */
-	unsigned int rss_hash;    /* enum profile_rss_hash */
+	unsigned int rx_checksum;      /* enum profile_rx_checksum */
+	unsigned int tx_checksum;      /* enum profile_tx_checksum */
+	unsigned int partial_checksum; /* enum profile_partial */
+	unsigned int rss_hash;         /* enum profile_rss_hash */
 	const char *rss_key_text;
 	uint8_t rss_key[PROFILE_RSS_KEY_MAX];
 	uint8_t rss_key_len;   /* 0: the driver's own */

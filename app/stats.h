@@ -38,6 +38,8 @@
 	X(cookie_expired,                                                                       \
 		"ClientHellos refused: cookie older than cookie-lifetime, or from the future")  \
 	X(cookie_wrong_tag, "ClientHellos refused: cookie not made for this address and hello") \
+	X(partial_checksums,                                                                    \
+		"UDP and TCP checksums that a neighbour on the same host has left out")         \
 	X(session_rx, "packets of sessions taken from the handshake cores")                     \
 	X(session_tx, "packets of sessions handed to the driver")                               \
 	X(session_tx_full, "packets of sessions dropped: transmit queue is full")               \
@@ -108,6 +110,7 @@
 #define STATS_EXCEPTION(X)                                                                  \
 	X(kernel_tx, "packets that the kernel has taken")                                   \
 	X(kernel_tx_dropped, "packets that the kernel did not take: its interface is down") \
+	X(kernel_tx_filled, "packets for the kernel whose partial checksum was filled in")  \
 	X(kernel_rx, "packets received from the kernel")                                    \
 	X(kernel_rx_dropped, "packets of the kernel dropped: longer than the port can send")
 

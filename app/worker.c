@@ -89,12 +89,12 @@ answer_link(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *
 	answer(burst, mbuf, len);
 }
 
-/* Which checks has the device made? Returns false if it found a checksum wrong. */
+/* How is the frame to be parsed, with what checks made by the device? Returns false if it found a checksum wrong. */
 static bool
-device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_checked,
+device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_flags,
 	enum hg_verdict *ret_verdict)
 {
-	*ret_checked = 0;
+	*ret_flags = port->partial_sums ? HG_NET_PARTIAL_SUM : 0;
 	if (!port->trusted_sums)
 		return true;
 	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD) {
@@ -102,11 +102,11 @@ device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_checke
 		return false;
 	}
 	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
-		*ret_checked |= HG_NET_IP_CHECKED;
+		*ret_flags |= HG_NET_IP_CHECKED;
 	/* "None" is of a neighbour on the same host, which left the sum out: the data is intact. */
 	if ((flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
 		(flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
-		*ret_checked |= HG_NET_L4_CHECKED;
+		*ret_flags |= HG_NET_L4_CHECKED;
 	return true;
 }
 
@@ -123,6 +123,13 @@ turn_away(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mb
 		worker_drop(worker, mbuf, verdict);
 }
 
+static inline void
+count_partial(struct worker *worker, const struct hg_net_packet *packet)
+{
+	if (unlikely(packet->partial_sum))
+		stats_add(&worker->stats.partial_checksums, 1);
+}
+
 /* First stage, one packet: what is it? Leaves it in one of the burst's arrays, or drops it. */
 static void
 sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
@@ -130,25 +137,27 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 	struct classified *info = &burst->hello_info[burst->n_hellos];
 	const struct hg_net_packet *packet = &info->packet;
 	enum hg_verdict verdict = HG_PASS;
-	unsigned int checked;
+	unsigned int flags;
 
 	if (unlikely(mbuf->nb_segs != 1))
 		verdict = HG_DROP_FRAME_CHAINED;
 	else if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 &&
 		 rte_vlan_insert(&mbuf) != 0) /* a tag that the driver took off goes back in */
 		verdict = HG_DROP_FRAME_SHORT;
-	else if (device_verdict(burst->port, mbuf->ol_flags, &checked, &verdict))
+	else if (device_verdict(burst->port, mbuf->ol_flags, &flags, &verdict))
 		verdict = classify(burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
-			checked, info);
+			flags, info);
 	if (verdict != HG_PASS) {
 		turn_away(worker, burst, mbuf, verdict);
 		return;
 	}
 	if (info->kind == CLASSIFY_HELLO) {
+		count_partial(worker, packet);
 		worker_take_hello(worker, burst, mbuf);
 	} else if (info->kind == CLASSIFY_RECORD) {
 		struct note *note = note_of(mbuf);
 
+		count_partial(worker, packet);
 		session_key_fill(&burst->record_key[burst->n_records], packet);
 		note_set_packet(note, packet);
 		note->kind = NOTE_RECORD;

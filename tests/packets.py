@@ -125,6 +125,24 @@ def udp(source: str, destination: str, source_port: int, destination_port: int, 
     return header[:6] + struct.pack('!H', checksum) + payload
 
 
+def partial_sum(source: str, destination: str, protocol: int, length: int) -> int:
+    """What a kernel leaves in place of the checksum of so many bytes that its network card is to sum:
+    the folded sum of the pseudo header, not complemented (Linux: CHECKSUM_PARTIAL)."""
+    return ones_sum(pseudo_header(source, destination, protocol, length)) ^ 0xFFFF
+
+
+def tcp(source: str, destination: str, source_port: int, destination_port: int, payload: bytes = b'', *,
+        seq: int = 0, ack: int = 0, flags: int = 2, window: int = 65535,
+        checksum: int | None = None) -> bytes:
+    """A segment; flags: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK."""
+    header = struct.pack('!HHIIBBHHH', source_port, destination_port, seq, ack, 5 << 4, flags, window,
+                         0, 0)
+    if checksum is None:
+        checksum = ones_sum(pseudo_header(source, destination, TCP, 20 + len(payload)),
+                            header + payload)
+    return header[:16] + struct.pack('!H', checksum) + header[18:] + payload
+
+
 def icmp(kind: int, code: int, body: bytes, checksum: int | None = None) -> bytes:
     header = struct.pack('!BBH', kind, code, 0)
     if checksum is None:

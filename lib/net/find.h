@@ -2,10 +2,11 @@
 /*
  * Finding the ports of a datagram in a frame that hg_net_parse() refuses: behind IPv4 options, IPv6
  * extension headers, and in a first fragment. For those who pass such frames on to another host,
- * which understands them, and must know which not to pass on.
+ * which understands them, and must know which not to pass on, or what they lack.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,3 +25,21 @@ enum hg_net_found {
  */
 enum hg_net_found hg_net_find_udp(
 	const uint8_t *frame, size_t len, uint8_t tuple[HG_NET_TUPLE_MAX], uint8_t *ret_family);
+
+/* A checksum that is still to be filled in; offsets from the start of the frame. */
+struct hg_net_partial {
+	size_t l4; /* what it covers beside the pseudo header, with the field as it is */
+	size_t l4_len;
+	size_t field;
+};
+
+/*
+ * A kernel leaves the checksums of UDP and TCP to its network card. What it hands over has the folded sum of the
+ * pseudo header in their place, not complemented (Linux: CHECKSUM_PARTIAL), and a neighbour on the same
+ * host, by a veth or from a virtual machine, receives it so: there is no card on the way. Returns whether the
+ * frame, of which the first len bytes of whole are at frame, is like that, with any number of VLAN tags and
+ * what may stand before UDP and TCP. A checksum that happens to be right as it is stays the same when it is
+ * filled in.
+ */
+bool hg_net_find_partial(
+	const uint8_t *frame, size_t len, size_t whole, struct hg_net_partial *ret_partial);

@@ -108,20 +108,25 @@ check_ipv6_addresses(const uint8_t *ip, const struct hg_net_host *host, bool gro
 }
 
 static enum hg_verdict
-check_udp(const struct hg_net_packet *packet, unsigned int checked)
+check_udp(struct hg_net_packet *packet, unsigned int flags)
 {
 	const uint8_t *udp = packet->l4;
+	uint64_t pseudo;
 
+	packet->partial_sum = false;
 	if (packet->l4_len < HG_NET_UDP_LEN || hg_load_be16(udp + 4) != packet->l4_len)
 		return HG_DROP_UDP_LENGTH;
 	/* RFC 768: zero means no checksum; RFC 8200 8.1: IPv6 needs one. */
 	if (hg_load_be16(udp + 6) == 0)
 		return packet->family == 4 ? HG_PASS : HG_DROP_UDP_CHECKSUM;
-	if ((checked & HG_NET_L4_CHECKED) != 0)
+	if ((flags & HG_NET_L4_CHECKED) != 0)
 		return HG_PASS;
-	if (hg_net_sum_fold(hg_net_sum(udp, packet->l4_len,
-		    hg_net_sum_pseudo(packet->l3, packet->family, PROTO_UDP, packet->l4_len))) != 0)
+	pseudo = hg_net_sum_pseudo(packet->l3, packet->family, PROTO_UDP, packet->l4_len);
+	if (hg_net_sum_fold(hg_net_sum(udp, packet->l4_len, pseudo)) == 0)
+		return HG_PASS;
+	if ((flags & HG_NET_PARTIAL_SUM) == 0 || !hg_net_sum_is_partial(udp + 6, pseudo))
 		return HG_DROP_UDP_CHECKSUM;
+	packet->partial_sum = true;
 	return HG_PASS;
 }
 
@@ -140,7 +145,7 @@ check_icmp(const struct hg_net_packet *packet)
 }
 
 static enum hg_verdict
-parse_ipv4(size_t len, const struct hg_net_host *host, bool group_frame, unsigned int checked,
+parse_ipv4(size_t len, const struct hg_net_host *host, bool group_frame, unsigned int flags,
 	struct hg_net_packet *packet)
 {
 	const uint8_t *ip = packet->l3;
@@ -159,7 +164,7 @@ parse_ipv4(size_t len, const struct hg_net_host *host, bool group_frame, unsigne
 		return HG_DROP_IPV4_HEADER;
 	if ((hg_load_be16(ip + 6) & 0x3fff) != 0) /* more fragments, or an offset */
 		return HG_DROP_IPV4_FRAGMENT;
-	if ((checked & HG_NET_IP_CHECKED) == 0 && hg_net_sum_fold(hg_net_sum_ipv4(ip)) != 0)
+	if ((flags & HG_NET_IP_CHECKED) == 0 && hg_net_sum_fold(hg_net_sum_ipv4(ip)) != 0)
 		return HG_DROP_IPV4_CHECKSUM;
 	verdict = check_ipv4_addresses(ip, host);
 	if (verdict != HG_PASS)
@@ -173,7 +178,7 @@ parse_ipv4(size_t len, const struct hg_net_host *host, bool group_frame, unsigne
 	packet->l4_len = (uint16_t)(total - HG_NET_IPV4_LEN);
 	if (ip[9] == PROTO_UDP) {
 		packet->protocol = HG_NET_UDP;
-		return check_udp(packet, checked);
+		return check_udp(packet, flags);
 	}
 	if (ip[9] == PROTO_ICMP) {
 		packet->protocol = HG_NET_ICMP;
@@ -203,7 +208,7 @@ is_ipv6_extension(uint8_t next_header)
 }
 
 static enum hg_verdict
-parse_ipv6(size_t len, const struct hg_net_host *host, bool group_frame, unsigned int checked,
+parse_ipv6(size_t len, const struct hg_net_host *host, bool group_frame, unsigned int flags,
 	struct hg_net_packet *packet)
 {
 	const uint8_t *ip = packet->l3;
@@ -228,7 +233,7 @@ parse_ipv6(size_t len, const struct hg_net_host *host, bool group_frame, unsigne
 	packet->l4_len = payload;
 	if (ip[6] == PROTO_UDP) {
 		packet->protocol = HG_NET_UDP;
-		return check_udp(packet, checked);
+		return check_udp(packet, flags);
 	}
 	if (ip[6] == PROTO_ICMPV6) {
 		packet->protocol = HG_NET_ICMPV6;
@@ -238,7 +243,7 @@ parse_ipv6(size_t len, const struct hg_net_host *host, bool group_frame, unsigne
 }
 
 enum hg_verdict
-hg_net_parse(uint8_t *frame, size_t len, const struct hg_net_host *host, unsigned int checked,
+hg_net_parse(uint8_t *frame, size_t len, const struct hg_net_host *host, unsigned int flags,
 	struct hg_net_packet *packet)
 {
 	size_t offset = HG_NET_ETHER_LEN;
@@ -268,9 +273,9 @@ hg_net_parse(uint8_t *frame, size_t len, const struct hg_net_host *host, unsigne
 	packet->frame = frame;
 	packet->l3 = frame + offset;
 	if (ether_type == ETHER_IPV4)
-		return parse_ipv4(len - offset, host, group_frame, checked, packet);
+		return parse_ipv4(len - offset, host, group_frame, flags, packet);
 	if (ether_type == ETHER_IPV6)
-		return parse_ipv6(len - offset, host, group_frame, checked, packet);
+		return parse_ipv6(len - offset, host, group_frame, flags, packet);
 	if (ether_type != ETHER_ARP)
 		return HG_DROP_ETHER_TYPE;
 	if (len - offset < ARP_LEN)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@
 /* Checks that the device has already made, with a good result; they are not made again. */
 #define HG_NET_IP_CHECKED 1u
 #define HG_NET_L4_CHECKED 2u
+/* In place of a UDP checksum the sum of the pseudo header will do: see hg_net_find_partial(). */
+#define HG_NET_PARTIAL_SUM 4u
 
 enum hg_net_protocol {
 	HG_NET_UDP,
@@ -38,14 +41,16 @@ struct hg_net_packet {
 	uint16_t l4_len;  /* bytes of L4 header and payload, Ethernet padding excluded */
 	uint8_t family;   /* 4, 6, or 0 for ARP */
 	uint8_t protocol; /* enum hg_net_protocol */
+	bool partial_sum; /* of UDP: accepted because of HG_NET_PARTIAL_SUM alone */
 };
 
 /*
- * Parses a frame of len bytes that arrived at host. Returns HG_PASS with *ret_packet filled, or the
+ * Parses a frame of len bytes that arrived at host; flags are a set of HG_NET_*_CHECKED and
+ * HG_NET_PARTIAL_SUM. Returns HG_PASS with *ret_packet filled, or the
  * reason to drop it, and then *ret_packet is undefined. Nothing beyond len bytes is read.
  */
 enum hg_verdict hg_net_parse(uint8_t *frame, size_t len, const struct hg_net_host *host,
-	unsigned int checked, struct hg_net_packet *ret_packet);
+	unsigned int flags, struct hg_net_packet *ret_packet);
 
 /* Valid for a packet of protocol HG_NET_UDP. */
 static inline uint8_t *

@@ -2,6 +2,7 @@
 /* The Internet checksum (RFC 1071). Internal to lib/net. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -74,6 +75,18 @@ hg_net_sum_pseudo(const uint8_t *l3, uint8_t family, uint8_t next_header, uint16
 		return sum + hg_net_sum_load64(l3 + 12);
 	return sum + hg_net_sum_load64(l3 + 8) + hg_net_sum_load64(l3 + 16) +
 	       hg_net_sum_load64(l3 + 24) + hg_net_sum_load64(l3 + 32);
+}
+
+/*
+ * Is a checksum field what the sum of a pseudo header comes to before it is complemented? That is never
+ * 0, which would say that there is no checksum: the length at least is not.
+ */
+static inline bool
+hg_net_sum_is_partial(const uint8_t *field, uint64_t pseudo)
+{
+	uint16_t sum = (uint16_t)~hg_net_sum_fold(pseudo);
+
+	return memcmp(field, &sum, sizeof(sum)) == 0;
 }
 
 /* Writes the IPv4 header checksum and the UDP checksum of a packet whose other bytes are final. */

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import time
 
-from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, EchoServer, Net, Pki, RawPort, Skip,
+from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, EchoServer, Gateway, Net, Pki, RawPort, Skip,
                      command, dtls_client, echo_line, gateway, in_netns, neighbour, packets, run,
                      run_client, s_client, slow)
 
@@ -265,6 +266,80 @@ def test_vlan_tags_af_xdp() -> None:
     vlan('af_xdp', False)
 
 
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+NEEDS_CSUM = 1  # VIRTIO_NET_HDR_F_NEEDS_CSUM
+
+
+def send_by_kernel(net: Net, frame: bytes, l4: int) -> None:
+    """A frame whose UDP checksum is still to come, as the kernel sees it: it, or its card, fills it in."""
+    with in_netns(net.client):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    with sock:
+        sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        sock.bind((net.client_if, 0))
+        sock.send(struct.pack('=BBHHHH', NEEDS_CSUM, 0, l4 + 8, 0, l4, 6) + frame)
+
+
+def left_out(net: Net, g: Gateway, number: int) -> int:
+    """Handshakes, records and pings by the clients' kernel, hellos with tags: how many datagrams."""
+    for host in (GW4, GW6):
+        assert run_client(net, '--datagrams', 20, host=host)['received'] == 20
+        command('ping', '-q', '-c', '2', '-i', '0.1', '-w', str(int(slow(10))), host, netns=net.client)
+    mac = packets.mac(neighbour(net, GW4)).hex(':')
+    with RawPort(net) as raw:
+        for count, (source, host) in enumerate(((CL4, GW4), (CL6, GW6))):
+            for tags in (), ((packets.ETHER_VLAN, 5),), ((packets.ETHER_VLAN, 7), (packets.ETHER_VLAN, 9)):
+                port = 42000 + number * 10 + count * 3 + len(tags)
+                payload = packets.Hello(random=port.to_bytes(32, 'big')).datagram()
+                partial = packets.partial_sum(source, host, packets.UDP, 8 + len(payload))
+                frame = packets.ether(mac, raw.mac.hex(':'), packets.ip_ether_type(source), packets.ip(
+                    source, host, packets.UDP, packets.udp(source, host, port, PORT, payload,
+                                                           checksum=partial)), tags)
+                send_by_kernel(net, frame, len(frame) - len(payload) - 8)
+                answer = packets.parse(raw.wait_for(
+                    lambda f, p=port: packets.parse(f).destination_port == p))
+                assert answer.payload[13] == packets.HELLO_VERIFY_REQUEST, answer
+    stats = g.wait_for(lambda s: s['sessions_closed'] == 2)
+    assert stats['drop_udp_checksum'] == stats['drop_icmp_checksum'] == 0, stats
+    assert stats['echo_replies'] == 4 and stats['neighbour_adverts'] >= 1, stats
+    return stats['hvr'] + stats['forwarded']
+
+
+def checksums(driver: str) -> None:
+    """A sender on the same host leaves UDP checksums to a card that is not there, or it does not."""
+    for number, sums in enumerate(('on', 'off')):
+        with Net(driver) as net:
+            command('ethtool', '-K', net.client_if, 'tx', sums, netns=net.client)
+            with gateway(net, {'echo': certified()}) as g:
+                datagrams = left_out(net, g, number)
+                _, counters = g.stop()
+                wanted = datagrams if sums == 'on' else 0
+                assert counters['partial_checksums'] == wanted, (datagrams, counters)
+
+
+def test_checksums_left_out_or_not_af_packet() -> None:
+    checksums('af_packet')
+
+
+def test_checksums_left_out_or_not_af_xdp() -> None:
+    checksums('af_xdp')
+
+
+def test_checksums_left_out_are_wrong_at_a_card() -> None:
+    """With a profile that says nothing of them, as those of network cards."""
+    with Net() as net:
+        profile = PKI.directory / 'card.ini'
+        profile.write_text(re.sub(r'(?m)^partial-checksum.*$', '', (
+            SOURCE / 'pmd-config' / 'net_af_packet.ini').read_text()))
+        with gateway(net, {'echo': certified()}, port={'profile': profile}) as g:
+            for host in (GW4, GW6):
+                results = run_client(net, '--deadline', 2, host=host, expect=1)
+                assert results['hvr'] == 0, results
+            stats = g.wait_for(lambda s: s['drop_udp_checksum'] >= 2)
+            assert stats['hvr'] == stats['partial_checksums'] == 0, stats
+            g.stop()
+
+
 def test_two_ports_one_gateway() -> None:
     """A second port with an address of its own: replies leave by the port the packet came from."""
     with Net() as net:
@@ -272,7 +347,6 @@ def test_two_ports_one_gateway() -> None:
         command('ip', 'link', 'add', second, 'netns', net.gateway, 'type', 'veth', 'peer', 'name',
                 peer, 'netns', net.client)
         command('sysctl', '-qw', f'net.ipv6.conf.{second}.disable_ipv6=1', netns=net.gateway)
-        command('ethtool', '-K', peer, 'tx', 'off', netns=net.client)
         command('ip', '-n', net.gateway, 'link', 'set', second, 'up')
         command('ip', '-n', net.client, 'link', 'set', peer, 'up')
         command('ip', '-n', net.client, 'addr', 'add', '198.19.0.2/24', 'dev', peer)

@@ -53,7 +53,7 @@ check_begin(struct trial *trial)
 	trial->input.options &= ~(unsigned int)(OPTION_DEVICE_SUMS | OPTION_TRUSTED_SUMS);
 	trial->input.n_out = 0;
 	trial->input.ring_room = 0;
-	trial->input.limits &= GUARD_OPEN | GUARD_STRICT;
+	trial->input.limits &= GUARD_OPEN | GUARD_STRICT | SUMS_PARTIAL | SUMS_LEFT_OUT;
 	for (unsigned int p = 0; p < LAB_PORTS; p++) {
 		trial->bed->gateway.port[p].device_sums = false;
 		trial->bed->gateway.port[p].trusted_sums = false;
@@ -108,10 +108,26 @@ expect_from_clients(struct trial *trial)
 		settle(trial, &packet[i], sight[i]);
 }
 
+/* What comes in has all its checksums before anybody looks at it. */
+static void
+fill_sums(struct trial *trial)
+{
+	for (unsigned int p = 0; p < LAB_PORTS; p++)
+		for (unsigned int i = 0; i < trial->burst[p].n; i++) {
+			struct packet *packet = &trial->burst[p].packet[i];
+
+			if (!packet->cut || packet->chained)
+				packet->partial = model_fill(
+					packet->frame, packet->len - packet->chained, packet->len);
+		}
+}
+
 void
 check_expect(struct trial *trial)
 {
 	trial->wanted = trial->bed->worker->stats;
+	if ((trial->input.limits & SUMS_PARTIAL) != 0)
+		fill_sums(trial);
 	expect_from_clients(trial);
 	for (unsigned int i = 0; i < trial->burst[1].n; i++) {
 		struct packet *packet = &trial->burst[1].packet[i];

@@ -22,6 +22,7 @@ struct model_packet {
 	enum hg_verdict verdict; /* HG_PASS or the reason to drop it; then the rest means nothing */
 	uint8_t family;          /* 4, 6, or 0 for ARP */
 	uint8_t protocol;        /* enum hg_net_protocol */
+	bool partial; /* of UDP: its checksum is that of the pseudo header, and will do */
 	size_t l3;
 	size_t l4;
 	size_t l4_len;
@@ -69,7 +70,17 @@ uint16_t model_pseudo_sum(
 	const uint8_t *l3, uint8_t family, unsigned int next_header, size_t l4_len);
 
 struct model_packet model_frame(
-	const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int checked);
+	const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags);
+
+/*
+ * Has the frame of len bytes, of which the first so many are seen, been left without the checksum of its
+ * UDP or TCP? Then: what that covers, beside the pseudo header, and where it belongs.
+ */
+bool model_partial(const uint8_t *frame, size_t seen, size_t len, size_t *ret_l4, size_t *ret_end,
+	size_t *ret_field);
+
+/* Puts it there; returns whether it was missing. */
+bool model_fill(uint8_t *frame, size_t seen, size_t len);
 
 struct model_hello model_hello(const uint8_t *datagram, size_t len);
 

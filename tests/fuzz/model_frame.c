@@ -89,19 +89,20 @@ is_our_group(const struct hg_net_host *host, const uint8_t *address)
 }
 
 static enum hg_verdict
-judge_udp(const uint8_t *frame, const struct model_packet *m, unsigned int checked)
+judge_udp(const uint8_t *frame, struct model_packet *m, unsigned int flags)
 {
 	const uint8_t *udp = frame + m->l4;
+	uint16_t pseudo;
 
 	if (m->l4_len < 8 || model_be16(udp + 4) != m->l4_len)
 		return HG_DROP_UDP_LENGTH;
 	if (model_be16(udp + 6) == 0)
 		return m->family == 4 ? HG_PASS : HG_DROP_UDP_CHECKSUM;
-	if ((checked & HG_NET_L4_CHECKED) == 0 &&
-		model_sum(udp, m->l4_len,
-			model_pseudo_sum(frame + m->l3, m->family, 17, m->l4_len)) != 0xffff)
-		return HG_DROP_UDP_CHECKSUM;
-	return HG_PASS;
+	pseudo = model_pseudo_sum(frame + m->l3, m->family, 17, m->l4_len);
+	if ((flags & HG_NET_L4_CHECKED) != 0 || model_sum(udp, m->l4_len, pseudo) == 0xffff)
+		return HG_PASS;
+	m->partial = (flags & HG_NET_PARTIAL_SUM) != 0 && model_be16(udp + 6) == pseudo;
+	return m->partial ? HG_PASS : HG_DROP_UDP_CHECKSUM;
 }
 
 static enum hg_verdict
@@ -118,7 +119,7 @@ judge_icmp(const uint8_t *frame, const struct model_packet *m)
 }
 
 static enum hg_verdict
-judge_ipv4(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int checked,
+judge_ipv4(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags,
 	struct model_packet *m)
 {
 	const uint8_t *ip = frame + m->l3;
@@ -135,7 +136,7 @@ judge_ipv4(const struct hg_net_host *host, const uint8_t *frame, size_t len, uns
 		return HG_DROP_IPV4_HEADER;
 	if (model_be16(ip + 6) % 0x4000 != 0) /* all but DF and the reserved bit */
 		return HG_DROP_IPV4_FRAGMENT;
-	if ((checked & HG_NET_IP_CHECKED) == 0 && model_sum(ip, 20, 0) != 0xffff)
+	if ((flags & HG_NET_IP_CHECKED) == 0 && model_sum(ip, 20, 0) != 0xffff)
 		return HG_DROP_IPV4_CHECKSUM;
 	if (!is_our_ipv4(host, ip + 16))
 		return HG_DROP_DESTINATION;
@@ -149,7 +150,7 @@ judge_ipv4(const struct hg_net_host *host, const uint8_t *frame, size_t len, uns
 	m->protocol = ip[9] == 17 ? HG_NET_UDP : HG_NET_ICMP;
 	if (ip[9] != 17 && ip[9] != 1)
 		return HG_DROP_IP_PROTOCOL;
-	return ip[9] == 17 ? judge_udp(frame, m, checked) : judge_icmp(frame, m);
+	return ip[9] == 17 ? judge_udp(frame, m, flags) : judge_icmp(frame, m);
 }
 
 static enum hg_verdict
@@ -171,7 +172,7 @@ judge_ipv6_addresses(const struct hg_net_host *host, const uint8_t *frame, const
 }
 
 static enum hg_verdict
-judge_ipv6(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int checked,
+judge_ipv6(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags,
 	struct model_packet *m)
 {
 	static const uint8_t extensions[] = { 0, 43, 44, 50, 51, 59, 60, 135, 139, 140 };
@@ -193,11 +194,11 @@ judge_ipv6(const struct hg_net_host *host, const uint8_t *frame, size_t len, uns
 	m->protocol = ip[6] == 17 ? HG_NET_UDP : HG_NET_ICMPV6;
 	if (ip[6] != 17 && ip[6] != 58)
 		return HG_DROP_IP_PROTOCOL;
-	return ip[6] == 17 ? judge_udp(frame, m, checked) : judge_icmp(frame, m);
+	return ip[6] == 17 ? judge_udp(frame, m, flags) : judge_icmp(frame, m);
 }
 
 static enum hg_verdict
-judge(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int checked,
+judge(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags,
 	struct model_packet *m)
 {
 	unsigned int tags = 0, type;
@@ -218,9 +219,9 @@ judge(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned
 	}
 	m->l3 = at + 2;
 	if (type == 0x0800)
-		return judge_ipv4(host, frame, len, checked, m);
+		return judge_ipv4(host, frame, len, flags, m);
 	if (type == 0x86dd)
-		return judge_ipv6(host, frame, len, checked, m);
+		return judge_ipv6(host, frame, len, flags, m);
 	if (type != 0x0806)
 		return HG_DROP_ETHER_TYPE;
 	m->family = 0;
@@ -231,10 +232,10 @@ judge(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned
 }
 
 struct model_packet
-model_frame(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int checked)
+model_frame(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags)
 {
 	struct model_packet m = { 0 };
 
-	m.verdict = judge(host, frame, len, checked, &m);
+	m.verdict = judge(host, frame, len, flags, &m);
 	return m;
 }

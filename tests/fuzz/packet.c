@@ -18,9 +18,10 @@
 #include "repair.h"
 
 #define FRAME_MAX 9000u
-#define OPTION_CHECKED 3u /* what the device has checked: HG_NET_IP_CHECKED, HG_NET_L4_CHECKED */
-#define OPTION_PORT 4u    /* which of the lab's ports */
-#define OPTION_SHIFT 3u   /* the rest: how much shorter the answer is, how much room is behind */
+#define OPTION_CHECKED 3u    /* what the device has checked: HG_NET_IP_CHECKED, HG_NET_L4_CHECKED */
+#define OPTION_PORT 4u       /* which of the lab's ports */
+#define OPTION_SHIFT 3u      /* the rest: how much shorter the answer is, how much room is behind */
+#define OPTION_PARTIAL 0x80u /* HG_NET_PARTIAL_SUM; the highest bit of the rest as well */
 
 struct request {
 	const uint8_t *frame;
@@ -157,13 +158,30 @@ check_find(const uint8_t *frame, size_t len, const struct hg_net_packet *parsed)
 	fuzz_require_same("ports", tuple, hg_net_tuple(parsed), hg_net_tuple_len(parsed));
 }
 
+/* Of which the last bytes are elsewhere, or are not. */
+static void
+check_partial(const uint8_t *frame, size_t seen, size_t len)
+{
+	size_t l4 = 0, end = 0, field = 0;
+	bool wanted = model_partial(frame, seen, len, &l4, &end, &field);
+	struct hg_net_partial partial = { 0 };
+	const uint8_t *place = fuzz_place(1, frame, seen);
+
+	fuzz_require(hg_net_find_partial(place, seen, len, &partial) == wanted,
+		"a checksum %s left out", wanted ? "is" : "is not");
+	fuzz_require(!wanted || (partial.l4 == l4 && partial.l4_len == end - l4 &&
+					partial.field == field),
+		"%zu bytes at %zu are to be summed at %zu", partial.l4_len, partial.l4,
+		partial.field);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct request request = { .frame = data + 1, .len = size - 1 };
 	const struct hg_net_host *host;
 	struct hg_net_packet packet;
-	unsigned int checked;
+	unsigned int flags;
 	enum hg_verdict verdict;
 	uint8_t *frame;
 
@@ -171,12 +189,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	host = &lab_host[(data[0] & OPTION_PORT) != 0];
 	request.rest = data[0] >> OPTION_SHIFT;
-	checked = data[0] & OPTION_CHECKED;
-	request.model = model_frame(host, data + 1, size - 1, checked);
+	flags = data[0] & OPTION_CHECKED;
+	if ((data[0] & OPTION_PARTIAL) != 0)
+		flags |= HG_NET_PARTIAL_SUM;
+	request.model = model_frame(host, data + 1, size - 1, flags);
+	check_partial(data + 1, size - 1, size - 1);
+	check_partial(data + 1, (size - 1) - request.rest % size, size - 1);
 
 	frame = fuzz_place(0, data + 1, size - 1);
 	check_sum(frame + request.rest % size, size - 1 - request.rest % size);
-	verdict = hg_net_parse(frame, size - 1, host, checked, &packet);
+	verdict = hg_net_parse(frame, size - 1, host, flags, &packet);
 	fuzz_require(verdict == request.model.verdict, "verdict %d, not %d", verdict,
 		request.model.verdict);
 	fuzz_require_same("parsed frame", frame, data + 1, size - 1);
@@ -197,6 +219,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_link(&request, &packet, host);
 		return 0;
 	}
+	fuzz_require(packet.partial_sum == request.model.partial, "a checksum %s left out",
+		request.model.partial ? "is" : "is not");
 	check_udp(&request, &packet, false);
 	check_udp(&request, &packet, true);
 	return 0;
@@ -212,5 +236,7 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned in
 	if (size > 1 && fuzz_below(&random, 8) != 0)
 		repair_frame(data + 1, size - 1, what | REPAIR_ETHER,
 			fuzz_below(&random, LAB_PEERS), (data[0] & OPTION_PORT) != 0);
+	if (size > 1 && fuzz_below(&random, 8) == 0)
+		repair_partial(data + 1, size - 1);
 	return size;
 }

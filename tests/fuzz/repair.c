@@ -122,6 +122,22 @@ repair_frame(uint8_t *frame, size_t len, unsigned int what, unsigned int peer, u
 		model_seal(frame, &m);
 }
 
+void
+repair_partial(uint8_t *frame, size_t len)
+{
+	struct model_packet m = repair_locate(frame, len);
+	unsigned int protocol;
+	size_t field;
+
+	if (m.family == 0)
+		return;
+	protocol = frame[m.l3 + (m.family == 4 ? 9 : 6)];
+	field = protocol == 6 ? 16 : 6;
+	if ((protocol == 6 || protocol == 17) && m.l4_len >= field + 2)
+		put16(frame + m.l4 + field,
+			model_pseudo_sum(frame + m.l3, m.family, protocol, m.l4_len));
+}
+
 size_t
 repair_cookie(uint8_t *datagram, size_t len, size_t max, const uint8_t cookie[20])
 {

@@ -31,6 +31,9 @@ struct model_packet repair_locate(const uint8_t *frame, size_t len);
 void repair_frame(
 	uint8_t *frame, size_t len, unsigned int what, unsigned int peer, unsigned int port);
 
+/* Leaves the checksum of UDP or TCP out, as a kernel does that has a network card for it. */
+void repair_partial(uint8_t *frame, size_t len);
+
 /* Makes a datagram one record with one ClientHello, as far as its length allows. */
 void repair_hello(uint8_t *datagram, size_t len);
 

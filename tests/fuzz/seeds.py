@@ -25,7 +25,7 @@ sys.path[:0] = [str(SOURCE / 'tests/fixtures'), str(SOURCE / 'tests')]
 
 import lab  # noqa: E402
 import packets as pk  # noqa: E402
-from network import FRAMES  # noqa: E402
+from network import FRAMES, partial  # noqa: E402
 from table import FIXTURES  # noqa: E402
 
 ROTATION = 3600
@@ -283,6 +283,28 @@ def seeds_of_guards() -> Iterator[Seed]:
                 [sent], limits=limits, tx_room=3)
 
 
+SUMS_PARTIAL = 64  # worker_input.h
+
+
+def seeds_of_left_out() -> Iterator[Seed]:
+    """Checksums that a neighbour on the same host leaves out, and such as are nearly that."""
+    for transport in lab.TRANSPORTS:
+        who = peer(0, transport)
+        flow = who.flow
+        payloads = (pk.Hello().datagram(), who.good().datagram(), pk.record(bytes(41), kind=23))
+        frames = [partial(who, payload) for payload in payloads]
+        frames += [partial(who, payloads[0], off=1), partial(who, payloads[0], flip=0xFFFF),
+                   who.send(payloads[1])]
+        frames.append(who.ether(who.ip(pk.tcp(
+            flow.source, flow.destination, 40000, 443, b'tcp', checksum=pk.partial_sum(
+                flow.source, flow.destination, pk.TCP, 23)), pk.TCP)))
+        label = 'left-out-' + transport.name.replace(' ', '_')
+        for number, frame in enumerate(frames):
+            yield 'packet', f'{label}-{number}', b'\x80' + frame
+        yield 'worker', label, worker_input([frames], limits=SUMS_PARTIAL)
+        yield 'guard', f'{label}-filled', worker_input([frames], limits=SUMS_PARTIAL)
+
+
 def guards_of_workers(seeds: Iterable[Seed]) -> Iterator[Seed]:
     """What a worker is given, given to a guard as well, whose settings follow one another."""
     for number, (target, name, content) in enumerate(seeds):
@@ -416,7 +438,7 @@ def main() -> int:
     folder = pathlib.Path(sys.argv[1])
     count: dict[str, int] = {}
     for make in (seeds_of_clients, seeds_of_fixtures, seeds_of_strangers, seeds_of_limits,
-                 seeds_of_cookies, seeds_of_configurations, seeds_of_guards):
+                 seeds_of_cookies, seeds_of_configurations, seeds_of_guards, seeds_of_left_out):
         for target, name, content in guards_of_workers(make()):
             path = folder / target / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -66,6 +66,9 @@ make_frame(struct packet *packet, const struct worker_packet *from)
 			put_cookie(packet->frame, packet->len, (from->where & WHERE_DAMAGED) != 0);
 	repair_frame(packet->frame, packet->len, from->how & (REPAIR_LENGTHS | REPAIR_SUMS), peer,
 		packet->port);
+	if ((trial.input.limits & SUMS_LEFT_OUT) != 0 &&
+		(from->where & WHERE_SUMS) == WHERE_SUMS_NONE)
+		repair_partial(packet->frame, packet->len);
 }
 
 static struct rte_mbuf *
@@ -139,6 +142,7 @@ add_packet(const struct worker_packet *from)
 	packet->port = port;
 	packet->seen = false;
 	packet->is_hello = false;
+	packet->partial = false;
 	packet->may_be_forgotten = false;
 	memset(packet->tuple, 0, sizeof(packet->tuple));
 	make_frame(packet, from);
@@ -247,6 +251,7 @@ set_up(const uint8_t *data, size_t size)
 	for (unsigned int p = 0; p < LAB_PORTS; p++) {
 		gateway->port[p].device_sums = (trial.input.options & OPTION_DEVICE_SUMS) != 0;
 		gateway->port[p].trusted_sums = (trial.input.options & OPTION_TRUSTED_SUMS) != 0;
+		gateway->port[p].partial_sums = (trial.input.limits & SUMS_PARTIAL) != 0;
 	}
 	check_begin(&trial);
 	bed_limit(trial.bed, trial.history.of_clients, trial.history.half_open_max,

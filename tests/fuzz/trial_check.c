@@ -19,6 +19,8 @@ trial_count(struct trial *trial, const struct packet *packet)
 
 	stats_add(&wanted->rx, 1);
 	stats_add(&wanted->rx_bytes, packet->received_len);
+	if (packet->partial)
+		stats_add(&wanted->partial_checksums, 1);
 	if (packet->is_hello)
 		stats_add(cookies[packet->cookie], 1);
 	if (packet->fate == DROPPED)

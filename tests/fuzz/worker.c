@@ -257,6 +257,9 @@ check_expect(struct trial *trial)
 {
 	trial->wanted = trial->bed->worker->stats;
 	for (unsigned int p = 0; p < LAB_PORTS; p++) {
+		for (unsigned int i = 0; i < trial->burst[p].n; i++)
+			if ((trial->input.limits & SUMS_PARTIAL) != 0)
+				trial->burst[p].packet[i].checked |= HG_NET_PARTIAL_SUM;
 		worker_model(
 			trial->burst[p].packet, trial->burst[p].n, &trial->clock, &trial->history);
 		for (unsigned int i = 0; i < trial->burst[p].n; i++)

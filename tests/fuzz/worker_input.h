@@ -41,6 +41,8 @@ enum worker_limit {
 	LIMIT_HVR = 8,       /* networks have limits */
 	GUARD_OPEN = 16,     /* a bridge's: guard-fail = open */
 	GUARD_STRICT = 32,   /* and guard-unproved = drop */
+	SUMS_PARTIAL = 64,   /* ports accept checksums that are left out */
+	SUMS_LEFT_OUT = 128, /* and they are, where the device says that there is none */
 };
 
 enum worker_how {

@@ -276,6 +276,7 @@ worker_judge(struct packet *packet, const struct hg_net_host *host, const struct
 		drop(packet, verdict);
 		return false;
 	}
+	packet->partial |= model->partial;
 	if (!packet->hello.is_hello)
 		return true;
 	judge_hello(packet, clock, history);

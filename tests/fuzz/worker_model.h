@@ -40,6 +40,7 @@ struct packet {
 	enum hg_verdict drop; /* DROPPED: why */
 	struct model_packet model;
 	struct model_hello hello;
+	bool partial;  /* its checksum was left out, and is counted */
 	bool is_hello; /* one that a cookie was looked for in */
 	enum hg_cookie_verdict cookie;
 	uint16_t listener;

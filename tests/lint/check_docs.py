@@ -209,7 +209,8 @@ SCRIPTS = {"fixtures": "tests/fixtures/run_fixtures.py", "diff": "tests/diff/run
 def fixture_ids(root: Path) -> set[str]:
     """The tables are made by loops, so they are run; they print nothing by themselves."""
     program = ("import table, network\n"
-               "for f in table.FIXTURES + network.FRAMES + network.DENY: print(f.id)")
+               "for f in table.FIXTURES + network.FRAMES + network.DENY + network.LEFT_OUT:"
+               " print(f.id)")
     return set(subprocess.run([sys.executable, "-B", "-c", program], cwd=root / "tests/fixtures",
                               stdout=subprocess.PIPE, text=True, check=True).stdout.split())
 
@@ -423,7 +424,7 @@ SOUND = {
     "tests/fixtures/table.py": "class F:\n    def __init__(self, id): self.id = id\n"
                                "FIXTURES = [F(f'1{c}') for c in 'abc'] + [F('Eb+')]\n",
     "tests/fixtures/network.py": "from table import F\nFRAMES = [F(f'3.{n}') for n in (8, 9, 10)]\n"
-                                 "DENY = []\n",
+                                 "DENY = LEFT_OUT = []\n",
     "docs/man/hellogate.8": ".TH HELLOGATE 8 2024-01-01\n.SH NAME\nhellogate \\- x\n.SH OPTIONS\n"
                             ".TP\n.BI \\-c \" FILE\"\nx\n.TP\n.B \\-\\-check\nx\n",
     "lib/tls/cookies.h": "int hg_a_b(\n\tint c);\n",

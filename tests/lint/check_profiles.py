@@ -22,6 +22,10 @@ ATTRIBUTES = {"type", "min", "max", "choices", "pattern", "default", "required",
 # What the daemon parses further is a string with a pattern here.
 C_TYPES = {"INTEGER": "integer", "CHOICE": "choice", "STRING": "string", "CUSTOM": "string"}
 
+# Devices whose frames can come from a kernel or a virtual machine on the same host. To all others a
+# checksum that is left out is a wrong one.
+SAME_HOST = {"net_af_packet", "net_af_xdp", "net_memif", "net_pcap", "net_tap", "net_virtio"}
+
 Ini = dict[str, dict[str, str]]
 Problems = list[str]
 
@@ -139,6 +143,8 @@ def check_profile(schema: Ini, text: str, stem: str) -> tuple[Ini, Problems]:
     driver = profile.get("driver", {}).get("name", "")
     if driver and stem not in (driver, driver.removesuffix("_pci")):
         problems.append(f"the file of {driver} is called {stem}.ini")
+    if (profile.get("offload", {}).get("partial-checksum") == "accept" and driver not in SAME_HOST):
+        problems.append(f"accepts checksums that are left out, which {driver} has no neighbour for")
     if not text.startswith("; SPDX-License-Identifier: BSD-3-Clause\n"):
         problems.append("no SPDX line")
     return profile, problems
@@ -256,6 +262,7 @@ def check_checker(schema: Ini) -> Problems:
         "neither": good + "[rss]\nhash udp\n",
         "tried is missing": good.replace("tried", ";"),
         "is called": good.replace("net_x", "net_y"),
+        "no neighbour": good + "[offload]\npartial-checksum = accept\n",
         "no SPDX": good.removeprefix(head),
     }
     problems = [f"a sound profile is refused: {what}"

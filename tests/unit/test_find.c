@@ -167,6 +167,115 @@ test_ipv6(void **state)
 	assert_found(&frame, HG_NET_FOUND_NOTHING);
 }
 
+static bool
+find_partial(const struct frame *frame, size_t len, struct hg_net_partial *ret_partial)
+{
+	return hg_net_find_partial(
+		guard_place(&guard, frame->bytes, len), len, frame->len, ret_partial);
+}
+
+/* Is it found to lack the checksum at that place of its header, if as much of it is there? */
+static void
+assert_partial(struct frame *frame, size_t field)
+{
+	size_t l4 = frame->l4;
+	uint8_t *sum = frame->bytes + l4 + field;
+	struct hg_net_partial partial;
+
+	assert_false(find_partial(frame, frame->len, &partial));
+	frame_put16(sum, frame_pseudo_sum(frame));
+	for (size_t len = 0; len <= frame->len; len++) {
+		assert_int_equal(find_partial(frame, len, &partial), len >= l4 + field + 2);
+		if (len < l4 + field + 2)
+			continue;
+		assert_int_equal(partial.l4, l4);
+		assert_int_equal(partial.l4_len, frame->len - l4);
+		assert_int_equal(partial.field, l4 + field);
+	}
+	sum[1] ^= 1;
+	assert_false(find_partial(frame, frame->len, &partial));
+	sum[1] ^= 1;
+}
+
+/* Makes TCP of a datagram: its checksum is elsewhere, and there is no length. */
+static void
+make_tcp(struct frame *frame)
+{
+	frame->bytes[frame->l3 + (frame->family == 4 ? 9 : 6)] = 6;
+	memset(frame->bytes + frame->l4 + 4, 0x5a, 16);
+}
+
+static void
+test_partial(void **state)
+{
+	static const uint8_t payload[PAYLOAD];
+	struct hg_net_partial partial;
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int tags = 0; tags <= 5; tags++)
+		for (uint8_t family = 4; family <= 6; family += 2) {
+			frame_udp(&frame, family, tags, payload, PAYLOAD);
+			assert_partial(&frame, 6);
+			frame.len--; /* shorter than it says */
+			assert_false(find_partial(&frame, frame.len, &partial));
+			frame_udp(&frame, family, tags, payload, PAYLOAD);
+			make_tcp(&frame);
+			assert_partial(&frame, 16);
+			frame_icmp(&frame, family, tags, 8, 0, payload, PAYLOAD);
+			frame_put16(frame.bytes + frame.l4 + 6, frame_pseudo_sum(&frame));
+			assert_false(find_partial(&frame, frame.len, &partial));
+		}
+	frame_arp(&frame, 0);
+	assert_false(find_partial(&frame, frame.len, &partial));
+	/* A length that is not that of the IP payload: nobody's kernel made this. */
+	frame_udp(&frame, 4, 0, payload, PAYLOAD);
+	frame_put16(frame.bytes + frame.l4 + 4, 8 + PAYLOAD - 1);
+	frame_put16(frame.bytes + frame.l4 + 6, frame_pseudo_sum(&frame));
+	assert_false(find_partial(&frame, frame.len, &partial));
+	/* Nothing of the sum is there. */
+	frame_udp(&frame, 4, 0, payload, 0);
+	make_tcp(&frame);
+	assert_false(find_partial(&frame, frame.len, &partial));
+}
+
+/* Behind options and extension headers, but not in fragments: a fragment has no sum of its own. */
+static void
+test_partial_behind(void **state)
+{
+	static const uint8_t payload[PAYLOAD], zero[40];
+	struct hg_net_partial partial;
+	struct frame frame;
+	unsigned int sum;
+
+	(void)state;
+	frame_udp(&frame, 4, 1, payload, PAYLOAD);
+	sum = frame_pseudo_sum(&frame);
+	insert(&frame, zero, 40);
+	frame.bytes[frame.l3] = 0x4f;
+	frame_put16(frame.bytes + frame.l4 + 40 + 6, sum);
+	assert_true(find_partial(&frame, frame.len, &partial));
+	assert_int_equal(partial.field, frame.l4 + 40 + 6);
+
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	sum = frame_pseudo_sum(&frame);
+	extend(&frame, 60, 0, zero, 8);
+	frame_put16(frame.bytes + frame.l4 + 8 + 6, sum);
+	assert_true(find_partial(&frame, frame.len, &partial));
+	assert_int_equal(partial.field, frame.l4 + 8 + 6);
+
+	frame_udp(&frame, 6, 0, payload, PAYLOAD);
+	extend(&frame, 44, 0, zero, 8);
+	frame_put16(frame.bytes + frame.l4 + 8 + 6, sum);
+	assert_false(find_partial(&frame, frame.len, &partial));
+
+	frame_udp(&frame, 4, 0, payload, PAYLOAD);
+	frame_put16(frame.bytes + frame.l4 + 6, frame_pseudo_sum(&frame));
+	assert_true(find_partial(&frame, frame.len, &partial));
+	frame_put16(frame.bytes + frame.l3 + 6, 0x2000);
+	assert_false(find_partial(&frame, frame.len, &partial));
+}
+
 static int
 open_guard(void **state)
 {
@@ -190,6 +299,8 @@ main(void)
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_ipv4),
 		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_partial_behind),
 	};
 
 	return cmocka_run_group_tests(tests, open_guard, close_guard);
