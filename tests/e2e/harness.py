@@ -199,8 +199,6 @@ class Net:
         # Whoever shares the interface with the gateway must not answer beside it.
         command('sysctl', '-qw', f'net.ipv6.conf.{self.gateway_if}.disable_ipv6=1',
                 netns=self.gateway)
-        # A veth hands partial checksums over as they are.
-        command('ethtool', '-K', self.client_if, 'tx', 'off', netns=self.client)
         command('ip', '-n', self.gateway, 'link', 'set', self.gateway_if, 'up')
         self._address()
 

@@ -19,7 +19,7 @@ PKI = Pki()
 CERTIFICATE, KEY = PKI.leaf('server'), PKI.path('server.key')
 SECRET_FILE = PKI.directory / 'secret'
 SECRET_FILE.write_text(bytes(range(32)).hex() + '\n')
-OFFLOADS = ('tx', 'off', 'rx', 'off', 'gso', 'off', 'tso', 'off', 'gro', 'off')
+OFFLOADS = ('gso', 'off', 'tso', 'off', 'gro', 'off')  # checksums may be left out
 
 
 class Line(Net):

@@ -46,8 +46,6 @@ class Fleet(Net):
         for host, link in zip(self.hosts, self.links):
             self._link(host, self.gateway_if, link)
         self._link(self.client, self.client_if, self.router_if)
-        # A veth hands partial checksums over as they are.
-        command('ethtool', '-K', self.client_if, 'tx', 'off', netns=self.client)
         command('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1',
                 'net.ipv4.fib_multipath_hash_policy=1', 'net.ipv6.fib_multipath_hash_policy=1',
                 netns=self.router)
