@@ -22,12 +22,17 @@ static const int allowed[] = {
 	SCMP_SYS(madvise),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munmap),
+	/* and EAL's of hugepages, when it grows or shrinks: NUMA; who else has the process's directory open */
+	SCMP_SYS(get_mempolicy),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(set_mempolicy),
 	/* time, rest, order among threads */
 	SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(epoll_create),
 	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_pwait2),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(futex),
@@ -69,6 +74,9 @@ static const int allowed[] = {
 	SCMP_SYS(unlinkat),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
+	/* PCI devices: configuration space, and ports of vfio */
+	SCMP_SYS(pread64),
+	SCMP_SYS(pwrite64),
 	/* a configuration that is read again: its profiles, and who the user is */
 	SCMP_SYS(access),
 	SCMP_SYS(faccessat),
