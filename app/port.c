@@ -190,34 +190,38 @@ configure(struct port *port, struct error *error)
 
 /* A port of a bridge takes everything. */
 static void
-set_no_filters(struct port *port)
+set_no_filters(const struct port *port)
 {
-	struct rte_ether_addr mac;
-
-	if (rte_eth_macaddr_get(port->id, &mac) == 0)
-		memcpy(port->host.mac, mac.addr_bytes, RTE_ETHER_ADDR_LEN);
 	if (rte_eth_promiscuous_enable(port->id) != 0)
 		LOG(INFO, "port %s: the device cannot be told to take all frames\n",
 			port->config->name);
 	rte_eth_allmulticast_enable(port->id);
 }
 
-/* Makes the device hand over what comes for our MAC address, and neighbour solicitations. */
-static void
-set_filters(struct port *port)
+/* The MAC address that is answered to. Returns false if the device cannot be given that. */
+static bool
+set_mac(struct port *port)
 {
-	struct rte_ether_addr group[HG_NET_ADDRS_MAX], mac, *own = &mac;
-	const struct profile *profile = &port->config->profile;
 	struct hg_net_host *host = &port->host;
-	bool promiscuous = profile->promiscuous != 0;
+	struct rte_ether_addr mac;
 
 	if (port->config->has_mac) {
-		memcpy(own->addr_bytes, host->mac, RTE_ETHER_ADDR_LEN);
-		if (rte_eth_dev_default_mac_addr_set(port->id, own) != 0)
-			promiscuous = true;
-	} else if (rte_eth_macaddr_get(port->id, own) == 0) {
-		memcpy(host->mac, own->addr_bytes, RTE_ETHER_ADDR_LEN);
+		memcpy(mac.addr_bytes, host->mac, RTE_ETHER_ADDR_LEN);
+		return rte_eth_dev_default_mac_addr_set(port->id, &mac) == 0;
 	}
+	if (rte_eth_macaddr_get(port->id, &mac) == 0)
+		memcpy(host->mac, mac.addr_bytes, RTE_ETHER_ADDR_LEN);
+	return true;
+}
+
+/* Makes the device hand over what comes for our MAC address, and neighbour solicitations. */
+static void
+set_filters(const struct port *port, bool promiscuous)
+{
+	const struct profile *profile = &port->config->profile;
+	const struct hg_net_host *host = &port->host;
+	struct rte_ether_addr group[HG_NET_ADDRS_MAX];
+
 	/* In isolated mode no filter has an effect, and all but listeners' datagrams are the kernel's. */
 	if (profile->isolate != 0)
 		return;
@@ -246,8 +250,9 @@ int
 port_start(struct port *port, struct rte_mempool *const *pool, struct error *error)
 {
 	int socket = rte_eth_dev_socket_id(port->id);
-	uint16_t mtu;
 	int err = steering_isolate(port, error);
+	bool promiscuous;
+	uint16_t mtu;
 
 	if (err == 0)
 		err = configure(port, error);
@@ -261,16 +266,22 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 			return error_set(error, "port %s: the device refuses queue %u",
 				port->config->name, i);
 	}
-	if (port->peer != NULL)
-		set_no_filters(port);
-	else
-		set_filters(port);
+	/*
+	 * Some devices take their MAC address only now, and ethdev gives it to those again that forget
+	 * it when they start. Groups it does not: e1000, igc and ixgbe lose what they are told before.
+	 */
+	promiscuous = port->config->profile.promiscuous != 0;
+	promiscuous |= !set_mac(port);
 	if (rte_eth_dev_get_mtu(port->id, &mtu) != 0)
 		mtu = RTE_ETHER_MTU;
 	port->mtu = RTE_MIN(mtu, (uint16_t)(RTE_MBUF_DEFAULT_DATAROOM - PORT_ETHER_MAX));
 	if (rte_eth_dev_start(port->id) != 0)
 		return error_set(error, "port %s: the device does not start", port->config->name);
 	port->started = true;
+	if (port->peer != NULL)
+		set_no_filters(port);
+	else
+		set_filters(port, promiscuous);
 	port_check_link(port);
 	return 0;
 }

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import re
 
-from harness import BUILD, Gateway, Net, Pki, configuration, run, run_client, running
+from harness import (BUILD, GW4, GW6, SOURCE, Gateway, Net, Pki, configuration, packets, run,
+                     run_client, running)
 
 PKI = Pki()
 CERTIFIED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -24,6 +26,21 @@ def test_a_pci_device_is_closed_within_the_filter() -> None:
         assert run_client(net, '--datagrams', 5)['received'] == 5
         code, _ = g.stop()
         assert code == 0, g.log()
+
+
+def test_groups_outlive_the_start() -> None:
+    """A card that forgets its multicast groups when it starts has those of our addresses afterwards."""
+    with Net() as net:
+        profile = PKI.directory / 'card.ini'
+        profile.write_text(re.sub(r'(?m)^multicast .*$', 'multicast = filter', (
+            SOURCE / 'pmd-config' / 'net_af_packet.ini').read_text()))
+        with running(card(net, port={'profile': profile, 'address': f'{GW4}/24, {GW6}/48, '
+                                     '2001:2::ab:cdef/128'}), net) as g:
+            assert run_client(net, host=GW6)['handshakes'] == 1
+            g.stop()
+            told = re.search(r'^nic: groups(.*)$', g.process.stderr, re.M)
+            assert told and told.group(1).split() == [
+                packets.solicited_node(host)[1].upper() for host in (GW6, '2001:2::ab:cdef')], g.log()
 
 
 if __name__ == '__main__':
