@@ -39,13 +39,21 @@ fill_signals(sigset_t *signals)
 }
 
 void
-control_block_signals(void)
+control_prepare_signals(void)
 {
+	/*
+	 * Whoever read our messages may end before us (SIGPIPE), a log file may be rotated by somebody who thinks
+	 * that we have one (SIGUSR1), a terminal may want to stop us when we write to it (SIGTTOU). Not the
+	 * real-time signals: net_tap takes one that nobody seems to use.
+	 */
+	static const int ignored[] = { SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
+		SIGIO, SIGPWR, SIGSTKFLT, SIGTTIN, SIGTTOU, SIGXFSZ };
 	sigset_t signals;
 
 	fill_signals(&signals);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN); /* whoever read our messages may end before us */
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
 }
 
 static uint64_t

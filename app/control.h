@@ -6,10 +6,10 @@
 #include "gateway.h"
 
 /*
- * Blocks SIGTERM, SIGINT and SIGHUP, for control_run() to wait for, and ignores SIGPIPE. Before any
- * thread is started.
+ * Blocks SIGTERM, SIGINT and SIGHUP, for control_run() to wait for, and ignores what would end
+ * or stop the process and means nothing to it. Before any thread is started.
  */
-void control_block_signals(void);
+void control_prepare_signals(void);
 
 /* Sets the clock and the first keys. Returns 0 or -EINVAL. */
 int control_init(struct gateway *gateway, struct error *error);

@@ -195,7 +195,7 @@ main(int argc, char **argv)
 		print_version();
 		return EXIT_DONE;
 	}
-	control_block_signals();
+	control_prepare_signals();
 	if (process_begin(&error) != 0)
 		return refuse(&error);
 	if (config_load(&config, options.config, &error) != 0)

@@ -170,6 +170,21 @@ def test_every_thread_has_the_filter() -> None:
                 g.stop()
 
 
+def test_signals_that_end_nothing() -> None:
+    """Those that are not a word to it are ignored."""
+    signals = [getattr(signal, 'SIG' + name) for name in (
+        'USR1', 'USR2', 'ALRM', 'VTALRM', 'PROF', 'IO', 'PWR', 'STKFLT', 'PIPE', 'TTIN', 'TTOU', 'XFSZ',
+        'CHLD', 'WINCH', 'URG', 'CONT')]
+    with Net() as net, gateway(net, {'echo': certified()}) as g:
+        for number in signals:
+            g.process.popen.send_signal(number)
+        assert run_client(net, '--datagrams', 20)['received'] == 20
+        state = pathlib.Path(f'/proc/{g.process.pid}/status').read_text()
+        assert re.search(r'(?m)^State:\t[RSD] ', state), state
+        code, _ = g.stop()
+        assert code == 0 and 'draining' in g.process.stderr, g.log()
+
+
 def test_no_core_dumps() -> None:
     """/proc/PID of a process that is not dumpable belongs to root, whoever the process is."""
     with Net() as net, gateway(net, {'echo': certified()}) as g:
