@@ -16,8 +16,8 @@
 /*
  * Per worker. For every worker, once its queues are empty:
  *   rx = tx + forwarded + to_kernel + bridged_to_servers + bridged_to_clients + every drop_*
- *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + drop_tx_full
- *   session_rx = session_tx + session_tx_full
+ *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + drop_tx_full + drop_tx_refused
+ *   session_rx = session_tx + session_tx_full + session_tx_refused
  *   from_kernel = from_kernel_tx + from_kernel_tx_full
  */
 #define STATS_WORKER(X)                                                                         \
@@ -43,6 +43,8 @@
 	X(session_rx, "packets of sessions taken from the handshake cores")                     \
 	X(session_tx, "packets of sessions handed to the driver")                               \
 	X(session_tx_full, "packets of sessions dropped: transmit queue is full")               \
+	X(session_tx_refused,                                                                   \
+		"packets of sessions dropped: the device refuses to fill in their checksums")   \
 	X(to_kernel, "packets handed over for the kernel")                                      \
 	X(from_kernel, "packets of the kernel taken over")                                      \
 	X(from_kernel_tx, "packets of the kernel handed to the driver")                         \

@@ -15,6 +15,7 @@
 #include "generation.h"
 #include "net/answer.h"
 #include "port.h"
+#include "transmit.h"
 #include "wire/hvr.h"
 
 _Static_assert(HG_COOKIE_LEN == HG_HVR_COOKIE_LEN, "what is minted is what is sent");
@@ -372,13 +373,16 @@ void
 worker_send_answers(struct worker *worker, struct worker_burst *burst)
 {
 	struct stats_worker *stats = &worker->stats;
-	uint16_t sent;
+	unsigned int good = burst->n_answers, sent;
 
+	if (burst->port->device_sums)
+		good = transmit_prepare(burst->queue, burst->answer, good);
 	sent = rte_eth_tx_burst(
-		burst->port->id, burst->queue->number, burst->answer, (uint16_t)burst->n_answers);
+		burst->port->id, burst->queue->number, burst->answer, (uint16_t)good);
 	for (unsigned int i = sent; i < burst->n_answers; i++) {
 		burst->answer_bytes -= burst->answer[i]->data_len;
-		worker_drop(worker, burst->answer[i], HG_DROP_TX_FULL);
+		worker_drop(
+			worker, burst->answer[i], i < good ? HG_DROP_TX_FULL : HG_DROP_TX_REFUSED);
 	}
 	stats_add(&stats->tx, sent);
 	stats_add(&stats->tx_bytes, burst->answer_bytes);
@@ -488,14 +492,17 @@ static void
 send_run(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n)
 {
 	const struct queue *queue = &worker->gateway->queue[note_of(mbuf[0])->queue];
-	unsigned int sent;
+	unsigned int good = n, sent;
 
-	if (queue->port->device_sums)
+	if (queue->port->device_sums) {
 		for (unsigned int i = 0; i < n; i++)
 			request_sums(mbuf[i], note_of(mbuf[i])->family, note_of(mbuf[i])->l3);
-	sent = rte_eth_tx_burst(queue->port->id, queue->number, mbuf, (uint16_t)n);
+		good = transmit_prepare(queue, mbuf, n);
+	}
+	sent = rte_eth_tx_burst(queue->port->id, queue->number, mbuf, (uint16_t)good);
 	stats_add(&worker->stats.session_tx, sent);
-	stats_add(&worker->stats.session_tx_full, n - sent);
+	stats_add(&worker->stats.session_tx_full, good - sent);
+	stats_add(&worker->stats.session_tx_refused, n - good);
 	for (; sent < n; sent++)
 		rte_pktmbuf_free(mbuf[sent]);
 }

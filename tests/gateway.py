@@ -353,9 +353,10 @@ def check_books(c: Mapping[str, int]) -> None:
     equal('from_kernel', c['from_kernel'],
           'from_kernel_tx + from_kernel_tx_full', c['from_kernel_tx'] + c['from_kernel_tx_full'])
     equal('answers built', c['hvr'] + c['arp_replies'] + c['neighbour_adverts'] + c['echo_replies'],
-          'tx + drop_tx_full', c['tx'] + c['drop_tx_full'])
+          'tx + drop_tx_*', c['tx'] + c['drop_tx_full'] + c['drop_tx_refused'])
     equal('session_rx', c['session_rx'],
-          'session_tx + session_tx_full', c['session_tx'] + c['session_tx_full'])
+          'session_tx + session_tx_*',
+          c['session_tx'] + c['session_tx_full'] + c['session_tx_refused'])
     equal('forwarded', c['forwarded'], 'datagrams', c['datagrams'])
     equal('datagrams', c['datagrams'], 'hello_* + records + refused_*',
           c['hello_new'] + c['hello_beside'] + c['hello_again'] + c['records']

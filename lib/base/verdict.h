@@ -66,6 +66,7 @@
 	X(RING_NEW_FULL, ring_new_full, "ring to the handshake core is full: verified hellos")     \
 	X(KERNEL_FULL, kernel_full, "ring towards the kernel is full")                             \
 	X(TX_FULL, tx_full, "transmit queue is full")                                              \
+	X(TX_REFUSED, tx_refused, "the device refuses to fill in the checksums of the answer")     \
 	X(BRIDGE_FULL, bridge_full, "transmit queue of the bridge's other port is full")
 
 enum hg_verdict {
