@@ -179,7 +179,7 @@ class Bench:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with sock:
             sock.bind(('127.0.0.1', 0))
-            sock.settimeout(20)
+            sock.settimeout(90)
             client = bed.Process(
                 ['openssl', 's_client', '-dtls1_2', '-sess_in', saved, '-connect',
                  f'127.0.0.1:{sock.getsockname()[1]}'], link.clients)

@@ -96,12 +96,12 @@ def run_testpmd(bench: path.Bench, buffers: int, cache: int, burst: int) -> path
         f'--total-num-mbufs={buffers}', f'--mbcache={cache}', f'--burst={burst}'])
     telemetry = None
     try:
-        process.expect('Checking link statuses', 30)
+        process.expect('Checking link statuses')
         telemetry = Telemetry(RUNTIME / prefix / 'dpdk_telemetry.v2')
 
         def sent() -> float:
             return sum(telemetry.ask(f'/ethdev/stats,{port}')['opackets'] for port in (0, 1))
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while not sent():
             if not process.alive() or time.monotonic() > end:
                 raise SystemExit(f'guard: testpmd forwards nothing\n{process.log()}')

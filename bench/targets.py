@@ -83,7 +83,7 @@ class Link:
 
 
 def await_port(netns: str, port: int, server: Process) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     with in_netns(netns):
         while f':{port:04X} ' not in pathlib.Path('/proc/thread-self/net/udp').read_text():
             if not server.alive() or time.monotonic() > end:

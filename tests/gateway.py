@@ -34,6 +34,10 @@ BUILD = pathlib.Path(os.environ.get('HG_BUILD') or SOURCE / 'build')
 RUNTIME = pathlib.Path('/var/run/dpdk')
 EAL = ['--no-huge', '--no-shconf', '--no-pci']
 
+# Seconds until a test gives up what it waits for. It only says how long a failure takes: with ten
+# others on its CPU a gateway starts in as many seconds.
+PATIENCE = 90
+
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count()
@@ -43,6 +47,15 @@ _running: list[Gateway] = []
 def slow(seconds: float) -> float:
     """A deadline in seconds, stretched by HG_SLOW."""
     return seconds * float(os.environ.get('HG_SLOW') or 1)
+
+
+def until(condition: Callable[[], object], told: Callable[[], object] = lambda: 'not in time',
+          pace: float = 0.02) -> None:
+    """Waits until the condition holds. It asks again after so many seconds: a pace, not a wait."""
+    end = time.monotonic() + slow(PATIENCE)
+    while not condition():
+        assert time.monotonic() < end, told()
+        time.sleep(pace)
 
 
 def die_with_parent() -> None:
@@ -125,7 +138,7 @@ class Process:
         except BrokenPipeError:
             pass
 
-    def expect(self, pattern: str, deadline: float = 20, stream: str | None = None) -> re.Match:
+    def expect(self, pattern: str, deadline: float = PATIENCE, stream: str | None = None) -> re.Match:
         """Waits until its output matches the regular expression."""
         regex = re.compile(pattern, re.MULTILINE)
         end = time.monotonic() + slow(deadline)
@@ -144,7 +157,7 @@ class Process:
             with self._news:
                 self._news.wait(min(left, 0.05))
 
-    def wait(self, deadline: float = 20) -> int:
+    def wait(self, deadline: float = PATIENCE) -> int:
         """Waits for its end and yields its exit code (negative: by a signal)."""
         try:
             self.popen.wait(slow(deadline))
@@ -159,7 +172,7 @@ class Process:
         if self.alive():
             self.popen.send_signal(sig)
             try:
-                self.popen.wait(slow(5))
+                self.popen.wait(slow(PATIENCE))
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
@@ -167,7 +180,7 @@ class Process:
 
     def _join(self) -> None:
         for reader in self._readers:
-            reader.join(slow(5))
+            reader.join(slow(PATIENCE))
         self.end_input()
         self.popen.stdout.close()
         self.popen.stderr.close()
@@ -183,7 +196,7 @@ class Telemetry:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(slow(10))
+        self.socket.settimeout(slow(PATIENCE))
         try:
             self.socket.connect(str(path))
             self.info = json.loads(self.socket.recv(4096))
@@ -239,7 +252,7 @@ class Gateway:
                                'hellogate')
         return self.process
 
-    def start(self, deadline: float = 30) -> Gateway:
+    def start(self, deadline: float = PATIENCE) -> Gateway:
         """Runs the daemon and waits until it is ready to receive."""
         self.spawn().expect(r'^hellogate: ready.*\n', deadline, 'out')
         return self
@@ -262,7 +275,7 @@ class Gateway:
     def sessions(self) -> dict[str, int]:
         return self.telemetry('/hellogate/sessions')
 
-    def wait_for(self, condition: Callable[[dict[str, int]], object], deadline: float = 10,
+    def wait_for(self, condition: Callable[[dict[str, int]], object], deadline: float = PATIENCE,
                  command: str = '/hellogate/stats') -> dict[str, int]:
         """Polls a telemetry command until the condition holds for its answer, which is returned."""
         end = time.monotonic() + slow(deadline)
@@ -275,7 +288,7 @@ class Gateway:
                 raise AssertionError(f'{command} did not get there in {slow(deadline):g} s: {told}')
             time.sleep(0.02)
 
-    def stop(self, sig: int = signal.SIGTERM, deadline: float = 20,
+    def stop(self, sig: int = signal.SIGTERM, deadline: float = PATIENCE,
              expect: int | None = 0) -> tuple[int, dict[str, int]]:
         """Stops the daemon: its exit code and its final counters, checked for consistency."""
         self._hang_up()
@@ -369,7 +382,7 @@ def check_books(c: Mapping[str, int]) -> None:
 
 def check_config(config_text: str, options: Sequence[str] = ('--check',), eal: Sequence[str] = (),
                  files: Mapping[str, str | bytes] | None = None, netns: str | None = None,
-                 memory: int = 256, deadline: float = 20) -> tuple[int, str, str, Gateway]:
+                 memory: int = 256, deadline: float = PATIENCE) -> tuple[int, str, str, Gateway]:
     """Runs hellogate to its end: exit code, stdout, stderr, and the Gateway (already closed)."""
     gateway = Gateway(config_text, eal, netns, files=files, memory=memory)
     try:

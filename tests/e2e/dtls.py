@@ -14,7 +14,7 @@ import struct
 import time
 from typing import Callable, Iterable
 
-from harness import GW4, Net, in_netns, packets, slow
+from harness import GW4, PATIENCE, Net, in_netns, packets, slow
 
 IDENTITY, KEY = 'crafted', bytes(range(100, 116))
 # For the listener that such clients talk to, which takes ordinary ones too if it has a certificate.
@@ -153,7 +153,7 @@ class Peer:
         self.flow = packets.Flow(source, port, GW4, destination)
         self.jar = jar
         self.client: Client | None = None
-        self.echoed = 0
+        self.echoed = self.asked = 0  # datagrams to be echoed, and with those that were sent again
         with in_netns(net.client):
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -177,13 +177,13 @@ class Peer:
             return None
 
     def ask(self, flight: Callable[[], list[bytes]], answered: Callable[[list[bytes]], bool],
-            deadline: float = 10) -> list[bytes]:
-        """Sends a flight until what came since answers it; yields that."""
+            deadline: float = PATIENCE, pace: float = 3) -> list[bytes]:
+        """Sends a flight every pace seconds until what came since answers it; yields that."""
         got: list[bytes] = []
         end = time.monotonic() + slow(deadline)
         while time.monotonic() < end:
             self.send(*flight())
-            again = time.monotonic() + slow(0.5)
+            again = time.monotonic() + pace
             while (left := again - time.monotonic()) > 0:
                 datagram = self.receive(left)
                 if datagram is not None:
@@ -197,7 +197,7 @@ class Peer:
         """From the verified hello to the server's flight. flight: how the hello is sent."""
         self.client = client = Client(hello)
         self.ask(lambda: flight(client) if flight else [client.plain(client.hello_message)],
-                 client.take_flight)
+                 client.take_flight, pace=0.2 if flight else 3)
         return client
 
     def finish(self) -> None:
@@ -214,7 +214,11 @@ class Peer:
         self.echoed += 1
         text = b'echo %d' % self.echoed
         begun = time.monotonic()
-        self.ask(lambda: [self.client.seal(text)],
+        def flight() -> list[bytes]:
+            self.asked += 1
+            return [self.client.seal(text)]
+
+        self.ask(flight,
                  lambda got: (packets.APPLICATION_DATA, text) in self.client.opened(got[-1:]))
         return time.monotonic() - begun
 

@@ -5,12 +5,15 @@
  * test's request what ordinary clients do only by accident: pause after the HelloVerifyRequest,
  * vanish after the second hello, begin again on the same socket.
  *
+ * It ends when all is done, at its deadline, or by SIGTERM.
+ *
  * Results are lines `key value` on stdout. Exit code: 0 if every handshake completed and every
  * datagram came back, 1 if not, 2 for wrong usage.
  */
 #include "dtls_session.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +55,15 @@ static const struct {
 	{ "interactive", FLAG, offsetof(struct options, interactive), "take commands from stdin" },
 	{ "endless", FLAG, offsetof(struct options, endless), "rounds until a line on stdin" },
 };
+
+static volatile sig_atomic_t told_to_end;
+
+static void
+on_sigterm(int signal)
+{
+	(void)signal;
+	told_to_end = 1;
+}
 
 static void
 session_command(struct session *s, const char *word, unsigned long number)
@@ -181,7 +193,7 @@ client_run(struct client *c)
 		if (c->sessions[i].state != DONE)
 			session_step(&c->sessions[i]);
 	}
-	while (client_progress(c)) {
+	while (client_progress(c) && !told_to_end) {
 		if (now_ms() >= c->deadline) {
 			fprintf(stderr, "deadline of %lu s has passed\n", c->opt.deadline);
 			break;
@@ -285,6 +297,7 @@ main(int argc, char **argv)
 	if (!parse_options(&c.opt, argc, argv))
 		return usage();
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_sigterm }, NULL);
 	c.ctx = new_context(&c);
 	c.sessions = calloc(c.opt.sessions, sizeof(*c.sessions));
 	c.fds = calloc(c.opt.sessions + 1, sizeof(*c.fds));

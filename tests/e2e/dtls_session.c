@@ -289,6 +289,7 @@ datagram_received(struct session *s, const uint8_t *payload, size_t size)
 
 	if (size != c->opt.size) {
 		c->wrong++;
+		puts("unexpected datagram");
 		return;
 	}
 	memcpy(head, payload, PAYLOAD_HEADER);

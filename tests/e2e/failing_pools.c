@@ -3,7 +3,8 @@
  * For LD_PRELOAD, as EAL's -d takes no library below a directory like /tmp, and for EAL's option
  * --mbuf-pool-ops-name: mempool operations "hg_failing", which are those of a ring, but for pools
  * whose names begin with HG_FAILING_POOLS: these have no buffer left from one SIGUSR1 to the next,
- * which is told on stderr. What lcores keep in their caches goes on being used.
+ * which is told on stderr, as is the first time that somebody wants one in vain. What lcores keep in
+ * their caches goes on being used.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,7 +19,7 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
-static atomic_bool failing;
+static atomic_bool failing, refused;
 static const char *failing_pools;
 
 static void
@@ -29,6 +30,7 @@ on_signal(int signal)
 	ssize_t written;
 
 	(void)signal;
+	atomic_store(&refused, false);
 	atomic_store(&failing, now);
 	written = write(STDERR_FILENO, said[now], strlen(said[now]));
 	(void)written;
@@ -60,8 +62,12 @@ ops_enqueue(struct rte_mempool *pool, void *const *object, unsigned int n)
 static int
 ops_dequeue(struct rte_mempool *pool, void **object, unsigned int n)
 {
-	if (atomic_load(&failing) && strncmp(pool->name, failing_pools, strlen(failing_pools)) == 0)
+	if (atomic_load(&failing) &&
+		strncmp(pool->name, failing_pools, strlen(failing_pools)) == 0) {
+		if (!atomic_exchange(&refused, true))
+			fprintf(stderr, "pool %s refuses\n", pool->name);
 		return -ENOBUFS;
+	}
 	return rte_ring_mc_dequeue_bulk(pool->pool_data, object, n, NULL) != 0 ? 0 : -ENOBUFS;
 }
 

@@ -12,6 +12,7 @@ import ctypes
 import os
 import pathlib
 import re
+import resource
 import select
 import shutil
 import signal
@@ -28,8 +29,8 @@ from typing import Callable, Iterator, Mapping, Sequence
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import packets  # noqa: E402,F401: for the tests
-from gateway import (BUILD, RUNTIME, SOURCE, Gateway, Process, check_config,  # noqa: E402,F401
-                     hellogate, kill_all, slow)
+from gateway import (BUILD, PATIENCE, RUNTIME, SOURCE, Gateway, Process,  # noqa: E402,F401
+                     check_config, hellogate, kill_all, slow, until)
 
 GW4, CL4 = '198.18.0.1', '198.18.0.2'
 GW6, CL6 = '2001:2::1', '2001:2::2'
@@ -74,7 +75,7 @@ def run(names: Mapping[str, object]) -> None:
         if why:
             print(f'ok {line} # SKIP {why}', flush=True)
             continue
-        begun = time.monotonic()
+        begun, used = time.monotonic(), _cpu_time()
         try:
             function()
             print(f'ok {line}', flush=True)
@@ -87,8 +88,15 @@ def run(names: Mapping[str, object]) -> None:
             print(told, end='', file=sys.stderr, flush=True)  # of a failure meson shows this alone
         finally:
             _failure_logs.clear()
-        print(f'# {name}: {time.monotonic() - begun:.1f} s', flush=True)
+        print(f'# {name}: {time.monotonic() - begun:.1f} s, of CPUs {_cpu_time() - used:.1f} s',
+              flush=True)
     sys.exit(1 if failed else 0)
+
+
+def _cpu_time() -> float:
+    """What this process and its children that have ended have used, in seconds."""
+    return sum(resource.getrusage(who).ru_utime + resource.getrusage(who).ru_stime
+               for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 _failure_logs: list[str] = []
@@ -131,7 +139,7 @@ def command(*argv: str, netns: str | None = None, check: bool = True, **kwargs) 
     if netns:
         argv = ('ip', 'netns', 'exec', netns, *argv)
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors='replace', stdin=subprocess.DEVNULL, timeout=slow(60), **kwargs)
+                          errors='replace', stdin=subprocess.DEVNULL, timeout=slow(PATIENCE), **kwargs)
     if check and done.returncode:
         raise AssertionError(f'{" ".join(argv)} ended with {done.returncode}:\n{done.stdout}')
     return done.stdout
@@ -418,18 +426,15 @@ def process(*argv: str, netns: str, name: str | None = None, env: Mapping[str, s
         p.kill()
 
 
-def wait_for_udp(net: Net, port: int, server: Process, deadline: float = 10) -> None:
+def wait_for_udp(net: Net, port: int, server: Process) -> None:
     """Waits until a server in the gateway's namespace has bound its UDP port."""
-    end = time.monotonic() + slow(deadline)
+    def bound() -> bool:
+        assert server.alive(), server.log()
+        return any(f':{port:04X} ' in pathlib.Path(f'/proc/thread-self/net/udp{v}').read_text()
+                   for v in ('', '6'))
+
     with in_netns(net.gateway):
-        while True:
-            bound = ''.join(pathlib.Path(f'/proc/thread-self/net/udp{v}').read_text()
-                            for v in ('', '6'))
-            if f':{port:04X} ' in bound:
-                return
-            if not server.alive() or time.monotonic() > end:
-                raise AssertionError(f'{server.name} did not bind port {port}\n{server.log()}')
-            time.sleep(0.02)
+        until(bound, lambda: f'{server.name} did not bind port {port}\n{server.log()}')
 
 
 def target(host: str, port: int = PORT) -> str:
@@ -454,17 +459,17 @@ class Client:
     """dtls_client, running, and its results."""
 
     def __init__(self, net: Net, options: Sequence[object], host: str, port: int) -> None:
-        deadline = [] if '--deadline' in options else ['--deadline', int(slow(60))]
+        deadline = [] if '--deadline' in options else ['--deadline', int(slow(10 * PATIENCE))]
         argv = [DTLS_CLIENT, '--host', host, '--port', port, *deadline, *options]
         self.process = Process([str(a) for a in argv], net.client)
 
     def say(self, line: str) -> None:
         self.process.send(line + '\n')
 
-    def expect(self, pattern: str, deadline: float = 20) -> re.Match:
+    def expect(self, pattern: str, deadline: float = PATIENCE) -> re.Match:
         return self.process.expect(pattern, deadline, 'out')
 
-    def results(self, expect: int | None = 0, deadline: float = 70) -> dict[str, int | str]:
+    def results(self, expect: int | None = 0, deadline: float = 5 * PATIENCE) -> dict[str, int | str]:
         """Waits for the end: the result lines."""
         code = self.process.wait(deadline)
         if expect is not None and code != expect:
@@ -491,6 +496,15 @@ def run_client(net: Net, *options: object, host: str = GW4, port: int = PORT,
     """dtls_client to its end."""
     with dtls_client(net, *options, host=host, port=port) as client:
         return client.results(expect)
+
+
+def run_in_vain(net: Net, g: Gateway, refused: Callable[[dict[str, int]], object], *options: object,
+                host: str = GW4, port: int = PORT) -> dict[str, int | str]:
+    """dtls_client, which gets nowhere: until the counters tell that it has been refused."""
+    with dtls_client(net, *options, host=host, port=port) as client:
+        g.wait_for(refused)
+        client.process.popen.send_signal(signal.SIGTERM)
+        return client.results(expect=1)
 
 
 def neighbour(net: Net, host: str) -> str:
@@ -535,7 +549,7 @@ class RawPort:
                         data = data[:12] + struct.pack('!HH', tpid or 0x8100, tci) + data[12:]
             return data
 
-    def wait_for(self, condition: Callable[[bytes], bool], deadline: float = 10) -> bytes:
+    def wait_for(self, condition: Callable[[bytes], bool], deadline: float = PATIENCE) -> bytes:
         """The next frame for which the condition holds."""
         end = time.monotonic() + slow(deadline)
         seen = 0

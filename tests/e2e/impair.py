@@ -93,6 +93,12 @@ class Lane:
         self.socket.setblocking(False)
         self.port = self.socket.getsockname()[1]
 
+    def total(self) -> int:
+        return sum(self.seen.values())
+
+    def losses(self) -> int:
+        return sum(self.lost.values())
+
     def flow(self, client: tuple) -> Flow:
         if client not in self.flows:
             family = socket.AF_INET6 if ':' in self.source else socket.AF_INET

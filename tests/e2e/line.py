@@ -9,11 +9,10 @@ import re
 import signal
 import socket
 import threading
-import time
-from typing import Iterator
+from typing import Iterator, Mapping
 
-from harness import (BUILD, GW4, GW6, PORT, Gateway, Net, Pki, Process, command, configuration,
-                     in_netns, packets, process, running, slow)
+from harness import (BUILD, GW4, GW6, PATIENCE, PORT, Gateway, Net, Pki, Process, command,
+                     configuration, in_netns, packets, process, running, slow, until)
 
 PKI = Pki()
 CERTIFICATE, KEY = PKI.leaf('server'), PKI.path('server.key')
@@ -67,10 +66,11 @@ class Line(Net):
 
 
 @contextlib.contextmanager
-def bridge(net: Line, preload: str = '', **options) -> Iterator[Gateway]:
+def bridge(net: Line, preload: str = '', env: Mapping[str, str] | None = None,
+           **options) -> Iterator[Gateway]:
     """A running bridge, with one of the tests' libraries loaded before DPDK's if preload names it."""
     with running(Gateway(net.settings(**options), netns=net.gateway,
-                         env=preloaded(preload) if preload else None), net) as g:
+                         env=preloaded(preload) if preload else env), net) as g:
         yield g
 
 
@@ -85,21 +85,20 @@ def signalled(g: Gateway, config: str, wanted: str = 'reloaded') -> str:
     before = len(pattern.findall(g.process.stderr))
     g.config.write_text(config)
     g.process.popen.send_signal(signal.SIGHUP)
-    end = time.monotonic() + slow(20)
-    while len(said := pattern.findall(g.process.stderr)) == before:
-        assert g.process.alive() and time.monotonic() < end, g.log()
-        time.sleep(0.01)
+    until(lambda: len(pattern.findall(g.process.stderr)) > before or not g.process.alive(), g.log)
+    said = pattern.findall(g.process.stderr)
+    assert len(said) > before, g.log()
     assert said[-1].startswith(wanted), said[-1]
     return said[-1]
 
 
 @contextlib.contextmanager
 def server(net: Line, *options: object, program: str = 'docs/examples/dtls_server',
-           address: str = '::') -> Iterator[Process]:
+           address: str = '::', env: Mapping[str, str] | None = None) -> Iterator[Process]:
     """A server that takes the gateway's cookies: one of the examples, or like these."""
     name = program.split('/')[-1]
     with process(str(BUILD / program), *map(str, options), address, str(PORT), CERTIFICATE, KEY,
-                 str(SECRET_FILE), netns=net.server, name=name) as p:
+                 str(SECRET_FILE), netns=net.server, name=name, env=env) as p:
         p.expect(f'^{name}: ready')
         yield p
 
@@ -120,11 +119,11 @@ def tcp(net: Line, host: str) -> None:
     with in_netns(net.client):
         client = socket.socket(family, socket.SOCK_STREAM)
     with listener, client:
-        client.settimeout(slow(20))
+        client.settimeout(slow(PATIENCE))
         client.connect((host, 4433))
         peer, _ = listener.accept()
         with peer:
-            peer.settimeout(slow(20))
+            peer.settimeout(slow(PATIENCE))
             for sender, receiver in ((client, peer), (peer, client)):
                 thread = threading.Thread(target=sender.sendall, args=(data,))
                 thread.start()
@@ -138,7 +137,7 @@ def tcp(net: Line, host: str) -> None:
 
 
 def ping(net: Line, host: str, size: int, *options: str) -> None:
-    command('ping', '-q', '-c', '1', '-w', str(int(slow(10))), '-s', str(size), *options, host,
+    command('ping', '-q', '-c', '1', '-w', str(int(slow(PATIENCE))), '-s', str(size), *options, host,
             netns=net.client)
 
 
@@ -147,7 +146,7 @@ def ask(net: Net, payload: bytes, host: str = GW4, port: int = PORT,
     """A datagram from the clients, and the answer; the socket is the caller's."""
     with in_netns(net.client):
         sock = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(slow(10))
+    sock.settimeout(slow(PATIENCE))
     sock.bind(('', source))
     sock.connect((host, port))
     sock.send(payload)

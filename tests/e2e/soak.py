@@ -26,9 +26,9 @@ import sys
 import time
 from typing import Callable, Iterator
 
-from harness import (BUILD, GW4, Client, EchoServer, Gateway, Net, Pki, Process, configuration,
-                     dtls_client, end_cleanly, hellogate, neighbour, process, run_client, running,
-                     slow)
+from harness import (BUILD, GW4, PATIENCE, Client, EchoServer, Gateway, Net, Pki, Process,
+                     configuration, dtls_client, end_cleanly, hellogate, neighbour, process,
+                     run_client, running, slow)
 
 LIVE = 8            # sessions that stay
 COMING = 6          # clients that connect, talk and leave, again and again
@@ -36,6 +36,7 @@ REST = 100          # milliseconds, between sessions, if they are to rest
 HALF_OPEN = 20      # clients a cycle that vanish after their second hello
 MAX_SESSIONS = 256  # tables so small that warming up touches every page of them
 RATES = [1000 * 2 ** n for n in range(1, 9)]  # of the flood, to choose from; packets a second
+MODEST = 4          # of them, if others are to have a CPU, too
 WARM = 2            # cycles
 GROWTH = 0.01       # of resident memory
 QUIET = '/hellogate/sessions'
@@ -60,12 +61,13 @@ def sanitized() -> bool:
 
 class Soak:
     def __init__(self, net: Net, g: Gateway, seconds: float, rate: int, patience: int,
-                 out: Callable[[str], None], table: csv.DictWriter) -> None:
+                 out: Callable[[str], None], table: csv.DictWriter, modest: bool) -> None:
         self.net, self.gateway, self.seconds, self.out, self.table = net, g, seconds, out, table
         self.begun = time.monotonic()
         self.cycles = max(3, min(12, round(seconds / 20)))
         self.interval = min(5.0, max(1.0, seconds / 60))
-        self.patience, self.rate, self.rest = patience, rate, REST if rate else 0
+        self.patience, self.rate, self.rest = patience, rate, REST if rate or modest else 0
+        self.rates = RATES[:MODEST] if modest else RATES
         self.cycle = self.series = self.completed = self.resent = self.slowest = 0
         self.echoes: dict[str, list[tuple[int, int]]] = {'traffic': [], 'pause': []}
         self.flooded, self.flooded_for = 0, 0.0
@@ -99,9 +101,9 @@ class Soak:
         """How long datagrams of live sessions take to come back: median and 99th percentile."""
         self.series += 1
         self.live.say(f'echo {count}')
-        self.live.expect(f'^done {self.series}$', 30)
+        self.live.expect(f'^done {self.series}$')
         self.live.say('times')
-        told = self.live.expect(rf'^done {self.series}\ntimes \d+ (\d+) (\d+)\n', 30)
+        told = self.live.expect(rf'^done {self.series}\ntimes \d+ (\d+) (\d+)\n')
         return int(told[1]), int(told[2])
 
     def check(self, row: dict[str, object]) -> None:
@@ -128,7 +130,7 @@ class Soak:
     def measure(self) -> None:
         """The flood: half of the highest rate that reaches the gateway whole."""
         best = 0
-        for rate in RATES:
+        for rate in self.rates:
             self.echo(1)
             before = self.gateway.stats()['rx']
             sent = self.flood.at(rate)
@@ -200,7 +202,7 @@ class Soak:
 
     def attend(self, done: Callable[[], bool], deadline: float, otherwise: str) -> None:
         """Waits; the sessions that stay must not be idle meanwhile."""
-        end = time.monotonic() + slow(deadline)
+        end = time.monotonic() + slow(deadline + PATIENCE)
         while not done():
             if time.monotonic() > end:
                 raise Failed(f'cycle {self.cycle}: {otherwise}: {self.gateway.sessions()}')
@@ -223,7 +225,7 @@ class Soak:
             told = self.live.results()
             if told['failed'] or told['closed'] or told['handshakes'] != LIVE:
                 raise Failed(f'the sessions that were to stay: {told}')
-        self.gateway.wait_for(lambda s: s['sessions'] == 0, 30, QUIET)
+        self.gateway.wait_for(lambda s: s['sessions'] == 0, command=QUIET)
         _, counters = self.gateway.stop()
         # Those that vanish after their second hello are the only ones that do not complete.
         if counters['handshakes'] != 1 + LIVE + self.completed:
@@ -265,7 +267,7 @@ class Flood:
         """Sets the rate; how many were sent until now."""
         self.changes += 1
         self.process.send(f'{rate}\n')
-        end = time.monotonic() + slow(10)
+        end = time.monotonic() + slow(PATIENCE)
         while len(told := re.findall(r'^sent (\d+)$', self.process.stdout,
                                      re.MULTILINE)) < self.changes:
             if time.monotonic() > end:
@@ -274,8 +276,9 @@ class Flood:
         return int(told[-1])
 
 
-def soak(seconds: float, rate: int, path: pathlib.Path, out: Callable[[str], None]) -> None:
-    """So many seconds of traffic and pauses. Raises Failed."""
+def soak(seconds: float, rate: int, path: pathlib.Path, out: Callable[[str], None],
+         modest: bool = False) -> None:
+    """So many seconds of traffic and pauses, modest if others want a CPU, too. Raises Failed."""
     pki = Pki()
     # For a handshake. Twice that, and a session ends whose close_notify was lost.
     patience = int(max(10, min(60, seconds / 3)))
@@ -292,7 +295,7 @@ def soak(seconds: float, rate: int, path: pathlib.Path, out: Callable[[str], Non
             run_client(net)  # makes the neighbours known to each other
             g.wait_for(lambda s: s['sessions_closed'] == 1)
             try:
-                Soak(net, g, seconds, rate, patience, out, table).run()
+                Soak(net, g, seconds, rate, patience, out, table, modest).run()
             except (Failed, AssertionError):
                 if g.process.alive():
                     out(f'soak: counters: {({k: v for k, v in g.stats().items() if v})}')

@@ -9,16 +9,19 @@ import threading
 import time
 from typing import Iterator, Mapping, Sequence
 
+from clock import Clock, movable
 from harness import (CL4, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, RawPort, configuration,
                      dtls_client, gateway, packets, run, run_client, running, slow)
 
 PKI = Pki()
-ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
+ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key'),
+        'idle_timeout': 86400}
 SECRET = bytes(range(32))
 SECRET_FILE = PKI.directory / 'cookie.secret'
 SECRET_FILE.write_text(SECRET.hex() + '\n')
 JAR = packets.CookieJar(SECRET, 3600)
 LIFETIME = 3600  # of cookies that are to last for a whole test, however slow the machine
+SLOWER = 16  # the clock of a gateway that is asked (clock.py)
 SCALE = 1 if slow(1) == 1 else 10  # for counts that a sanitizer would take minutes for
 FLOOD_MAC = '02:00:00:00:00:0f'
 
@@ -87,7 +90,6 @@ class Pipe:
     def end(self) -> None:
         self._end.set()
         self._begin.set()
-        self._thread.join(slow(2))
         # Nobody reads, or nobody goes on reading: whoever waits for that need not any more.
         reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
         while self._thread.is_alive():
@@ -121,9 +123,9 @@ def test_hellos_that_nobody_can_serve_cost_established_sessions_nothing() -> Non
             dtls_client(net, '--interactive', '--source-port', 40000) as client:
         client.expect('^done 0$')
         pipe.begin()
-        before = g.wait_for(lambda s: s['drop_ring_new_full'] > 1000, 60)
+        before = g.wait_for(lambda s: s['drop_ring_new_full'] > 1000)
         client.say('echo 100')
-        client.expect('^done 1$', 60)
+        client.expect('^done 1$')
         after = g.stats()
         pipe.end()
         assert after['drop_ring_new_full'] > before['drop_ring_new_full'], after
@@ -146,8 +148,9 @@ def test_a_flood_at_an_established_session_does_not_keep_others_from_connecting(
         client.expect('^done 0$')
         pipe.begin()
         full = g.wait_for(lambda s: s['drop_ring_full'] > 1000)['drop_ring_full']
-        results = run_client(net, '--sessions', 20, '--datagrams', 0)
-        assert results['handshakes'] == 20, results
+        others = 20 if SCALE == 1 else 5  # a core that is flooded and slow takes its time for each
+        results = run_client(net, '--sessions', others, '--datagrams', 0)
+        assert results['handshakes'] == others, results
         stats = g.stats()
         pipe.end()
         assert stats['drop_ring_full'] > full, stats
@@ -166,7 +169,7 @@ def test_a_flood_of_one_client_does_not_keep_others_from_connecting() -> None:
                             ('drop_client_half_open', {'client_half_open': 20,
                                                        'handshake_timeout': 60})):
         with Net() as net, flooded(net, frames, **options) as g:
-            before = g.wait_for(lambda s, r=reason: s[r] > 10000, 30)
+            before = g.wait_for(lambda s, r=reason: s[r] > 10000)
             results = run_client(net, '--sessions', 20)
             assert results['handshakes'] == 20, results
             after = g.wait_for(lambda s, r=reason, b=before: s[r] > b[r])
@@ -210,32 +213,21 @@ class Hellos:
         return self.gateway.wait_for(all_told)
 
     def allowed(self, number: int, rate: float, since: float) -> None:
-        """So many have begun a handshake, or more only as far as time has passed."""
+        """So many have begun a handshake, or more only as far as time has passed, which it does
+        slowly."""
         stats = self.settled()
         more = stats['hello_new'] - number
-        assert 0 <= more <= rate * (time.monotonic() - since), (number, stats)
-
-    def until_allowed(self, source: str) -> dict[str, int]:
-        """One hello after the other, until one begins a handshake."""
-        before = self.settled()['hello_new']
-        end = time.monotonic() + slow(20)
-        while True:
-            self.send(source)
-            stats = self.settled()
-            if stats['hello_new'] > before:
-                return stats
-            assert time.monotonic() < end, stats
-            time.sleep(0.05)  # the pace of the questions
+        assert 0 <= more <= rate * (time.monotonic() - since) / SLOWER, (number, stats)
 
 
 @contextlib.contextmanager
-def asked(**options) -> Iterator[tuple[Net, Gateway, Hellos]]:
-    """A gateway that is sent hellos."""
-    with Net() as net, gateway(net, {'echo': ECHO}, cookie_secret=SECRET_FILE,
-                               port={'mac': FLOOD_MAC}, **options) as g:
+def asked(**options) -> Iterator[tuple[Clock, Gateway, Hellos]]:
+    """A gateway that is sent hellos, and its clock."""
+    with Net() as net, movable(net, {'echo': ECHO}, cookie_secret=SECRET_FILE,
+                               port={'mac': FLOOD_MAC}, **options) as (g, clock):
         hellos = Hellos(net, g)
         with hellos.raw:
-            yield net, g, hellos
+            yield clock, g, hellos
 
 
 def count(stats: Mapping[str, int], names: Sequence[str]) -> int:
@@ -244,7 +236,7 @@ def count(stats: Mapping[str, int], names: Sequence[str]) -> int:
 
 def test_client_rate() -> None:
     """client-burst at once, no more; then client-rate. Every address has its own."""
-    with asked(client_rate=1, client_burst=3) as (_, g, hellos):
+    with asked(client_rate=1, client_burst=3) as (clock, g, hellos):
         since = time.monotonic()
         hellos.send('198.18.0.10', 3)
         stats = hellos.settled()
@@ -253,9 +245,11 @@ def test_client_rate() -> None:
         hellos.allowed(3, 1, since)
         hellos.send('198.18.0.11', 3)
         hellos.allowed(6, 1, since)
-        stats = hellos.until_allowed('198.18.0.10')
+        clock.pass_by(2)
+        hellos.send('198.18.0.10', 5)
+        hellos.allowed(8, 1, since)
+        stats = g.stats()
         assert count(stats, REFUSED_CLIENT_RATE) == hellos.sent - stats['hello_new'], stats
-        assert stats['hello_new'] <= 6 + (time.monotonic() - since), stats
         g.stop()
 
 
@@ -274,9 +268,9 @@ def test_client_rate_of_an_ipv6_network() -> None:
 
 def test_client_rate_holds_over_workers_and_cores() -> None:
     """Two workers and two cores, and still one bucket: a client's handshakes are all on one core."""
-    with Net(queues=2) as net, gateway(net, {'echo': ECHO}, cookie_secret=SECRET_FILE,
+    with Net(queues=2) as net, movable(net, {'echo': ECHO}, cookie_secret=SECRET_FILE,
                                        port={'mac': FLOOD_MAC}, handshake_cores=2, client_rate=1,
-                                       client_burst=8) as g:
+                                       client_burst=8) as (g, _):
         hellos = Hellos(net, g)
         with hellos.raw:
             hellos.send('198.18.0.10', 40)
@@ -294,7 +288,7 @@ def test_client_rate_holds_over_workers_and_cores() -> None:
 
 
 def test_client_half_open() -> None:
-    with asked(client_half_open=3, handshake_timeout=int(slow(3))) as (_, g, hellos):
+    with asked(client_half_open=3, handshake_timeout=60) as (clock, g, hellos):
         hellos.send('198.18.0.10', 3)
         stats = hellos.settled()
         assert stats['hello_new'] == 3 and count(stats, REFUSED_CLIENT_HALF_OPEN) == 0, stats
@@ -304,6 +298,7 @@ def test_client_half_open() -> None:
         hellos.send('198.18.0.11', 4)
         stats = hellos.settled()
         assert stats['hello_new'] == 6 and count(stats, REFUSED_CLIENT_HALF_OPEN) == 3, stats
+        clock.pass_by(60)
         g.wait_for(lambda s: s['sessions_half_open_expired'] == 6)
         hellos.send('198.18.0.10', 4)
         stats = hellos.settled()
@@ -323,7 +318,7 @@ def test_established_sessions_do_not_count_as_half_open() -> None:
 def test_client_table() -> None:
     """Eight clients with handshakes in progress fill a table of eight; the ninth is refused, whoever
     is in the table is not."""
-    with asked(client_half_open=9, client_table=8, handshake_timeout=int(slow(3))) as (_, g, hellos):
+    with asked(client_half_open=9, client_table=8, handshake_timeout=60) as (clock, g, hellos):
         for host in range(8):
             hellos.send(f'198.18.0.{10 + host}')
         stats = hellos.settled()
@@ -332,6 +327,7 @@ def test_client_table() -> None:
         hellos.send('198.18.0.10')
         stats = hellos.settled()
         assert stats['hello_new'] == 9 and stats['refused_client_table'] == 2, stats
+        clock.pass_by(60)
         g.wait_for(lambda s: s['sessions_half_open_expired'] == 9)
         hellos.send('198.18.0.30')
         stats = hellos.settled()
@@ -341,15 +337,18 @@ def test_client_table() -> None:
 
 def test_handshake_rate() -> None:
     """So many in the first moment, whoever they are from; then so many a second."""
-    with asked(handshake_rate=4) as (_, g, hellos):
+    with asked(handshake_rate=4) as (clock, g, hellos):
         since = time.monotonic()
         for host in range(20):
             hellos.send(f'198.18.0.{10 + host}')
         hellos.allowed(4, 4, since)
         assert g.stats()['refused_handshake_rate'] > 0
-        stats = hellos.until_allowed('198.18.0.100')
+        clock.pass_by(1)
+        for host in range(20):
+            hellos.send(f'198.18.0.{100 + host}')
+        hellos.allowed(8, 4, since)
+        stats = g.stats()
         assert stats['refused_handshake_rate'] == hellos.sent - stats['hello_new'], stats
-        assert stats['hello_new'] <= 4 + 4 * (time.monotonic() - since), stats
         g.stop()
 
 
@@ -380,7 +379,7 @@ def test_defaults_let_clients_in() -> None:
 
 def test_hvr_per_prefix() -> None:
     """So many answers for a /24 or a /48 at once; whoever has a cookie is not concerned."""
-    with asked(hvr_per_prefix=10) as (_, g, hellos):
+    with asked(hvr_per_prefix=10) as (clock, g, hellos):
         def ask(source: str) -> None:
             hellos.raw.send(framed(packets.Flow(source, 20000, GW6 if ':' in source else GW4, PORT),
                                    packets.Hello().datagram()))
@@ -392,16 +391,18 @@ def test_hvr_per_prefix() -> None:
                 ask(network.format(host))
             stats = g.wait_for(lambda s, n=20 * number + 20: s['cookie_none'] == n)
             more = stats['hvr'] - 10 * number - 10
-            assert 0 <= more <= 10 * (time.monotonic() - since) * (number + 1), stats
+            assert 0 <= more <= 10 * (time.monotonic() - since) / SLOWER * (number + 1), stats
             assert stats['hvr'] + stats['drop_hvr_prefix'] == stats['cookie_none'], stats
         assert stats['drop_hvr_prefix'] > 0, stats
         hellos.send('198.18.0.20', 3)
         assert hellos.settled()['hello_new'] == 3
-        before, end = stats, time.monotonic() + slow(20)
-        while g.stats()['hvr'] == before['hvr']:
-            assert time.monotonic() < end, g.stats()
+        before = g.stats()
+        clock.pass_by(1)
+        for _ in range(20):
             ask('198.18.0.20')
-            time.sleep(0.02)  # the pace of the questions
+        stats = g.wait_for(lambda s: s['cookie_none'] == before['cookie_none'] + 20)
+        more = stats['hvr'] - before['hvr'] - 10
+        assert 0 <= more <= 10 * (time.monotonic() - since) / SLOWER, (before, stats)
         g.stop()
 
 
@@ -412,9 +413,9 @@ def test_a_hello_a_million_times() -> None:
     times = 1000000 // SCALE
     frame = verified(packets.Flow('198.18.0.10', 30000, GW4, PORT))
     with Net() as net, flooded(net, [frame], handshake_timeout=1) as g:
-        g.wait_for(lambda s: s['cookie_valid'] >= times, 60)
-        seen = g.wait_for(lambda s: s['sessions_half_open_expired'] == 1, 60)['cookie_valid']
-        g.wait_for(lambda s: s['cookie_valid'] >= seen + times, 60)
+        g.wait_for(lambda s: s['cookie_valid'] >= times)
+        seen = g.wait_for(lambda s: s['sessions_half_open_expired'] == 1)['cookie_valid']
+        g.wait_for(lambda s: s['cookie_valid'] >= seen + times)
         _, counters = g.stop()
         assert counters['hello_new'] == counters['sessions_opened'] == 1, counters
         assert counters['hello_beside'] == 0, counters

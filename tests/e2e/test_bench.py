@@ -23,7 +23,7 @@ def bench(name: str, *options: object, results: pathlib.Path, expect: int = 0) -
                 env={'HG_RESULTS': str(results), 'HG_BUILD': str(BUILD), 'HG_SOURCE': str(SOURCE)},
                 name=name)
     try:
-        assert p.wait(100) == expect, p.log()
+        assert p.wait(900) == expect, p.log()
     finally:
         p.kill()
     return p

@@ -17,9 +17,9 @@ import time
 import types
 from typing import Iterator
 
-from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, Process, RawPort,
-                     command, configuration, dtls_client, gateway, in_netns, neighbour, packets,
-                     process, run, run_client, slow)
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, Process,
+                     RawPort, command, configuration, dtls_client, gateway, in_netns, neighbour,
+                     packets, process, run, run_client, slow)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -76,7 +76,7 @@ def flood(net: Net, g: Gateway, rate: int) -> Iterator[Process]:
 
 
 def ping(netns: str, host: str, *options: str) -> None:
-    command('ping', '-c', '1', '-W', str(int(slow(5))), *options, host, netns=netns)
+    command('ping', '-c', '1', '-W', str(int(slow(PATIENCE))), *options, host, netns=netns)
 
 
 def serve(netns: str, host: str) -> tuple[socket.socket, threading.Thread]:
@@ -84,11 +84,11 @@ def serve(netns: str, host: str) -> tuple[socket.socket, threading.Thread]:
     with in_netns(netns):
         server = socket.create_server((host, 0), family=socket.AF_INET6 if ':' in host else
                                       socket.AF_INET)
-    server.settimeout(slow(30))
+    server.settimeout(slow(PATIENCE))
 
     def answer() -> None:
         with server, server.accept()[0] as connection:
-            connection.settimeout(slow(30))
+            connection.settimeout(slow(PATIENCE))
             while data := connection.recv(262144):
                 connection.sendall(data)
 
@@ -102,7 +102,7 @@ def talk(client: str, source: str, server: str, host: str) -> None:
     listening, thread = serve(server, host)
     sent = b''.join(bytes([i]) + CHUNK[1:] for i in range(CHUNKS))
     with in_netns(client):
-        connection = socket.create_connection(listening.getsockname()[:2], slow(30), (source, 0))
+        connection = socket.create_connection(listening.getsockname()[:2], slow(PATIENCE), (source, 0))
     got = bytearray()
 
     def read() -> None:
@@ -114,8 +114,8 @@ def talk(client: str, source: str, server: str, host: str) -> None:
         reader.start()
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
-        reader.join(slow(30))
-    thread.join(slow(5))
+        reader.join(slow(PATIENCE))
+    thread.join(slow(PATIENCE))
     assert got == sent, f'{len(got)} of {len(sent)} bytes came back'
 
 
@@ -191,7 +191,7 @@ def test_link_follows_that_of_the_port() -> None:
     with KernelNet('tap') as net, exception(net) as g:
         def wait_for_link(up: bool) -> None:
             g.wait_for(lambda s: s['wan']['link_up'] == up, command='/hellogate/ports')
-            end = time.monotonic() + slow(10)
+            end = time.monotonic() + slow(PATIENCE)
             while ('NO-CARRIER' in net.flags()) == up:
                 assert time.monotonic() < end, net.flags()
                 time.sleep(0.02)

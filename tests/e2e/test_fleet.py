@@ -12,8 +12,8 @@ import time
 import types
 from typing import Callable, Iterator
 
-from harness import (GW4, GW6, PORT, Client, Gateway, Net, Pki, RawPort, command, configuration,
-                     dtls_client, packets, run, running, slow)
+from harness import (GW4, GW6, PATIENCE, PORT, Client, Gateway, Net, Pki, RawPort, command,
+                     configuration, dtls_client, packets, run, running, slow)
 from impair import Lane, Path, Proxy, is_second_hello
 
 PKI = Pki()
@@ -94,7 +94,7 @@ class Fleet(Net):
     def find(self, node: int) -> None:
         """Makes the router know the node's MAC address, so that no packet waits for that."""
         for own in OWN[node]:
-            command('ping', '-q', '-c', '1', '-w', str(int(slow(15))), own, netns=self.router)
+            command('ping', '-q', '-c', '1', '-w', str(int(slow(PATIENCE))), own, netns=self.router)
 
 
 @contextlib.contextmanager
@@ -151,7 +151,7 @@ class Watch:
 
 def until_all_wait(proxy: Proxy, lane: Lane, client: Client, count: int) -> None:
     """Until each client has its HelloVerifyRequest and has sent its second hello."""
-    end = time.monotonic() + slow(60)
+    end = time.monotonic() + slow(PATIENCE)
     while len(waiting := {flow.number for flow, _ in list(lane.stopped)}) < count:
         proxy.check()
         if time.monotonic() > end or not client.process.alive():

@@ -11,9 +11,10 @@ import time
 import types
 from typing import Iterator
 
-from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, EchoServer, Gateway, Net, Process, RawPort,
-                     command, configuration, dtls_client, echo_line, in_netns, need, packets, process,
-                     run, running, s_client, slow, target)
+from clock import Clock
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Process,
+                     RawPort, command, configuration, dtls_client, echo_line, in_netns, need,
+                     packets, process, run, running, s_client, slow, target)
 from line import (CERTIFICATE, KEY, PKI, SECRET_FILE, Line, ask, bridge, cookie_of, finish,
                   is_server_hello, ping, server, signalled, tcp)
 
@@ -158,13 +159,16 @@ def test_cookies_of_guard_and_library_are_the_same() -> None:
 
 def test_cookies_across_rotation() -> None:
     """Keys change at guard and server twice while clients come and go."""
-    with Line() as net, server(net, '-r', 3, '-l', 3) as s, \
-            bridge(net, key_rotation=3, cookie_lifetime=3) as g:
+    with Line() as net, contextlib.closing(Clock(of_day_alone=True)) as clock, \
+            server(net, '-r', 3600, '-l', 3600, env=clock.env) as s, \
+            bridge(net, env=clock.env, key_rotation=3600, cookie_lifetime=3600) as g:
         first, done = g.telemetry('/hellogate/keys')['epoch'], 0
-        while g.telemetry('/hellogate/keys')['epoch'] < first + 2:
+        for halves in range(5):
+            clock.set(1800 * halves, g)
             with dtls_client(net, '--sessions', 4, '--datagrams', 2) as client:
                 assert client.results()['received'] == 8
             done += 4
+        assert g.telemetry('/hellogate/keys')['epoch'] == first + 2
         g.stop()
         assert finish(s)['handshakes'] == done
 
@@ -277,21 +281,26 @@ def test_only_whom_it_knows() -> None:
 def test_forgets_who_is_silent() -> None:
     """After guard-timeout, and two seconds at most beyond it."""
     with Line() as net, EchoServer(net.server, '::', PORT) as guarded, \
-            bridge(net, guard_unproved='drop', guard_timeout=1) as g:
+            contextlib.closing(Clock()) as clock, \
+            bridge(net, env=clock.env, guard_unproved='drop', guard_timeout=3600) as g:
         sock, answer = ask(net, packets.Hello().datagram())
         with sock:
             sock.send(packets.Hello(cookie=cookie_of(answer)).datagram())
             sock.recv(65536)  # it has passed, and come back
-            time.sleep(3.5)  # silence is what the test is about
-            sock.send(packets.record(bytes(40), kind=packets.APPLICATION_DATA, epoch=1))
+            record = packets.record(bytes(40), kind=packets.APPLICATION_DATA, epoch=1)
+            clock.pass_by(3000)
+            sock.send(record)
+            sock.recv(65536)
+            clock.pass_by(3602)
+            sock.send(record)
             g.wait_for(lambda c: c['drop_guard_unproved'] == 1)
         g.stop()
-        assert guarded.count == 1
+        assert guarded.count == 2
 
 
 def ctl(g: Gateway, *words: object) -> str:
     done = subprocess.run([str(SOURCE / 'app' / 'hellogatectl'), '--prefix', g.prefix,
-                           *map(str, words)], capture_output=True, text=True, timeout=slow(60),
+                           *map(str, words)], capture_output=True, text=True, timeout=slow(PATIENCE),
                           check=True)
     return done.stdout
 

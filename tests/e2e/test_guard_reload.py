@@ -10,8 +10,8 @@ import threading
 import time
 from typing import Iterator
 
-from harness import (CL4, GW4, GW6, PORT, EchoServer, Gateway, Net, command, configuration,
-                     dtls_client, in_netns, packets, process, run, running, slow)
+from harness import (CL4, GW4, GW6, PATIENCE, PORT, EchoServer, Gateway, Net, command,
+                     configuration, dtls_client, in_netns, packets, process, run, running, slow)
 from line import Line, ask, bridge, cookie_of, finish, ping, preloaded, server, signalled, tcp
 from web import METRICS, samples
 from web import ask as ask_metrics
@@ -41,7 +41,7 @@ def traffic(net: Line) -> Iterator[list[str]]:
         thread.start()
         try:
             yield faults
-            assert rounds.acquire(timeout=slow(30)) or faults
+            assert rounds.acquire(timeout=slow(PATIENCE)) or faults
         finally:
             end.set()
             thread.join()
@@ -78,7 +78,7 @@ def with_options(net: Line, host: str) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, b'\0\0\1\4\0\0\0\0')
     else:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, b'\1\1\1\1')
-    sock.settimeout(slow(10))
+    sock.settimeout(slow(PATIENCE))
     sock.connect((host, PORT))
     return sock
 
@@ -195,7 +195,7 @@ def links(net: Net) -> dict[str, bool]:
 
 
 def wait_for_links(net: Net, **wanted: bool) -> None:
-    end = time.monotonic() + slow(15)
+    end = time.monotonic() + slow(PATIENCE)
     while links(net) != wanted:
         assert time.monotonic() < end, links(net)
         time.sleep(0.05)

@@ -14,8 +14,9 @@ import time
 from typing import Callable, Iterator
 
 import dtls
-from harness import (GW4, PORT, Gateway, Net, Pki, RawPort, command, gateway, neighbour, packets,
-                     run, slow)
+from clock import Clock, movable
+from harness import (GW4, PATIENCE, PORT, Gateway, Net, Pki, RawPort, command, gateway, neighbour,
+                     packets, run, slow)
 
 PKI = Pki()
 SECRET = bytes(range(32))
@@ -44,10 +45,10 @@ def seeded(number: int) -> bytes:
 class Lab:
     """A gateway, peers that talk to it, and a wire for frames of any origin."""
 
-    def __init__(self, net: Net, g: Gateway, raw: RawPort) -> None:
-        self.net, self.g, self.raw = net, g, raw
+    def __init__(self, net: Net, g: Gateway, raw: RawPort, clock: Clock | None) -> None:
+        self.net, self.g, self.raw, self.clock = net, g, raw, clock
         command('ip', '-n', net.client, 'route', 'add', 'local', f'{NETWORK}.0.0/16', 'dev', 'lo')
-        command('ping', '-c', '1', '-W', str(int(slow(5))), GW4, netns=net.client)
+        command('ping', '-c', '1', '-W', str(int(slow(PATIENCE))), GW4, netns=net.client)
         self._link = packets.mac(neighbour(net, GW4)) + raw.mac
         self._peers = contextlib.ExitStack()
 
@@ -72,7 +73,7 @@ class Lab:
             flow, hello.bound(), int(time.time()))).datagram())
 
     def push(self, frames: Iterator[bytes], done: Callable[[dict[str, int]], bool],
-             deadline: float = 60) -> dict[str, int]:
+             deadline: float = PATIENCE) -> dict[str, int]:
         """Sends frames until the counters say that it is enough, no faster than they are worked
         off, so that hardly any is lost for want of room."""
         end = time.monotonic() + slow(deadline)
@@ -94,10 +95,16 @@ class Lab:
                 time.sleep(0.001)
         return stats
 
-    def settle(self, sessions: int, deadline: float = 20) -> None:
+    def settle(self, sessions: int) -> None:
         """Waits until so many sessions are left, none of them half open."""
-        self.g.wait_for(lambda s: s['sessions'] == sessions and s['half_open'] == 0, deadline,
-                        SESSIONS)
+        self.g.wait_for(lambda s: s['sessions'] == sessions and s['half_open'] == 0,
+                        command=SESSIONS)
+
+    def answered(self) -> None:
+        """Waits until all that has come is worked off, and what was to be said is on its way."""
+        self.g.wait_for(lambda s: s['forwarded'] == s['datagrams'] and s['session_rx'] ==
+                        s['out_packets'] == s['session_tx'] + s['session_tx_full'] +
+                        s['session_tx_refused'])
 
     def resident(self) -> int:
         """Bytes of memory in use; 0 where a sanitizer keeps what was freed."""
@@ -111,11 +118,15 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(**options) -> Iterator[Lab]:
-    with Net() as net, RawPort(net) as raw, \
-            gateway(net, {'crafted': LISTENER}, cookie_secret=SECRET_FILE, handshake_rate=0,
-                    **options) as g:
-        one = Lab(net, g, raw)
+def lab(clock: bool = False, **options) -> Iterator[Lab]:
+    """With a clock that the test moves, if it wants one: that gateway is slower."""
+    options = {'cookie_secret': SECRET_FILE, 'handshake_rate': 0, **options}
+    with Net() as net, RawPort(net) as raw, contextlib.ExitStack() as stack:
+        if clock:
+            g, moved = stack.enter_context(movable(net, {'crafted': LISTENER}, **options))
+        else:
+            g, moved = stack.enter_context(gateway(net, {'crafted': LISTENER}, **options)), None
+        one = Lab(net, g, raw, moved)
         try:
             yield one
         finally:
@@ -166,7 +177,7 @@ def test_fragments_of_the_second_hello() -> None:
         'three, the last before the second': [[(0, 70), (90, None), (70, 90)]],
         'shorter ones the second time': [[(0, 90)], [(0, 70), (70, None)]],
         'longer ones the second time': [[(0, 70)], [(0, 90), (80, None)]]}
-    with lab(handshake_timeout=int(slow(2))) as one:
+    with lab(clock=True, handshake_timeout=60) as one:
         for number, flights in enumerate(cuts.values()):
             peer = one.peer(port=42000 + number)
             left = list(flights)
@@ -185,6 +196,7 @@ def test_fragments_of_the_second_hello() -> None:
         client = dtls.Client(never.verified(seeded(99), hello=hello))
         never.send(client.plain(dtls.fragment(client.hello_message, 0, 70)))
         one.g.wait_for(lambda s: s['half_open'] == 1, command=SESSIONS)
+        one.clock.pass_by(60)
         one.g.wait_for(lambda s: s['sessions_half_open_expired'] == 1)
         assert never.receive() is None
         one.settle(len(cuts))
@@ -270,7 +282,7 @@ def test_fragments_that_overlap_and_conflict() -> None:
     """Of the ClientKeyExchange. Where all of them say the same the handshake completes; where not,
     it may do anything but harm: that is what AddressSanitizer watches."""
     honest, hostile = 30, 600
-    with lab(handshake_timeout=int(slow(3)), half_open=1000) as one:
+    with lab(clock=True, handshake_timeout=60, half_open=1000) as one:
         bystander = one.peer()
         bystander.connect(seeded(0))
         for number in range(honest):
@@ -291,9 +303,10 @@ def test_fragments_that_overlap_and_conflict() -> None:
             if draw.random() < .5:
                 pieces += shuffled_fragments(client.flight[0], draw)
             peer.send(*map(client.plain, pieces), client.last_flight())
-        one.g.wait_for(lambda s: s['forwarded'] == s['datagrams'])
+        one.answered()
         bystander.echo()
-        ended = one.g.wait_for(lambda s: s['half_open'] == 0, 20, SESSIONS)
+        one.clock.pass_by(60)
+        ended = one.g.wait_for(lambda s: s['half_open'] == 0, command=SESSIONS)
         assert ended['sessions'] >= 1 + honest, ended
         stats = one.g.stats()
         assert stats['sessions_opened'] == 1 + honest + hostile, stats
@@ -321,7 +334,8 @@ def test_reconnect_storm_on_one_live_session() -> None:
                 peer.send(peer.verified(seeded(1 + number), hello=COSTLY).datagram())
             times.append(peer.echo())
             seen.append(one.g.sessions())
-        stats = one.g.wait_for(lambda s: s['forwarded'] == s['datagrams'])
+        one.answered()
+        stats = one.g.stats()
         assert all(s['sessions'] <= 2 and s['half_open'] <= 1 for s in seen), seen
         taken = stats['hello_beside'] - before['hello_beside'] + refused(stats) - refused(before)
         assert taken + stats['drop_ring_new_full'] > storm / 2, stats
@@ -330,7 +344,7 @@ def test_reconnect_storm_on_one_live_session() -> None:
         print(f'# {stats["hello_beside"]} handshakes beside the session, its echo: '
               f'{milliseconds(times)}')
         # The client that comes back in earnest takes over.
-        while peer.receive(0.05):
+        while peer.receive():
             pass
         peer.connect(seeded(10**6))
         peer.echo()
@@ -351,7 +365,7 @@ def test_flood_of_records_with_bad_tags_at_a_live_session() -> None:
         peer = one.peer()
         client = peer.connect(seeded(0))
         peer.echo()
-        before = one.g.stats()
+        before, asked = one.g.stats(), peer.asked
         draw = random.Random(41)
         kinds = (packets.APPLICATION_DATA, packets.HANDSHAKE, packets.ALERT,
                  packets.CHANGE_CIPHER_SPEC)
@@ -370,11 +384,15 @@ def test_flood_of_records_with_bad_tags_at_a_live_session() -> None:
             one.push(frames, lambda s: s['records'] - before['records'] >= flood * part / 10)
             times.append(peer.echo())
         print(f'# echo between parts of the flood: {milliseconds(times)}')
-        # Nothing but echoes has come back, and every one of them has been read.
-        assert peer.receive() is None
+        # Nothing but echoes has come back. A busy machine may have been asked for one twice.
+        one.answered()
+        while late := peer.receive():
+            (kind, text), = client.opened([late])
+            assert kind == packets.APPLICATION_DATA and text.startswith(b'echo '), late.hex()
         stats = one.g.stats()
-        assert stats['out_packets'] - before['out_packets'] == len(times), stats
-        assert stats['client_datagrams'] - before['client_datagrams'] == len(times), stats
+        echoes = stats['client_datagrams'] - before['client_datagrams']
+        assert len(times) <= echoes <= peer.asked - asked, stats
+        assert stats['out_packets'] - before['out_packets'] == echoes, stats
         assert stats['sessions_opened'] == 1, stats
         peer.close()
         one.settle(0)
@@ -394,7 +412,7 @@ def test_renegotiation_storm_in_a_live_session() -> None:
         for start in range(0, storm, 50):
             peer.send(*(client.renegotiation(seeded(seq), seq) for seq in range(start, start + 50)))
             while len(got) < start + 50:
-                got.append(peer.receive(slow(2)) or b'')
+                got.append(peer.receive(slow(PATIENCE)) or b'')
                 assert got[-1], f'no answer to the hello behind {len(got) - 1} others'
         assert client.opened(got) == [(packets.ALERT, NO_RENEGOTIATION)] * storm
         peer.echo()
@@ -402,7 +420,7 @@ def test_renegotiation_storm_in_a_live_session() -> None:
             assert one.resident() - memory < 1 << 20
         # One that is out of sequence ends the session of who sent it, and no other.
         peer.send(client.renegotiation(seeded(0), 0), client.seal(b'more'))
-        assert client.opened([peer.receive(slow(2))]) == [(packets.ALERT, UNEXPECTED_MESSAGE)]
+        assert client.opened([peer.receive(slow(PATIENCE))]) == [(packets.ALERT, UNEXPECTED_MESSAGE)]
         one.settle(1)
         bystander.echo()
         stats = one.g.stats()
@@ -418,29 +436,30 @@ def test_renegotiation_storm_in_a_live_session() -> None:
 def test_ten_times_the_cap_of_half_open_handshakes() -> None:
     """Verified hellos of many addresses, each of which costs a signature, and then silence."""
     cap, talkers = 100, 10
-    with lab(half_open=cap, handshake_timeout=int(slow(3))) as one:
+    with lab(clock=True, half_open=cap, handshake_timeout=60) as one:
         peers = [one.peer(f'{NETWORK}.255.{n}') for n in range(talkers)]
         for number, peer in enumerate(peers):
             peer.connect(seeded(number))
         calm = [peer.echo() for _ in range(20) for peer in peers]
         frames = (one.verified(n, COSTLY) for n in range(10**9))
-        busy, most = [], 0
-        end = time.monotonic() + slow(5)
-        while True:
-            for frame, _ in zip(frames, range(40)):
-                one.raw.send(frame)
-            busy += [peer.echo() for peer in peers]
-            told, stats = one.g.sessions(), one.g.stats()
-            most = max(most, told['half_open'])
-            assert told['sessions'] <= cap + talkers and told['half_open'] <= cap, told
-            if stats['hello_new'] + refused(stats) >= 10 * cap and time.monotonic() > end:
-                break
-            assert time.monotonic() < end + slow(20), stats
+        busy, most, seen = [], 0, talkers
+        for _ in range(2):  # of the second half as many begin as those of the first made room for
+            while (stats := one.g.stats())['hello_new'] + refused(stats) < seen + 5 * cap:
+                for frame, _ in zip(frames, range(40)):
+                    one.raw.send(frame)
+                busy += [peer.echo() for peer in peers]
+                told = one.g.sessions()
+                most = max(most, told['half_open'])
+                assert told['sessions'] <= cap + talkers and told['half_open'] <= cap, told
+            one.answered()
+            one.clock.pass_by(60)
+            one.settle(talkers)
+            seen = (stats := one.g.stats())['hello_new'] + refused(stats)
         print(f'# without: {milliseconds(calm)}')
         print(f'# with {stats["hello_new"] - talkers} handshakes begun and {refused(stats)} '
               f'refused: {milliseconds(busy)}')
         assert most == cap or refused(stats), stats
-        one.settle(talkers)
+        assert seen >= 10 * cap + talkers, stats
         for peer in peers:
             peer.echo()
             peer.close()
@@ -461,9 +480,9 @@ def test_a_hundred_thousand_handshakes_that_fail() -> None:
         frames = (one.verified(n, hello) for n in range(10**9))
         one.push(frames, lambda s: s['sessions_failed'] >= count / 10)
         before = one.resident()
-        stats = one.push(frames, lambda s: s['sessions_failed'] >= count, 120)
+        stats = one.push(frames, lambda s: s['sessions_failed'] >= count, 3 * PATIENCE)
         grown = one.resident() - before
-        one.g.wait_for(lambda s: s['session_rx'] == s['out_packets'])
+        one.answered()
         assert stats['handshakes'] == 1, stats
         one.settle(1)
         print(f'# grown by {grown // 1024} KB')

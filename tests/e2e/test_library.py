@@ -14,8 +14,8 @@ import sys
 import time
 from typing import Iterator
 
-from harness import (BUILD, CL4, CL6, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, Process, Skip,
-                     configuration, command, dtls_client, echo_line, in_netns, need, packets,
+from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, Process,
+                     Skip, command, configuration, dtls_client, echo_line, in_netns, need, packets,
                      process, run, running, s_client, slow, target)
 
 sys.path.insert(0, str(SOURCE / 'tests' / 'fixtures'))
@@ -142,7 +142,7 @@ def s_client_tls(net: Net, *options: str, host: str = GW4, version: str = '-tls1
 
 def wait_for_frames(tshark: Process, path: str) -> None:
     """Until the capture holds the answer to the client that came last, an alert."""
-    end = time.monotonic() + slow(10)
+    end = time.monotonic() + slow(PATIENCE)
     while 'Alert' not in command('tshark', '-r', path, '-Y', 'tls.alert_message', check=False):
         assert time.monotonic() < end, tshark.log()
         time.sleep(0.1)
@@ -172,7 +172,7 @@ def test_tls_hellos_in_pieces_and_rubbish() -> None:
         def connect() -> socket.socket:
             with in_netns(net.client):
                 sock = socket.create_connection((GW4, PORT))
-            sock.settimeout(slow(5))
+            sock.settimeout(slow(PATIENCE))
             return sock
 
         with connect() as silent, connect() as cut, connect() as rubbish, connect() as huge:
@@ -200,7 +200,7 @@ class Sender:
                                         socket.SOCK_DGRAM)
             self.socket.bind((source, port))
             self.socket.connect((host, PORT))
-        self.socket.settimeout(slow(5))
+        self.socket.settimeout(slow(PATIENCE))
         self.flow = packets.Flow(source, port, host, PORT)
 
     def ask(self, datagram: bytes) -> bytes:

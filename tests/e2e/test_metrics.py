@@ -15,8 +15,8 @@ import tempfile
 import time
 import urllib.parse
 
-from harness import (GW4, PORT, SOURCE, Gateway, Net, Pki, check_config, configuration, gateway, need, process,
-                     run, run_client, running, slow)
+from harness import (GW4, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, check_config, configuration,
+                     gateway, need, process, run, run_client, running, slow, until)
 from web import METRICS, Browser, ask, connect, flood, samples
 
 PKI = Pki()
@@ -61,6 +61,7 @@ def test_every_counter_is_a_metric() -> None:
 
 
 def test_histograms_and_levels() -> None:
+    earliest = time.time()
     with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE) as g:
         before = samples(ask(net).text)
         assert histogram(before, 'handshake_seconds')[1:] == (0, 0), before
@@ -70,10 +71,11 @@ def test_histograms_and_levels() -> None:
         for name in ('cookie_age_seconds', 'handshake_seconds'):
             buckets, count, total = histogram(told, name)
             assert buckets == sorted(buckets) and buckets[-1] == count == 5, (name, buckets)
-        assert 0 < total <= slow(60), total
-        assert histogram(told, 'cookie_age_seconds')[2] <= slow(60)
+        most = time.time() - earliest  # that anything may have taken
+        assert 0 < total <= 5 * most, total
+        assert histogram(told, 'cookie_age_seconds')[2] <= 5 * (most + 1)
         for thread in ('worker_busy_seconds_total{worker="0"}', 'core_busy_seconds_total{core="0"}'):
-            assert before[f'hellogate_{thread}'] < told[f'hellogate_{thread}'] < slow(60), thread
+            assert before[f'hellogate_{thread}'] < told[f'hellogate_{thread}'] < most, thread
         for owner in ('pool="receive",owner="0"', 'pool="send",owner="0"'):
             free, size = (told[f'hellogate_pool_{what}_buffers{{{owner}}}']
                           for what in ('free', 'size'))
@@ -83,7 +85,7 @@ def test_histograms_and_levels() -> None:
         assert told['hellogate_port_link_up{port="wan"}'] == 1, told
         assert told['hellogate_port_link_held{port="wan"}'] == 0, told
         assert told['hellogate_port_missed_packets_total{port="wan"}'] == 0, told
-        assert abs(told['hellogate_start_time_seconds'] - time.time()) < slow(120), told
+        assert earliest - 1 <= told['hellogate_start_time_seconds'] <= time.time(), told
         g.stop()
 
 
@@ -111,7 +113,7 @@ def test_both_formats() -> None:
             assert len(families) == len(set(families)), families
         need('promtool')
         done = subprocess.run(['promtool', 'check', 'metrics'], input=plain.text, text=True,
-                              capture_output=True, timeout=slow(60), check=False)
+                              capture_output=True, timeout=slow(PATIENCE), check=False)
         assert done.returncode == 0 and not done.stdout + done.stderr, done
         g.stop()
 
@@ -156,14 +158,13 @@ def test_prometheus_scrapes() -> None:
             return answer['data']
 
         def wait_for(path: str, condition, **arguments: str):
-            end = time.monotonic() + slow(60)
-            while True:
+            def holds() -> bool:
+                assert server.alive(), server.log()
                 with contextlib.suppress(OSError, ValueError):  # it begins to listen, or loads
-                    told = query(path, **arguments)
-                    if condition(told):
-                        return
-                assert server.alive() and time.monotonic() < end, server.log()
-                time.sleep(0.1)
+                    return condition(query(path, **arguments))
+                return False
+
+            until(holds, server.log, 0.1)
 
         api = ('127.0.0.1', 9690)
         with process('prometheus', f'--config.file={where}/prometheus.yml',
@@ -190,7 +191,7 @@ def test_alert_rules() -> None:
     need('promtool')
     text = RULES.read_text(encoding='utf-8')
     done = subprocess.run(['promtool', 'check', 'rules', str(RULES)], text=True,
-                          capture_output=True, timeout=slow(60), check=False)
+                          capture_output=True, timeout=slow(PATIENCE), check=False)
     assert done.returncode == 0 and 'SUCCESS' in done.stdout, done
     counters = (SOURCE / 'docs' / 'operating.md').read_text(encoding='utf-8')
     for alert in re.findall(r'alert: (\w+)', text):
@@ -199,7 +200,7 @@ def test_alert_rules() -> None:
         test = pathlib.Path(name, 'test.yml')
         test.write_text(ALERTS.replace('RULES', str(RULES)))
         done = subprocess.run(['promtool', 'test', 'rules', str(test)], text=True,
-                              capture_output=True, timeout=slow(60), check=False)
+                              capture_output=True, timeout=slow(PATIENCE), check=False)
         assert done.returncode == 0, done
 
 
@@ -366,13 +367,12 @@ def test_bad_requests() -> None:
             assert ask(net, source='127.0.0.3').status == 200, 'nor itself'
             run_client(net, '--sessions', 2)
         g.wait_for(lambda s: s['sessions_closed'] == 2)
-        end = time.monotonic() + slow(60)
-        while True:  # until it has seen that they are closed
+        def let_in() -> bool:
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if ask(net, source='127.0.0.3').status == 200:
-                    break
-            assert time.monotonic() < end, 'that address stays shut out'
-            time.sleep(0.05)
+                return ask(net, source='127.0.0.3').status == 200
+            return False
+
+        until(let_in, lambda: 'that address stays shut out', 0.05)  # it has seen that they are closed
         g.stop()
 
 

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from typing import Iterator
 
-from harness import GW4, PORT, SOURCE, Net, Process, Skip, need, run, slow
+from harness import GW4, PORT, SOURCE, Net, Process, Skip, need, run
 
 SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
 UNIT = '/lib/systemd/system/hellogate.service'
@@ -68,7 +68,7 @@ def build(directory: pathlib.Path) -> pathlib.Path:
         raise Skip('the package is built without sanitizers')
     need('dh', 'dpkg-buildpackage', 'dpkg', 'systemd-analyze')
     done = subprocess.run([SOURCE / 'app/system/build-deb', directory], capture_output=True, text=True,
-                          timeout=slow(270), check=False)
+                          timeout=1500, check=False)
     assert done.returncode == 0, done
     packages = list(directory.glob('hellogate_*.deb'))
     assert len(packages) == 1, packages
@@ -123,7 +123,7 @@ def test_installed_started_probed_removed() -> None:
             m.ask(*argv[:argv.index('--')], '--check')
             daemon = Process(m.argv(*argv), netns=net.gateway, name='hellogate')
             try:
-                daemon.expect('^hellogate: ready', 60)
+                daemon.expect('^hellogate: ready')
                 own = m.ask('id', '-u', 'hellogate').strip()
                 status = pathlib.Path(f'/proc/{daemon.pid}/status').read_text()
                 assert re.search(rf'(?m)^Uid:\t{own}\t{own}\t{own}\t{own}$', status), status

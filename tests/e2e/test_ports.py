@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import struct
-import time
 
-from harness import (CL4, CL6, GW4, GW6, PORT, SOURCE, EchoServer, Gateway, Net, Pki, RawPort, Skip,
-                     command, dtls_client, echo_line, gateway, in_netns, neighbour, packets, run,
-                     run_client, s_client, slow)
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Pki,
+                     RawPort, Skip, command, dtls_client, echo_line, gateway, in_netns, neighbour,
+                     packets, run, run_client, run_in_vain, s_client, slow, until)
 
 PKI = Pki()
 
@@ -93,8 +93,8 @@ def test_largest_datagrams() -> None:
 def test_too_long_from_the_upstream_is_dropped_and_counted() -> None:
     with Net() as net, EchoServer(net.gateway, prefix=b'x' * 1200) as server, \
             gateway(net, {'echo': certified(upstream=f'127.0.0.1:{server.port}')}) as g:
-        run_client(net, '--size', 600, '--datagrams', 1, '--deadline', 2, expect=1)
-        g.wait_for(lambda s: s['upstream_rx_dropped'] + s['out_dropped'] == 1)
+        run_in_vain(net, g, lambda s: s['upstream_rx_dropped'] + s['out_dropped'] == 1,
+                    '--size', 600)
         assert server.count == 1
         g.stop()
 
@@ -106,10 +106,15 @@ def test_an_untagged_packet_is_held_to_the_mtu_as_well() -> None:
     for size, dropped in ((longest - 1, 0), (longest, 1)):
         with Net() as net, EchoServer(net.gateway, prefix=b'x') as server, \
                 gateway(net, {'echo': certified(upstream=f'127.0.0.1:{server.port}')}) as g:
-            results = run_client(net, '--mtu', 1500, '--size', size, '--deadline', 2, '--ciphers',
-                                 'ECDHE-ECDSA-AES256-GCM-SHA384', expect=1)
+            with dtls_client(net, '--mtu', 1500, '--size', size, '--ciphers',
+                             'ECDHE-ECDSA-AES256-GCM-SHA384') as client:
+                stats = g.wait_for(lambda s: s['upstream_rx'] == 1)
+                if not dropped:
+                    client.expect('^unexpected datagram$')
+                client.process.popen.send_signal(signal.SIGTERM)
+                results = client.results(expect=1)
             assert results['wrong'] == 1 - dropped, results
-            stats = g.wait_for(lambda s: s['upstream_rx'] == 1)
+            stats = g.stats()
             assert stats['out_dropped'] == dropped, stats
             g.stop()
 
@@ -156,10 +161,9 @@ def test_two_workers_two_cores_af_packet() -> None:
 
 def test_closed_port_is_silent() -> None:
     with Net() as net, gateway(net, {'echo': certified()}) as g, RawPort(net) as raw:
-        results = run_client(net, '--deadline', 2, port=PORT + 1, expect=1)
+        results = run_in_vain(net, g, lambda s: s['drop_no_listener'] >= 2, port=PORT + 1)
         assert results['hvr'] == 0, results
-        stats = g.wait_for(lambda s: s['drop_no_listener'] >= 1)
-        assert stats['hvr'] == 0
+        assert g.stats()['hvr'] == 0
         while (frame := raw.receive()) is not None:
             assert packets.parse(frame).protocol not in (packets.ICMP, packets.UDP), frame.hex()
         g.stop()
@@ -172,7 +176,7 @@ def ping(net: Net, host: str, count: int, size: int) -> None:
         sock = (socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) if v6 else
                 socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
     with sock:
-        sock.settimeout(slow(5))
+        sock.settimeout(slow(PATIENCE))
         for seq in range(count):
             body = struct.pack('!HH', 0x4847, seq) + bytes((seq + i) & 255 for i in range(size))
             request = packets.icmp(128 if v6 else 8, 0, body)
@@ -219,9 +223,7 @@ def test_neighbour_entries_are_confirmed_by_unicast_probes() -> None:
                     net.client_if, 'nud', 'probe')
             counter = 'neighbour_adverts' if ':' in host else 'arp_replies'
             g.wait_for(lambda s: s[counter] > before[counter])
-            end = time.monotonic() + slow(5)
-            while 'REACHABLE' not in command('ip', '-n', net.client, 'neigh', 'show', host):
-                assert time.monotonic() < end
+            until(lambda: 'REACHABLE' in command('ip', '-n', net.client, 'neigh', 'show', host))
         g.stop()
 
 

@@ -3,22 +3,23 @@
 """The life of sessions: traffic, caps, timeouts, how they end, what they survive."""
 from __future__ import annotations
 
+import contextlib
 import socket
-import time
 
+from clock import movable
 from harness import (CL4, GW4, PORT, EchoServer, Gateway, Net, Pki, RawPort, command, dtls_client,
-                     echo_line, gateway, in_netns, neighbour, packets, run, run_client, s_client,
-                     slow)
+                     echo_line, gateway, in_netns, neighbour, packets, run, run_client, run_in_vain,
+                     s_client, until)
 
 PKI = Pki()
 SESSIONS = '/hellogate/sessions'
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
 
 
-def live(g: Gateway, sessions: int, half_open: int = 0, deadline: float = 10) -> None:
+def live(g: Gateway, sessions: int, half_open: int = 0) -> None:
     """Waits until that many sessions exist."""
-    g.wait_for(lambda s: s['sessions'] == sessions and s['half_open'] == half_open, deadline,
-               SESSIONS)
+    g.wait_for(lambda s: s['sessions'] == sessions and s['half_open'] == half_open,
+               command=SESSIONS)
 
 
 def test_ten_thousand_datagrams_come_back() -> None:
@@ -46,11 +47,11 @@ def test_two_hundred_clients_at_once() -> None:
     with Net() as net, EchoServer(net.gateway) as server, \
             gateway(net, {'echo': {**ECHO, 'upstream': f'127.0.0.1:{server.port}'}}) as g:
         with dtls_client(net, '--sessions', 200, '--datagrams', 5, '--interactive') as client:
-            client.expect('^done 0$', 60)
+            client.expect('^done 0$')
             live(g, 200)
             assert len(server.peers) == 200  # nobody's datagrams share a socket with another's
             client.say('echo 5')
-            client.expect('^done 1$', 60)
+            client.expect('^done 1$')
             client.say('close')
             results = client.results()
             assert results['handshakes'] == 200 and results['received'] == 2000, results
@@ -72,7 +73,8 @@ def test_reconnect_with_resumption_many_times() -> None:
 
 def test_clients_that_vanish_are_reaped() -> None:
     """Verified hellos and then silence: capped, reaped, and no burden for those who come after."""
-    with Net() as net, gateway(net, {'echo': ECHO}, half_open=10, handshake_timeout=4) as g:
+    with Net() as net, movable(net, {'echo': ECHO}, half_open=10,
+                               handshake_timeout=60) as (g, clock):
         with dtls_client(net, '--interactive', '--datagrams', 3) as client:
             client.expect('^done 0$')
             run_client(net, '--sessions', 20, '--vanish', '--source-port', 41000, expect=None)
@@ -81,7 +83,9 @@ def test_clients_that_vanish_are_reaped() -> None:
             assert g.sessions()['half_open'] == 10
             client.say('echo 3')  # the established session does not notice
             client.expect('^done 1$')
-            g.wait_for(lambda s: s['sessions_half_open_expired'] == 10, 30)
+            assert g.stats()['sessions_half_open_expired'] == 0
+            clock.pass_by(60)
+            g.wait_for(lambda s: s['sessions_half_open_expired'] == 10)
             live(g, 1)
             assert run_client(net, '--datagrams', 3)['received'] == 3
             client.say('echo 3')
@@ -97,10 +101,9 @@ def test_max_sessions() -> None:
     with Net() as net, gateway(net, {'echo': ECHO}, max_sessions=64) as g:
         with dtls_client(net, '--sessions', 64, '--interactive') as client:
             client.expect('^done 0$')
-            results = run_client(net, '--deadline', 2, expect=1)
+            results = run_in_vain(net, g, lambda s: s['refused_sessions_full'] >= 1)
             assert results['handshakes'] == 0, results
-            stats = g.stats()
-            assert stats['refused_sessions_full'] >= 1 and stats['hello_new'] == 64, stats
+            assert g.stats()['hello_new'] == 64, g.stats()
             client.say('echo 2')
             client.expect('^done 1$')
             client.say('close')
@@ -112,30 +115,29 @@ def test_max_sessions() -> None:
 
 
 def test_idle_session_ends_with_close_notify() -> None:
-    with Net() as net, gateway(net, {'echo': {**ECHO, 'idle_timeout': 2}}) as g:
+    with Net() as net, movable(net, {'echo': {**ECHO, 'idle_timeout': 3600}}) as (g, clock):
         with dtls_client(net, '--sessions', 3, '--interactive') as client:
             client.expect('^done 0$')
-            begun = time.monotonic()
+            clock.pass_by(3000)
+            run_client(net)  # the core has seen the time by now
+            assert g.stats()['sessions_idle'] == 0
+            clock.pass_by(601)
             for session in range(3):
                 client.expect(f'^close_notify {session}$')
-            assert time.monotonic() - begun > 1.5
             assert client.results(expect=0)['closed'] == 3
-        g.wait_for(lambda s: s['sessions_idle'] == 3)
+        g.wait_for(lambda s: s['sessions_idle'] == 3 and s['sessions_closed'] == 1)
         live(g, 0)
         g.stop()
 
 
 def test_traffic_keeps_a_session_from_idling_out() -> None:
-    with Net() as net, gateway(net, {'echo': {**ECHO, 'idle_timeout': int(slow(2))}}) as g:
+    with Net() as net, movable(net, {'echo': {**ECHO, 'idle_timeout': 3600}}) as (g, clock):
         with dtls_client(net, '--interactive') as client:
             client.expect('^done 0$')
-            end = time.monotonic() + 2.5 * slow(2)
-            series = 0
-            while time.monotonic() < end:
-                series += 1
+            for series in range(1, 6):
+                clock.pass_by(3000)
                 client.say('echo 1')
                 client.expect(f'^done {series}$')
-                time.sleep(0.2)  # the pace of the traffic: a tenth of the timeout
             assert g.stats()['sessions_idle'] == 0
             client.say('close')
             assert client.results()['closed'] == 0
@@ -207,14 +209,13 @@ def test_upstream_down_and_up_again() -> None:
 
 def send_until(g: Gateway, client, series: int, condition) -> int:
     """Sends datagrams, each as soon as the one before was decrypted, until a counter tells."""
-    end = time.monotonic() + slow(10)
     while not condition(g.stats()):
-        assert time.monotonic() < end, g.stats()
+        assert series < 1000, g.stats()
         series += 1
         before = g.stats()['client_datagrams']
         client.say('send 1')
         client.expect(f'^done {series}$')
-        g.wait_for(lambda s: s['client_datagrams'] > before)
+        g.wait_for(lambda s, before=before: s['client_datagrams'] > before)
     return series
 
 
@@ -243,16 +244,15 @@ def wait_for_path(net: Net) -> None:
     """Waits until hellos are answered again."""
     with in_netns(net.client):
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    end = time.monotonic() + slow(10)
+    def answered() -> bool:
+        with contextlib.suppress(OSError):
+            probe.sendto(packets.Hello().datagram(), (GW4, PORT))
+            return bool(probe.recv(2048))
+        return False
+
     with probe:
         probe.settimeout(0.2)
-        while True:
-            try:
-                probe.sendto(packets.Hello().datagram(), (GW4, PORT))
-                probe.recv(2048)
-                return
-            except OSError:
-                assert time.monotonic() < end, 'no answer after the link came back'
+        until(answered, lambda: 'no answer after the link came back')
 
 
 def test_link_of_the_gateway_down_and_up_af_packet() -> None:

@@ -13,7 +13,7 @@ from harness import run
 def test_half_a_minute() -> None:
     with tempfile.TemporaryDirectory(prefix='hellogate-soak-') as directory:
         soak.soak(30, 0, pathlib.Path(directory) / 'soak.csv',
-                  lambda line: print(f'# {line}', flush=True))
+                  lambda line: print(f'# {line}', flush=True), modest=True)
 
 
 run(globals())

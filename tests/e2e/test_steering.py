@@ -12,7 +12,7 @@ import signal
 import time
 from typing import Iterator
 
-from harness import BUILD, Gateway, Pki, run, running, slow
+from harness import (BUILD, PATIENCE, Gateway, Pki, run, running, slow)
 
 PKI = Pki()
 PROFILE = '[driver]\nname = net_null\ntried = no: it has no rules\n'
@@ -56,7 +56,7 @@ class Recorded(Gateway):
         self.config.write_text(text)
         self.reloads += 1
         os.kill(self.process.pid, signal.SIGHUP)
-        end = time.monotonic() + slow(20)
+        end = time.monotonic() + slow(PATIENCE)
         while True:
             said = [line for line in self.process.stderr.splitlines() if 'reloaded' in line]
             if len(said) >= self.reloads:

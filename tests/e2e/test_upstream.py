@@ -13,10 +13,10 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 
 import dtls
-from harness import (CL4, CL6, GW4, GW6, PORT, EchoServer, Gateway, Net, Pki, command,
+from clock import movable
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, EchoServer, Gateway, Net, Pki, command,
                      configuration, dtls_client, gateway, in_netns, need, packets, process, run,
                      run_client, running, slow, wait_for_udp)
 
@@ -171,23 +171,26 @@ def test_ports_in_their_range_and_at_rest() -> None:
 
 def test_port_is_used_again_after_its_rest() -> None:
     with Net() as net, EchoServer(net.gateway) as server, \
-            gateway(net, coap(where(server)), upstream_ports='40000-40000',
-                    upstream_port_rest=1) as g:
+            movable(net, coap(where(server), idle_timeout=86400), upstream_ports='40000-40000',
+                    upstream_port_rest=3600) as (g, clock):
         assert run_client(net)['received'] == 1
+        g.wait_for(lambda s: s['sessions_closed'] == 1)
         with dtls_client(net, '--interactive', '--datagrams', 0) as client:
             client.expect('^done 0$')
-            series, end = 0, time.monotonic() + slow(20)
-            while g.stats()['upstream_rx'] < 2:
-                assert time.monotonic() < end, g.stats()
-                series += 1
-                client.say('send 1')
-                client.expect(f'^done {series}$')
-                time.sleep(0.05)
+            before = g.stats()['upstream_no_port']
+            clock.pass_by(3000)
+            client.say('send 1')
+            client.expect('^done 1$')
+            stats = g.wait_for(lambda s: s['upstream_no_port'] == before + 1)
+            assert stats['upstream_rx'] == 1, stats
+            clock.pass_by(601)
+            client.say('echo 1')
+            client.expect('^done 2$')
             assert {port for _, port in server.peers} == {40000}
             client.say('close')
             client.results(expect=None)
         stats = g.stats()
-        assert stats['upstream_no_port'] > 0, stats
+        assert stats['upstream_no_port'] == before + 1, stats
         g.stop()
 
 
@@ -200,7 +203,7 @@ UPSTREAMS = '/hellogate/upstreams'
 def add_clients(net: Net) -> None:
     lines = ''.join(f'addr add {a}/24 dev {net.client_if}\n' for a in CLIENTS)
     subprocess.run(['ip', '-n', net.client, '-batch', '-'], input=lines, text=True, check=True,
-                   timeout=slow(60))
+                   timeout=slow(PATIENCE))
 
 
 def states(g: Gateway) -> dict[int, list[str]]:
@@ -210,7 +213,7 @@ def states(g: Gateway) -> dict[int, list[str]]:
 
 
 def wait_for_state(g: Gateway, port: int, state: str) -> list[str]:
-    g.wait_for(lambda _: states(g)[port][0] == state, 20, UPSTREAMS)
+    g.wait_for(lambda _: states(g)[port][0] == state, command=UPSTREAMS)
     return states(g)[port]
 
 
@@ -258,7 +261,7 @@ def test_each_client_has_its_upstream() -> None:
             with gateway(net, coap(where(*order)), handshake_cores=cores) as g:
                 assert choices(net, servers) == {c: expected(c, *local(*servers)) for c in CLIENTS}
                 assert all(s[0] == 'up' for s in states(g).values()), states(g)
-                g.wait_for(lambda _: all(s[1] == '0' for s in states(g).values()), 10, UPSTREAMS)
+                g.wait_for(lambda _: all(s[1] == '0' for s in states(g).values()), command=UPSTREAMS)
                 _, counters = g.stop()
                 assert counters['upstream_moved'] == counters['upstream_errors'] == 0, counters
 
@@ -271,7 +274,8 @@ def test_one_goes_and_comes_back() -> None:
         before = {c: expected(c, *local(*servers)) for c in CLIENTS}
         mine = next(c for c in CLIENTS if before[c] == 0)
         other = next(c for c in CLIENTS if before[c] == 1)
-        with gateway(net, coap(where(*servers), upstream_retry=int(slow(3)))) as g, \
+        with movable(net, coap(where(*servers), upstream_retry=3600,
+                               idle_timeout=86400)) as (g, clock), \
                 dtls_client(net, '--interactive', '--source', mine) as client, \
                 dtls_client(net, '--interactive', '--source', other) as bystander:
             for one in (client, bystander):
@@ -292,9 +296,10 @@ def test_one_goes_and_comes_back() -> None:
             assert stats['upstream_tx_dropped'] == 1, stats  # the one that the error was for
             assert states(g)[servers[1].port][1] == '2', states(g)
             with EchoServer(net.gateway, port=servers[0].port) as again:
-                end = time.monotonic() + slow(20)
+                assert run_client(net, '--source', mine)['received'] == 1
+                assert again.count == 0, states(g)
+                clock.pass_by(3600)
                 while again.count == 0:
-                    assert time.monotonic() < end, states(g)
                     assert run_client(net, '--source', mine)['received'] == 1
                 wait_for_state(g, again.port, 'up')
                 g.process.expect(rf'upstream 127\.0\.0\.1:{again.port}: up')
@@ -324,7 +329,7 @@ def test_all_down() -> None:
                 client.say('send 1')
                 client.expect(f'^done {series}$')
                 g.wait_for(lambda s: s['upstream_tx'] == series)  # none is on its way any more
-                assert series < slow(1000), states(g)
+                assert series < 1000, states(g)
             moved = g.stats()['upstream_moved']
             own = next(port for port, s in states(g).items() if s[1] == '1')
             with EchoServer(net.gateway, port=own) as again:
@@ -360,7 +365,7 @@ def test_host_that_is_gone() -> None:
                 assert told()[1:3] == ['up', '1'], told()
                 client.say('send 1')
                 client.expect('^done 1$')
-                g.wait_for(lambda _: told()[1] == 'down', 20, UPSTREAMS)
+                g.wait_for(lambda _: told()[1] == 'down', command=UPSTREAMS)
                 assert told()[4] == 'host_unreachable', told()
                 client.say('echo 3')
                 client.expect('^done 2$')
@@ -378,8 +383,9 @@ def test_silence() -> None:
             silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             silent.bind(('127.0.0.1', 0))
         port = silent.getsockname()[1]
-        with silent, gateway(net, coap(f'127.0.0.1:{port}, {where(server)}', upstream_silence=1,
-                                       upstream_retry=3600)) as g, contextlib.ExitStack() as later:
+        with silent, contextlib.ExitStack() as later, \
+                movable(net, coap(f'127.0.0.1:{port}, {where(server)}', upstream_silence=1800,
+                                  upstream_retry=3600, idle_timeout=86400)) as (g, clock):
             upstreams = [('127.0.0.1', port), *local(server)]
             mine = [c for c in CLIENTS if expected(c, *upstreams) == 0][:3]
             clients = [later.enter_context(dtls_client(net, '--interactive', '--datagrams', 0,
@@ -388,14 +394,15 @@ def test_silence() -> None:
                 client.expect('^done 0$')
             assert states(g)[port][:2] == ['up', str(len(mine))], states(g)
             series = 0
-            end = time.monotonic() + slow(20)
             while states(g)[port][0] == 'up':
-                assert time.monotonic() < end, states(g)
+                assert series < 10, states(g)
                 series += 1
                 for client in clients:
                     client.say('send 1')
                     client.expect(f'^done {series}$')
-                time.sleep(0.05)
+                g.wait_for(lambda s: s['client_datagrams'] == series * len(clients))
+                clock.pass_by(700)  # others follow all the time
+            assert series > 3, series
             assert states(g)[port][3] == 'silent', states(g)
             for client in clients:
                 client.say('echo 3')
@@ -441,7 +448,7 @@ def test_reload() -> None:
                 assert again.count == 5 and sum(s.count for s in servers) == 3
             client.say('close')
             assert client.results()['failed'] == 0
-            g.wait_for(lambda _: set(states(g)) == {s.port for s in servers}, 20, UPSTREAMS)
+            g.wait_for(lambda _: set(states(g)) == {s.port for s in servers}, command=UPSTREAMS)
             g.stop()
 
 

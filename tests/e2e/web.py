@@ -21,7 +21,7 @@ import time
 from typing import Any, Iterator, NamedTuple
 
 from gateway import die_with_parent
-from harness import GW4, PORT, Net, in_netns, packets, slow
+from harness import (GW4, PATIENCE, PORT, Net, in_netns, packets, slow)
 
 METRICS = ('127.0.0.1', 9684)
 SAMPLE = re.compile(r'(hellogate_[a-z0-9_]+)(?:\{([^}]*)\})? (\S+)')
@@ -42,7 +42,7 @@ def connect(net: Net, where: tuple[str, int] | str = METRICS, source: str = '') 
     with in_netns(net.gateway):
         one = socket.socket(socket.AF_UNIX if isinstance(where, str) else
                             socket.AF_INET6 if ':' in where[0] else socket.AF_INET)
-    one.settimeout(slow(20))
+    one.settimeout(slow(PATIENCE))
     if source:
         one.bind((source, 0))
     try:
@@ -170,7 +170,7 @@ class Browser:
         if self.page:
             message['sessionId'] = self.page
         os.write(self.write_end, json.dumps(message).encode() + b'\0')
-        end = time.monotonic() + slow(60)
+        end = time.monotonic() + slow(PATIENCE)
         while True:
             answer = self._next(end)
             if answer.get('id') == number:
@@ -183,7 +183,7 @@ class Browser:
         assert 'exceptionDetails' not in result, result
         return result['result'].get('value')
 
-    def wait_for(self, expression: str, deadline: float = 30) -> None:
+    def wait_for(self, expression: str, deadline: float = PATIENCE) -> None:
         end = time.monotonic() + slow(deadline)
         while not self.evaluate(expression):
             assert time.monotonic() < end, (expression, self.evaluate('document.body.innerText'))
