@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "dpdk.h"
 #include "partial.h"
 #include "port.h"
 #include "rings.h"
@@ -161,7 +162,7 @@ give_all(struct exception *exception)
 	return n;
 }
 
-static void *
+static dpdk_thread_result
 run(void *arg)
 {
 	struct exception *exception = arg;
@@ -186,7 +187,7 @@ run(void *arg)
 		;
 	rte_pktmbuf_free(exception->spare);
 	exception->spare = NULL;
-	return NULL;
+	return 0;
 }
 
 static int
@@ -228,7 +229,7 @@ exception_open(struct exception *exception, struct error *error)
 	idle_init(&exception->idle, false, REST_US);
 	/* Not on the CPUs of lcores, but for main's if all have one. */
 	exception->has_thread =
-		rte_ctrl_thread_create(&exception->thread, "exception", NULL, run, exception) == 0;
+		dpdk_thread_create(&exception->thread, "exception", run, exception) == 0;
 	if (!exception->has_thread)
 		return error_set(error, "the exception thread does not start");
 	while (sem_wait(&exception->ready) != 0)
@@ -265,7 +266,7 @@ exception_stop(struct exception *exception)
 		return;
 	atomic_store_explicit(&exception->stop, true, memory_order_release);
 	sem_post(&exception->go); /* if it was not let go */
-	pthread_join(exception->thread, NULL);
+	rte_thread_join(exception->thread, NULL);
 	exception->has_thread = false;
 }
 

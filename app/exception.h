@@ -7,8 +7,8 @@
 #pragma once
 
 #include <rte_mempool.h>
+#include <rte_thread.h>
 
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@ struct exception {
 	struct rte_mempool *pool; /* buffers of the kernel's frames */
 	struct exception_tap tap[CONFIG_PORTS_MAX];
 	int epoll;
-	pthread_t thread;
+	rte_thread_t thread;
 	bool has_thread;
 	sem_t ready; /* it needs nothing more that the filter forbids */
 	sem_t go;

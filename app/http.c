@@ -2,7 +2,6 @@
 #include "http.h"
 
 #include <microhttpd.h>
-#include <rte_lcore.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "accept.h"
+#include "dpdk.h"
 #include "metrics.h"
 #include "status_page.h"
 
@@ -50,7 +50,7 @@ struct http {
 	struct MHD_Response *page, *not_found, *not_allowed, *bad_request;
 	struct connection connection[CONNECTIONS_MAX]; /* the thread's own */
 	sem_t ready; /* the thread needs nothing more that the filter forbids */
-	pthread_t thread;
+	rte_thread_t thread;
 	bool has_thread;
 };
 
@@ -330,7 +330,7 @@ serve(struct http *http)
 	}
 }
 
-static void *
+static dpdk_thread_result
 run(void *arg)
 {
 	struct http *http = arg;
@@ -345,7 +345,7 @@ run(void *arg)
 	while (atomic_load_explicit(&http->order, memory_order_acquire) == ORDER_WAIT)
 		eventfd_read(http->wake, &(eventfd_t){ 0 });
 	serve(http);
-	return NULL;
+	return 0;
 }
 
 /* A socket's file that nobody listens to any more, left by a process that could not remove it. */
@@ -435,7 +435,7 @@ static int
 start_thread(struct http *http)
 {
 	/* Not on the CPUs of lcores, but for main's if all have one. */
-	http->has_thread = rte_ctrl_thread_create(&http->thread, "http", NULL, run, http) == 0;
+	http->has_thread = dpdk_thread_create(&http->thread, "http", run, http) == 0;
 	if (!http->has_thread)
 		return -EAGAIN;
 	while (sem_wait(&http->ready) != 0)
@@ -500,7 +500,7 @@ http_close(struct http *http)
 	path = http->gateway->config->gateway.metrics_path;
 	if (http->has_thread) {
 		give_order(http, ORDER_STOP);
-		pthread_join(http->thread, NULL);
+		rte_thread_join(http->thread, NULL);
 		if (path != NULL)
 			unlink(path); /* or the next start does */
 	}

@@ -103,8 +103,8 @@ fill_pattern(struct request *request, const struct steering_rule *rule)
 			.spec = &request->ipv4,
 			.mask = &request->ipv4_mask };
 	} else {
-		memcpy(request->ipv6.hdr.dst_addr, rule->key, len);
-		memset(request->ipv6_mask.hdr.dst_addr, 0xff, len);
+		memcpy(&request->ipv6.hdr.dst_addr, rule->key, len);
+		memset(&request->ipv6_mask.hdr.dst_addr, 0xff, len);
 		*item++ = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6,
 			.spec = &request->ipv6,
 			.mask = &request->ipv6_mask };

@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_hash.h>
-#include <rte_telemetry.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "core.h"
+#include "dpdk.h"
 #include "exception.h"
 #include "gateway_setup.h"
 #include "mirror.h"
@@ -33,7 +33,7 @@ static void
 add_counter(void *arg, const char *name, const char *help, uint64_t value)
 {
 	(void)help;
-	rte_tel_data_add_dict_u64(arg, name, value);
+	dpdk_tel_add_uint(arg, name, value);
 }
 
 static int
@@ -73,18 +73,18 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 	(void)params;
 	gateway_sum(gateway, &worker, &sum);
 	rte_tel_data_start_dict(data);
-	rte_tel_data_add_dict_u64(data, "sessions", stats_get(&sum.sessions));
-	rte_tel_data_add_dict_u64(data, "half_open", stats_get(&sum.half_open));
+	dpdk_tel_add_uint(data, "sessions", stats_get(&sum.sessions));
+	dpdk_tel_add_uint(data, "half_open", stats_get(&sum.half_open));
 	/* The two are not read at one moment. */
-	rte_tel_data_add_dict_u64(data, "established",
+	dpdk_tel_add_uint(data, "established",
 		stats_get(&sum.sessions) -
 			RTE_MIN(stats_get(&sum.half_open), stats_get(&sum.sessions)));
-	rte_tel_data_add_dict_u64(data, "max", gateway->config->gateway.max_sessions);
+	dpdk_tel_add_uint(data, "max", gateway->config->gateway.max_sessions);
 	for (unsigned int i = 0; i < gateway->n_cores; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "core_%u", i);
-		rte_tel_data_add_dict_u64(data, name, stats_get(&gateway->core[i].stats.sessions));
+		dpdk_tel_add_uint(data, name, stats_get(&gateway->core[i].stats.sessions));
 	}
 	return 0;
 }
@@ -147,7 +147,7 @@ show_session_list(const struct gateway *gateway, const char *params, struct rte_
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_container(data, "sessions", rows, 0);
 	if (n == ROWS_MAX)
-		rte_tel_data_add_dict_u64(data, "next", next);
+		dpdk_tel_add_uint(data, "next", next);
 	return 0;
 }
 
@@ -157,8 +157,7 @@ add_busy(struct rte_tel_data *data, const char *kind, unsigned int number, uint6
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s_%u", kind, number);
-	rte_tel_data_add_dict_u64(
-		data, name, (uint64_t)((double)cycles * 1e6 / (double)rte_get_tsc_hz()));
+	dpdk_tel_add_uint(data, name, (uint64_t)((double)cycles * 1e6 / (double)rte_get_tsc_hz()));
 }
 
 static int
@@ -184,15 +183,15 @@ show_keys(const struct gateway *gateway, const char *params, struct rte_tel_data
 
 	(void)params;
 	rte_tel_data_start_dict(data);
-	rte_tel_data_add_dict_u64(data, "epoch", epoch);
-	rte_tel_data_add_dict_u64(data, "age_seconds", age);
-	rte_tel_data_add_dict_u64(data, "rotates_in_seconds", left);
+	dpdk_tel_add_uint(data, "epoch", epoch);
+	dpdk_tel_add_uint(data, "age_seconds", age);
+	dpdk_tel_add_uint(data, "rotates_in_seconds", left);
 	/* Its last cookie is made when it is replaced, and is good for a lifetime more. */
-	rte_tel_data_add_dict_u64(data, "accepted_for_seconds", left + settings->cookie_lifetime);
-	rte_tel_data_add_dict_u64(data, "previous_accepted_for_seconds",
+	dpdk_tel_add_uint(data, "accepted_for_seconds", left + settings->cookie_lifetime);
+	dpdk_tel_add_uint(data, "previous_accepted_for_seconds",
 		settings->cookie_lifetime - RTE_MIN(age, settings->cookie_lifetime));
-	rte_tel_data_add_dict_u64(data, "rotation_seconds", settings->key_rotation);
-	rte_tel_data_add_dict_u64(data, "lifetime_seconds", settings->cookie_lifetime);
+	dpdk_tel_add_uint(data, "rotation_seconds", settings->key_rotation);
+	dpdk_tel_add_uint(data, "lifetime_seconds", settings->cookie_lifetime);
 	rte_tel_data_add_dict_string(data, "secret",
 		settings->cookie_secret != NULL ? "file" : "random, this process only");
 	return 0;
@@ -263,7 +262,7 @@ show_config(const struct gateway *gateway, const char *params, struct rte_tel_da
 	rte_tel_data_start_dict(data);
 	config_each(config, add_setting, &collector);
 	end_section(&collector);
-	rte_tel_data_add_dict_u64(data, "effective/workers", gateway->n_workers);
+	dpdk_tel_add_uint(data, "effective/workers", gateway->n_workers);
 	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
 	rte_tel_data_add_dict_string(data, "effective/hmac_kernel", hmac);
 	return 0;
@@ -285,12 +284,12 @@ show_ports(const struct gateway *gateway, const char *params, struct rte_tel_dat
 		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
 			mac[2], mac[3], mac[4], mac[5]);
 		rte_tel_data_start_dict(one);
-		rte_tel_data_add_dict_u64(one, "dpdk_port", port->id);
-		rte_tel_data_add_dict_u64(one, "queues", port->n_queues);
-		rte_tel_data_add_dict_u64(
+		dpdk_tel_add_uint(one, "dpdk_port", port->id);
+		dpdk_tel_add_uint(one, "queues", port->n_queues);
+		dpdk_tel_add_uint(
 			one, "link_up", atomic_load_explicit(&port->link_up, memory_order_relaxed));
 		rte_tel_data_add_dict_string(one, "mac", text);
-		rte_tel_data_add_dict_u64(one, "link_held", mirror_holds(port));
+		dpdk_tel_add_uint(one, "link_held", mirror_holds(port));
 		if (port->peer != NULL) {
 			legal_name(name, sizeof(name), port->peer->config->name);
 			rte_tel_data_add_dict_string(one, "peer", name);
@@ -311,16 +310,14 @@ show_buffers(const struct gateway *gateway, const char *params, struct rte_tel_d
 	rte_tel_data_start_dict(data);
 	for (unsigned int i = 0; i < gateway->n_workers; i++) {
 		snprintf(name, sizeof(name), "receive_%u", i);
-		rte_tel_data_add_dict_u64(
-			data, name, rte_mempool_in_use_count(gateway->worker[i].pool));
+		dpdk_tel_add_uint(data, name, rte_mempool_in_use_count(gateway->worker[i].pool));
 	}
 	for (unsigned int i = 0; i < gateway->n_cores; i++) {
 		snprintf(name, sizeof(name), "send_%u", i);
-		rte_tel_data_add_dict_u64(
-			data, name, rte_mempool_in_use_count(gateway->core[i].pool));
+		dpdk_tel_add_uint(data, name, rte_mempool_in_use_count(gateway->core[i].pool));
 	}
 	if (gateway->exception != NULL)
-		rte_tel_data_add_dict_u64(
+		dpdk_tel_add_uint(
 			data, "kernel", rte_mempool_in_use_count(gateway->exception->pool));
 	return 0;
 }
@@ -369,7 +366,7 @@ show_upstreams(const struct gateway *gateway, const char *params, struct rte_tel
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_container(data, "upstreams", rows, 0);
 	if (server != NULL)
-		rte_tel_data_add_dict_u64(data, "next", n);
+		dpdk_tel_add_uint(data, "next", n);
 	return 0;
 }
 

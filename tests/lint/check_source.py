@@ -33,6 +33,10 @@ DIRECTIONS = {"base": set(), "net": {"base", "net"}, "wire": {"base", "wire"},
 # Of the daemon, main alone: --version names the library.
 OPENSSL_IN_APP = {"app/main.c"}
 
+# What differs between releases of a library is known by one file each.
+RELEASES = re.compile(r"\bRTE_VER(SION|SION_NUM|_\w+)?\b|\bOPENSSL_VERSION_\w+")
+RELEASE_FILES = {"app/dpdk.h"}
+
 # The packet path. Its files may refer to each other and to what is listed here, so that neither
 # heap, log, lock nor system call is in reach. What sleeps or sets up lives elsewhere.
 COMPILER = (r"_GLOBAL_OFFSET_TABLE_|\$[dx].*|__(cpu|unnamed)_\w+|"
@@ -261,6 +265,13 @@ def check_path_includes(tree: Tree) -> Problems:
     return sorted(set(problems))
 
 
+def check_releases(tree: Tree) -> Problems:
+    return [f"{name}:{line}: {match.group()} is for {' and '.join(sorted(RELEASE_FILES))} alone"
+            for name in tree.of(r"(lib|app|bench|tests)/.*\.[ch]") if name not in RELEASE_FILES
+            for line, text in enumerate(tree.code(name).split("\n"), 1)
+            for match in RELEASES.finditer(text)]
+
+
 def check_file_length(tree: Tree) -> Problems:
     return [f"{name}:{FILE_LINES_MAX + 1}: the file has {len(tree.lines(name)) - 1} lines"
             for name in tree.of(r"(lib|app|bench)/.*\.(c|h|py|sh)")
@@ -459,6 +470,7 @@ RULES: dict[str, Callable[[Tree], Problems]] = {
     "lib includes in the right direction": check_lib_includes,
     "app includes its own and public headers": check_app_includes,
     "the fast path includes no TLS": check_path_includes,
+    "releases of libraries are known by one file each": check_releases,
     "everything is built": check_built,
     "visible symbols have their prefix": check_prefixes,
     "no state at file scope": check_state,
@@ -522,6 +534,8 @@ FAULTS = [
     (check_app_includes, "app/port.c", "", '#include <openssl/ssl.h>\n', "lib/tls alone"),
     (check_path_includes, "app/worker.c", "", '#include "tls/context.h"\n', "app/worker.c:13:"),
     (check_path_includes, "lib/net/sum.h", "", "#include <rte_ip.h>\n", "lib/net/sum.h:5:"),
+    (check_releases, "app/port.c", "", "#if RTE_VERSION < 3\n#endif\n", "app/port.c:3: RTE_VERSION"),
+    (check_releases, "lib/net/sum.c", "", "#if OPENSSL_VERSION_MAJOR > 3\n#endif\n", "sum.c:9:"),
     (check_built, "app/new.c", "", C_SPDX, "app/new.c:1:"),
     (check_built, "lib/hmac/new.c", "", C_SPDX, "lib/hmac/new.c:1:"),
     (check_prefixes, "lib/net/sum.c", "", "const int sum_max = 9;\n", "lib/net/sum.c:9:"),
