@@ -51,5 +51,6 @@ struct core {
 
 	/* written by the core, read by main */
 	_Alignas(64) atomic_bool running; /* set by main before the start */
+	_Atomic uint64_t heartbeat;       /* rounds of its loop */
 	struct stats_handshake stats;
 };

@@ -103,11 +103,12 @@ take(struct exception *exception, unsigned int port)
 	const struct exception_tap *tap = &exception->tap[port];
 	const struct queue *queue = &exception->gateway->queue[tap->queue];
 	struct rte_ring *from = exception->gateway->rings.exception[queue->worker].from;
-	unsigned int room = RTE_MIN(from->capacity - rings_level(from), EXCEPTION_BURST);
-	unsigned int n = 0, too_long = 0;
+	unsigned int room, n = 0, too_long = 0;
 	struct rte_mbuf *mbuf[EXCEPTION_BURST];
 	size_t len;
 
+	rte_ring_sp_enqueue_burst(from, NULL, 0, &room); /* puts nothing in, asks */
+	room = RTE_MIN(room, EXCEPTION_BURST);
 	while (n + too_long < room) {
 		if (exception->spare == NULL)
 			exception->spare = rte_pktmbuf_alloc(exception->pool);

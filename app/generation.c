@@ -176,30 +176,9 @@ free_generation(struct gateway *gateway, struct generation *generation)
 	for (unsigned int i = 0; i < generation->n_listeners; i++)
 		leave_place(gateway, &gateway->listener[generation->listener[i]]);
 	config_free(generation->config);
-	free(generation->tail);
+	free(generation->end);
 	free(generation->table);
 	free(generation);
-}
-
-/* The rings to the cores: how far each has been filled. */
-static void
-sample_rings(const struct rings *rings, uint32_t *tail)
-{
-	for (unsigned int i = 0; i < rings_count_in(rings); i++)
-		tail[i] = __atomic_load_n(&rings->in[i]->prod.tail, __ATOMIC_RELAXED);
-}
-
-/* Has all been taken out that was in them then? */
-static bool
-have_passed(const struct rings *rings, const uint32_t *tail)
-{
-	for (unsigned int i = 0; i < rings_count_in(rings); i++) {
-		uint32_t taken = __atomic_load_n(&rings->in[i]->cons.tail, __ATOMIC_RELAXED);
-
-		if ((int32_t)(taken - tail[i]) < 0)
-			return false;
-	}
-	return true;
 }
 
 /* Main alone gets it without const. */
@@ -230,7 +209,7 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 		return;
 	/* From then on no worker adds a packet with anything of the old one to a ring. */
 	gateway_wait_for_grace(gateway);
-	sample_rings(&gateway->rings, old->tail);
+	rings_sample(&gateway->rings, old->end);
 }
 
 /* Rules for what the new tables have more; on failure those are as before. */
@@ -255,10 +234,9 @@ generation_enter(struct gateway *gateway, struct config *config, struct error *e
 
 	if (generation != NULL) {
 		generation->table = calloc(gateway->n_ports, sizeof(*generation->table));
-		generation->tail =
-			calloc(rings_count_in(&gateway->rings), sizeof(*generation->tail));
+		generation->end = calloc(rings_count_in(&gateway->rings), sizeof(*generation->end));
 	}
-	if (generation == NULL || generation->table == NULL || generation->tail == NULL) {
+	if (generation == NULL || generation->table == NULL || generation->end == NULL) {
 		free_generation(gateway, generation);
 		return error_set(error, "no memory for the configuration");
 	}
@@ -299,13 +277,13 @@ generation_reap(struct gateway *gateway)
 	struct generation **link = &gateway->retired, *generation;
 
 	while ((generation = *link) != NULL) {
-		if (generation->tail != NULL && have_passed(&gateway->rings, generation->tail)) {
+		if (generation->end != NULL && rings_passed(&gateway->rings, generation->end)) {
 			/* What a core has taken out it is done with then. */
 			gateway_wait_for_grace(gateway);
-			free(generation->tail);
-			generation->tail = NULL;
+			free(generation->end);
+			generation->end = NULL;
 		}
-		if (generation->tail != NULL || has_sessions(gateway, generation)) {
+		if (generation->end != NULL || has_sessions(gateway, generation)) {
 			link = &generation->next;
 			continue;
 		}

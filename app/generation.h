@@ -30,7 +30,7 @@ struct generation {
 	/* main's own, when the generation is not in effect any more */
 	struct generation *next;
 	struct config *config; /* its own from then on */
-	uint32_t *tail; /* how far each ring to a core was filled; NULL: that has been taken out */
+	uint64_t *end; /* of the rings to the cores when it went; NULL: all has been taken out */
 };
 
 /*

@@ -388,13 +388,14 @@ take(struct core *core, struct rte_mbuf *mbuf)
 	rte_pktmbuf_free(mbuf);
 }
 
-/* The ring of a class that is the i-th in this round. */
-static struct rte_ring *
-nth_ring(const struct core *core, unsigned int i, enum rings_class rank)
+/* From the ring of a class that is the i-th in this round. */
+static unsigned int
+take_from(const struct core *core, unsigned int i, enum rings_class rank, struct rte_mbuf **mbuf,
+	unsigned int max)
 {
 	const struct rings *rings = &core->gateway->rings;
 
-	return rings_in(rings, (core->turn + i) % rings->n_workers, core->index, rank);
+	return rings_take(rings, (core->turn + i) % rings->n_workers, core->index, rank, mbuf, max);
 }
 
 /* Takes at most max packets of one class. Returns the number of packets. */
@@ -407,8 +408,8 @@ take_class(struct core *core, enum rings_class rank, unsigned int max)
 	do {
 		before = total;
 		for (unsigned int i = 0; i < core->gateway->n_workers; i++) {
-			unsigned int n = rte_ring_sc_dequeue_burst(nth_ring(core, i, rank),
-				(void **)mbuf, RTE_MIN(CORE_BURST, max - total), NULL);
+			unsigned int n =
+				take_from(core, i, rank, mbuf, RTE_MIN(CORE_BURST, max - total));
 
 			for (unsigned int k = 0; k < n; k++)
 				take(core, mbuf[k]);
@@ -427,9 +428,7 @@ take_hellos(struct core *core)
 	struct rte_mbuf *mbuf;
 
 	for (unsigned int i = 0; i < core->gateway->n_workers; i++) {
-		struct rte_ring *ring = nth_ring(core, i, RINGS_NEW);
-
-		while (total < RINGS_SIZE && rte_ring_sc_dequeue(ring, (void **)&mbuf) == 0) {
+		while (total < RINGS_SIZE && take_from(core, i, RINGS_NEW, &mbuf, 1) == 1) {
 			take(core, mbuf);
 			total++;
 			if (stats_get(&core->stats.sessions_opened) != opened)
@@ -543,6 +542,7 @@ handshake_run(void *arg)
 		n += upstream_poll(core, rest);
 		relay_flush(core, false);
 		rte_rcu_qsbr_quiescent(gateway->qsbr, reader);
+		stats_add(&core->heartbeat, 1);
 		end = rte_rdtsc();
 		if (n != 0)
 			stats_add(&core->stats.busy, end - begun - core->rested);

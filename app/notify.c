@@ -20,7 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "gateway.h"
+#include "worker.h"
 
 RTE_LOG_REGISTER(notify_log, hellogate.notify, INFO);
 
@@ -114,16 +116,6 @@ notify_close(struct notify *notify)
 }
 
 void
-notify_ready(struct gateway *gateway, const char *status)
-{
-	struct notify *notify = &gateway->notify;
-
-	tell(notify, "READY=1\nSTATUS=%s", status);
-	notify->token = rte_rcu_qsbr_start(gateway->qsbr);
-	notify->due = read_clock();
-}
-
-void
 notify_reloading(const struct notify *notify)
 {
 	tell(notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", read_clock());
@@ -142,48 +134,81 @@ notify_stopping(const struct notify *notify, uint64_t seconds)
 		seconds * 1000000 + STOP_USEC);
 }
 
-/* The first lcore that has not gone through its loop since the token was made; 0 is one that has ended. */
-static void
-name_stuck(const struct gateway *gateway, char *ret_name, size_t size)
+/*
+ * Each lcore counts the rounds of its loop: that is its heartbeat. Workers come first, then cores.
+ * Returns false for one that has ended.
+ */
+static bool
+read_heartbeat(const struct gateway *gateway, unsigned int i, uint64_t *ret_heartbeat)
 {
-	for (unsigned int i = 0; i < gateway->n_workers + gateway->n_cores; i++) {
-		uint64_t seen = __atomic_load_n(&gateway->qsbr->qsbr_cnt[i].cnt, __ATOMIC_RELAXED);
-
-		if (seen == 0 || seen >= gateway->notify.token)
-			continue;
-		if (i < gateway->n_workers)
-			snprintf(ret_name, size, "worker %u", i);
-		else
-			snprintf(ret_name, size, "handshake core %u", i - gateway->n_workers);
-		return;
+	if (i < gateway->n_workers) {
+		*ret_heartbeat = stats_get(&gateway->worker[i].heartbeat);
+		return atomic_load_explicit(&gateway->worker[i].running, memory_order_acquire);
 	}
-	snprintf(ret_name, size, "no lcore any more");
+	i -= gateway->n_workers;
+	*ret_heartbeat = stats_get(&gateway->core[i].heartbeat);
+	return atomic_load_explicit(&gateway->core[i].running, memory_order_acquire);
 }
 
-/*
- * Each lcore reports a quiescent state once a round, for the sake of keys and sessions: its counter
- * there is its heartbeat.
- */
+static void
+note_heartbeats(struct gateway *gateway)
+{
+	for (unsigned int i = 0; i < gateway->n_workers + gateway->n_cores; i++)
+		read_heartbeat(gateway, i, &gateway->notify.heartbeat[i]);
+}
+
+/* The first lcore that has not gone through its loop since they were noted, or their number. */
+static unsigned int
+find_stuck(const struct gateway *gateway)
+{
+	unsigned int i = 0, n = gateway->n_workers + gateway->n_cores;
+	uint64_t heartbeat;
+
+	while (i < n && (!read_heartbeat(gateway, i, &heartbeat) ||
+				heartbeat != gateway->notify.heartbeat[i]))
+		i++;
+	return i;
+}
+
+static void
+blame(const struct gateway *gateway, unsigned int i)
+{
+	bool worker = i < gateway->n_workers;
+
+	rte_log(RTE_LOG_ERR, notify_log, "hellogate: no sign of life: %s %u is stuck\n",
+		worker ? "worker" : "handshake core", worker ? i : i - gateway->n_workers);
+}
+
+void
+notify_ready(struct gateway *gateway, const char *status)
+{
+	struct notify *notify = &gateway->notify;
+
+	tell(notify, "READY=1\nSTATUS=%s", status);
+	note_heartbeats(gateway);
+	notify->due = read_clock();
+}
+
 void
 notify_alive(struct gateway *gateway)
 {
 	struct notify *notify = &gateway->notify;
+	unsigned int stuck;
 	uint64_t now;
-	char name[40];
 
 	if (notify->socket < 0 || notify->interval == 0)
 		return;
 	now = read_clock();
 	if (now < notify->due)
 		return;
-	if (rte_rcu_qsbr_check(gateway->qsbr, notify->token, false)) {
+	stuck = find_stuck(gateway);
+	if (stuck == gateway->n_workers + gateway->n_cores) {
 		tell(notify, "WATCHDOG=1");
-		notify->token = rte_rcu_qsbr_start(gateway->qsbr);
+		note_heartbeats(gateway);
 		notify->due = now + notify->interval;
 		notify->n_unsigned = 0;
 	} else if (now >= notify->due + (notify->n_unsigned + 1) * notify->interval) {
 		notify->n_unsigned++;
-		name_stuck(gateway, name, sizeof(name));
-		rte_log(RTE_LOG_ERR, notify_log, "hellogate: no sign of life: %s is stuck\n", name);
+		blame(gateway, stuck);
 	}
 }

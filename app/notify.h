@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <rte_config.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,8 +19,8 @@ struct notify {
 	int socket;              /* -1: nobody wants to know */
 	uint64_t interval;       /* microseconds between two signs of life; 0: none are wanted */
 	uint64_t due;            /* when the next one is sent, or as soon as it may be */
-	uint64_t token;          /* what every lcore has to have reported for it */
 	unsigned int n_unsigned; /* intervals that have gone by without one */
+	uint64_t heartbeat[RTE_MAX_LCORE]; /* of workers, then cores, at the last one */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct rte_ring *
 create(const char *kind, size_t number)
@@ -31,10 +32,13 @@ rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, 
 		.n_workers = n_workers,
 		.n_cores = n_cores,
 		.in = calloc(n * RINGS_CLASSES, sizeof(*rings->in)),
+		.count = aligned_alloc(
+			_Alignof(struct rings_count), n * RINGS_CLASSES * sizeof(*rings->count)),
 		.out = calloc(n, sizeof(*rings->out)),
 	};
-	if (rings->in == NULL || rings->out == NULL)
+	if (rings->in == NULL || rings->count == NULL || rings->out == NULL)
 		return error_set(error, "no memory for %zu rings", (RINGS_CLASSES + 1) * n);
+	memset(rings->count, 0, n * RINGS_CLASSES * sizeof(*rings->count));
 	for (size_t i = 0; i < n * RINGS_CLASSES; i++) {
 		rings->in[i] = create("in", i);
 		if (rings->in[i] == NULL)
@@ -81,7 +85,24 @@ rings_free(struct rings *rings)
 		rte_ring_free(rings->exception[i].from);
 	}
 	free(rings->exception);
+	free(rings->count);
 	free(rings->in);
 	free(rings->out);
 	*rings = (struct rings){ 0 };
+}
+
+void
+rings_sample(const struct rings *rings, uint64_t *ret_end)
+{
+	for (unsigned int i = 0; i < rings_count_in(rings); i++)
+		ret_end[i] = stats_get(&rings->count[i].put);
+}
+
+bool
+rings_passed(const struct rings *rings, const uint64_t *end)
+{
+	for (unsigned int i = 0; i < rings_count_in(rings); i++)
+		if (stats_get(&rings->count[i].taken) < end[i])
+			return false;
+	return true;
 }

@@ -10,10 +10,13 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
 #include "net/packet.h"
+#include "stats.h"
 
 #define RINGS_SIZE 512u /* packets; small, so that they stay in the cache */
 
@@ -88,10 +91,17 @@ struct rings_exception {
 	struct rte_ring *from; /* frames of the kernel */
 };
 
+/* How many have ever been put into a ring, and taken out of it. */
+struct rings_count {
+	_Alignas(64) _Atomic uint64_t put;   /* written by the worker */
+	_Alignas(64) _Atomic uint64_t taken; /* written by the core */
+};
+
 struct rings {
 	unsigned int n_workers;
 	unsigned int n_cores;
 	struct rte_ring **in;              /* [(worker * n_cores + core) * RINGS_CLASSES + rank] */
+	struct rings_count *count;         /* of those; read by main */
 	struct rte_ring **out;             /* [worker * n_cores + core] */
 	struct rings_exception *exception; /* [worker]; NULL: no port has an exception path */
 };
@@ -113,10 +123,17 @@ rings_count_in(const struct rings *rings)
 	return rings->n_workers * rings->n_cores * RINGS_CLASSES;
 }
 
+static inline unsigned int
+rings_index_in(
+	const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank)
+{
+	return (worker * rings->n_cores + core) * RINGS_CLASSES + rank;
+}
+
 static inline struct rte_ring *
 rings_in(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank)
 {
-	return rings->in[(worker * rings->n_cores + core) * RINGS_CLASSES + rank];
+	return rings->in[rings_index_in(rings, worker, core, rank)];
 }
 
 static inline struct rte_ring *
@@ -125,12 +142,36 @@ rings_out(const struct rings *rings, unsigned int worker, unsigned int core)
 	return rings->out[worker * rings->n_cores + core];
 }
 
-/* How many there are in a ring. rte_ring_count() reads what others write without saying so. */
+/* For a worker: passes packets to a core. Returns how many of the first there is room for. */
 static inline unsigned int
-rings_level(const struct rte_ring *ring)
+rings_put(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank,
+	struct rte_mbuf **mbuf, unsigned int n)
 {
-	uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
-	uint32_t put = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+	unsigned int i = rings_index_in(rings, worker, core, rank);
 
-	return RTE_MIN(put - taken, ring->capacity);
+	n = rte_ring_sp_enqueue_burst(rings->in[i], (void **)mbuf, n, NULL);
+	stats_add(&rings->count[i].put, n);
+	return n;
 }
+
+/* For a core: takes at most max packets of a worker. Returns how many. */
+static inline unsigned int
+rings_take(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank,
+	struct rte_mbuf **ret_mbuf, unsigned int max)
+{
+	unsigned int i = rings_index_in(rings, worker, core, rank);
+	unsigned int n = rte_ring_sc_dequeue_burst(rings->in[i], (void **)ret_mbuf, max, NULL);
+
+	if (n != 0)
+		stats_add(&rings->count[i].taken, n);
+	return n;
+}
+
+/*
+ * Where the rings to the cores end now, each in ret_end[rings_count_in()]. What a worker has put before a
+ * grace period that is over lies before that.
+ */
+void rings_sample(const struct rings *rings, uint64_t *ret_end);
+
+/* Have the cores taken out all that lay before those ends? */
+bool rings_passed(const struct rings *rings, const uint64_t *end);

@@ -401,9 +401,7 @@ send_way(struct worker *worker, unsigned int core, enum rings_class rank)
 	struct rte_mbuf **mbuf = worker->forward + way * WORKER_BURST_MAX;
 	unsigned int n = worker->n_forward[way], sent;
 
-	sent = rte_ring_sp_enqueue_burst(
-		rings_in(&worker->gateway->rings, worker->index, core, rank), (void **)mbuf, n,
-		NULL);
+	sent = rings_put(&worker->gateway->rings, worker->index, core, rank, mbuf, n);
 	stats_add(&worker->stats.forwarded, sent);
 	for (unsigned int i = sent; i < n; i++)
 		worker_drop(worker, mbuf[i], full[rank]);
@@ -565,6 +563,7 @@ worker_run(void *arg)
 		if (gateway->rings.exception != NULL)
 			n += divert_receive(worker);
 		rte_rcu_qsbr_quiescent(gateway->qsbr, worker->index);
+		stats_add(&worker->heartbeat, 1);
 		stats_add(&worker->stats.busy, idle_account(&worker->idle, n != 0));
 		rest = idle_step(&worker->idle, n != 0);
 		if (rest != 0)

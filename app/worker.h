@@ -76,7 +76,8 @@ struct worker {
 
 	/* written by the worker, read by main */
 	_Alignas(64) atomic_bool receiving;
-	atomic_bool running; /* set by main before the start */
+	atomic_bool running;        /* set by main before the start */
+	_Atomic uint64_t heartbeat; /* rounds of its loop */
 	struct stats_worker stats;
 };
 

@@ -33,9 +33,11 @@ DIRECTIONS = {"base": set(), "net": {"base", "net"}, "wire": {"base", "wire"},
 # Of the daemon, main alone: --version names the library.
 OPENSSL_IN_APP = {"app/main.c"}
 
-# What differs between releases of a library is known by one file each.
+# What differs between releases of a library is known by one file each, and what is no API of DPDK,
+# and so changes between releases without notice, by none.
 RELEASES = re.compile(r"\bRTE_VER(SION|SION_NUM|_\w+)?\b|\bOPENSSL_VERSION_\w+")
 RELEASE_FILES = {"app/dpdk.h"}
+INTERNALS = re.compile(r"\b(prod|cons)\s*\.\s*(head|tail)\b|\bqsbr_cnt\b")
 
 # The packet path. Its files may refer to each other and to what is listed here, so that neither
 # heap, log, lock nor system call is in reach. What sleeps or sets up lives elsewhere.
@@ -272,6 +274,13 @@ def check_releases(tree: Tree) -> Problems:
             for match in RELEASES.finditer(text)]
 
 
+def check_internals(tree: Tree) -> Problems:
+    return [f"{name}:{line}: {match.group()} is no API of DPDK"
+            for name in tree.of(r"(lib|app|bench|tests)/.*\.[ch]")
+            for line, text in enumerate(tree.code(name).split("\n"), 1)
+            for match in INTERNALS.finditer(text)]
+
+
 def check_file_length(tree: Tree) -> Problems:
     return [f"{name}:{FILE_LINES_MAX + 1}: the file has {len(tree.lines(name)) - 1} lines"
             for name in tree.of(r"(lib|app|bench)/.*\.(c|h|py|sh)")
@@ -471,6 +480,7 @@ RULES: dict[str, Callable[[Tree], Problems]] = {
     "app includes its own and public headers": check_app_includes,
     "the fast path includes no TLS": check_path_includes,
     "releases of libraries are known by one file each": check_releases,
+    "no internals of DPDK": check_internals,
     "everything is built": check_built,
     "visible symbols have their prefix": check_prefixes,
     "no state at file scope": check_state,
@@ -536,6 +546,7 @@ FAULTS = [
     (check_path_includes, "lib/net/sum.h", "", "#include <rte_ip.h>\n", "lib/net/sum.h:5:"),
     (check_releases, "app/port.c", "", "#if RTE_VERSION < 3\n#endif\n", "app/port.c:3: RTE_VERSION"),
     (check_releases, "lib/net/sum.c", "", "#if OPENSSL_VERSION_MAJOR > 3\n#endif\n", "sum.c:9:"),
+    (check_internals, "app/port.c", "", "int f(void) { return ring->prod.tail; }\n", "no API"),
     (check_built, "app/new.c", "", C_SPDX, "app/new.c:1:"),
     (check_built, "lib/hmac/new.c", "", C_SPDX, "lib/hmac/new.c:1:"),
     (check_prefixes, "lib/net/sum.c", "", "const int sum_max = 9;\n", "lib/net/sum.c:9:"),
