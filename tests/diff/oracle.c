@@ -18,15 +18,17 @@
 
 #include "base/bytes.h"
 
-static const unsigned char cookie_fixed[20] = "oracle-cookie-fixed!";
+#define COOKIE "oracle-cookie-fixed!"
+#define COOKIE_LEN (sizeof(COOKIE) - 1)
+
 static unsigned char datagram[65536];
 
 static int
 cookie_generate(SSL *ssl, unsigned char *cookie, unsigned int *ret_size)
 {
 	(void)ssl;
-	memcpy(cookie, cookie_fixed, sizeof(cookie_fixed));
-	*ret_size = sizeof(cookie_fixed);
+	memcpy(cookie, COOKIE, COOKIE_LEN);
+	*ret_size = COOKIE_LEN;
 	return 1;
 }
 
@@ -34,7 +36,7 @@ static int
 cookie_verify(SSL *ssl, const unsigned char *cookie, unsigned int size)
 {
 	(void)ssl;
-	return size == sizeof(cookie_fixed) && memcmp(cookie, cookie_fixed, size) == 0;
+	return size == COOKIE_LEN && memcmp(cookie, COOKIE, size) == 0;
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "choice.h"
 #include "gateway.h"
+#include "ranges.h"
 #include "server.h"
 
 #define CLIENTS 20000u
@@ -75,7 +76,8 @@ test_shares_are_even(void **state)
 			}
 			/* Of a fair choice, the standard deviation is below 3 % of the share. */
 			for (unsigned int i = 0; i < n; i++)
-				assert_in_range(share[i] * n, CLIENTS * 9 / 10, CLIENTS * 11 / 10);
+				assert_uint_in_range(
+					share[i] * n, CLIENTS * 9 / 10, CLIENTS * 11 / 10);
 			release(&listener);
 		}
 	assert_null(gateway.servers);
@@ -115,7 +117,7 @@ test_one_that_goes_moves_only_its_own(void **state)
 	}
 	/* And those are spread over the others. */
 	for (unsigned int i = 0; i < 8; i++)
-		assert_in_range(moved[i], CLIENTS / 8 * 9 / 10, CLIENTS / 8 * 11 / 10);
+		assert_uint_in_range(moved[i], CLIENTS / 8 * 9 / 10, CLIENTS / 8 * 11 / 10);
 	release(&listener);
 }
 

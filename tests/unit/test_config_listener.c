@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config_texts.h"
+#include "ranges.h"
 
 #define TLS "certificate = server.pem\nprivate-key = server.key\nupstream = echo\n"
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "identities.h"
+#include "ranges.h"
 
 static struct scratch scratch;
 static struct identity ec, ec_other, rsa, rsa_other;
@@ -245,7 +246,7 @@ test_psk_hint(void **state)
 	assert_refused(&settings, "psk-hint", 0, "hint", "");
 	assert_int_equal(hg_tls_context_new(&context, &settings, &error), -EINVAL);
 	limit = strtoul(error.text + strcspn(error.text, "123456789"), NULL, 10);
-	assert_in_range(limit, 128, sizeof(hint) - 2); /* RFC 4279 5.3 */
+	assert_uint_in_range(limit, 128, sizeof(hint) - 2); /* RFC 4279 5.3 */
 	hint[limit] = '\0';
 	assert_accepted(&settings);
 	hint[limit] = 'h';

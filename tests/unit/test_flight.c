@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "conversation.h"
+#include "ranges.h"
 
 static struct scratch scratch;
 static struct identity authority, ec, rsa, client;
@@ -100,7 +101,7 @@ test_flights_fit(void **state)
 		assert_int_equal(conversation_enter(talk, large, limits[i]), HG_TLS_HANDSHAKE);
 		conversation_run(talk);
 		assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
-		assert_in_range(talk->largest, 1, limits[i]);
+		assert_uint_in_range(talk->largest, 1, limits[i]);
 		conversation_free(talk);
 	}
 	hg_tls_context_free(large);
@@ -114,7 +115,7 @@ fragmented(void)
 	struct conversation *talk = conversation_new(&options);
 
 	conversation_get_cookie(talk);
-	assert_in_range(talk->to_server.n, 2, 4);
+	assert_uint_in_range(talk->to_server.n, 2, 4);
 	return talk;
 }
 
@@ -183,7 +184,7 @@ await_timeout(struct hg_tls_session *session)
 		struct timespec rest = { .tv_sec = left / 1000000,
 			.tv_nsec = left % 1000000 * 1000 };
 
-		assert_in_range(left, 0, 2000000);
+		assert_uint_in_range(left, 0, 2000000);
 		nanosleep(&rest, NULL);
 	}
 	assert_int_equal(left, 0);
@@ -200,16 +201,16 @@ test_lost_flight(void **state)
 	conversation_get_cookie(talk);
 	assert_int_equal(conversation_enter(talk, context, 300), HG_TLS_HANDSHAKE);
 	flight = talk->to_client.n;
-	assert_in_range(flight, 2, 10);
+	assert_uint_in_range(flight, 2, 10);
 	assert_true(hg_tls_session_timeout(talk->server) >= 0);
 	talk->to_client.n = 0;
 	await_timeout(talk->server);
 	assert_int_equal(hg_tls_session_expire(talk->server), HG_TLS_HANDSHAKE);
-	assert_in_range(talk->to_client.n, flight, WIRE_MAX); /* packed less tightly */
+	assert_uint_in_range(talk->to_client.n, flight, WIRE_MAX); /* packed less tightly */
 	assert_true(hg_tls_session_timeout(talk->server) >= 0);
 	conversation_run(talk);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
-	assert_in_range(talk->largest, 1, 300);
+	assert_uint_in_range(talk->largest, 1, 300);
 	conversation_echo(talk, 100);
 	assert_true(hg_tls_session_timeout(talk->server) == -1);
 	conversation_free(talk);
@@ -244,7 +245,7 @@ test_lost_last_flight(void **state)
 	talk->to_client.n = 0;
 	assert_int_equal(DTLSv1_get_timeout(talk->client, &left), 1);
 	while (DTLSv1_get_timeout(talk->client, &left) == 1 && (left.tv_sec | left.tv_usec) != 0) {
-		assert_in_range(left.tv_sec, 0, 1);
+		assert_uint_in_range(left.tv_sec, 0, 1);
 		nanosleep(&rest, NULL);
 	}
 	assert_int_equal(DTLSv1_handle_timeout(talk->client), 1);
@@ -320,7 +321,7 @@ test_finished_overtakes(void **state)
 	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
 	conversation_client(talk);
 	n = split_records(talk, records);
-	assert_in_range(n, 3, 8);
+	assert_uint_in_range(n, 3, 8);
 	assert_int_equal(records->datagram[n - 2].bytes[0], 20);
 	for (unsigned int i = 0; i < n - 2; i++)
 		wire_push(&talk->to_server, records->datagram[i].bytes, records->datagram[i].len);
@@ -351,7 +352,7 @@ test_early_records(void **state)
 		record[10] = (uint8_t)i;
 		assert_int_equal(conversation_feed(talk, record, sizeof(record)), HG_TLS_HANDSHAKE);
 	}
-	assert_in_range(live_bytes - before, 0, 256 * 1024);
+	assert_uint_in_range(live_bytes - before, 0, 256 * 1024);
 	conversation_run(talk);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
 	conversation_echo(talk, 100);
@@ -381,7 +382,7 @@ test_future_messages(void **state)
 		record[24] = 200;
 		conversation_feed(talk, record, sizeof(record));
 	}
-	assert_in_range(live_bytes - before, 0, 512 * 1024);
+	assert_uint_in_range(live_bytes - before, 0, 512 * 1024);
 	conversation_free(talk);
 }
 

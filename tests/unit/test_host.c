@@ -17,6 +17,7 @@
 
 #include "config_texts.h"
 #include "host.h"
+#include "ranges.h"
 #include "scratch.h"
 
 #define PAGES "sys/kernel/mm/hugepages/hugepages-2048kB/"
@@ -270,17 +271,17 @@ test_memory(void **state)
 	(void)state;
 	one = needed(&plain, "");
 	pair = needed(&bridge, "");
-	assert_in_range(one, 20, 60);
-	assert_in_range(pair, 20, 60);
-	assert_in_range(needed(&workers, ""), 2 * one - 10, 3 * one);
-	assert_in_range(needed(&sessions, ""), one + 80, one + 120);
-	assert_in_range(needed(&hellos, ""), one + 29, one + 32);
-	assert_in_range(needed(&tap, ""), one + 4, one + 40);
-	assert_in_range(needed(&guards, ""), pair + 62, pair + 65);
+	assert_uint_in_range(one, 20, 60);
+	assert_uint_in_range(pair, 20, 60);
+	assert_uint_in_range(needed(&workers, ""), 2 * one - 10, 3 * one);
+	assert_uint_in_range(needed(&sessions, ""), one + 80, one + 120);
+	assert_uint_in_range(needed(&hellos, ""), one + 29, one + 32);
+	assert_uint_in_range(needed(&tap, ""), one + 4, one + 40);
+	assert_uint_in_range(needed(&guards, ""), pair + 62, pair + 65);
 	/* 4095 buffers of 9 KB in place of 2 KB. */
-	assert_in_range(needed(&jumbo, ""), pair + 25, pair + 32);
+	assert_uint_in_range(needed(&jumbo, ""), pair + 25, pair + 32);
 	/* None of them crosses a page of 4 KB. */
-	assert_in_range(needed(&plain, "--no-huge -m 1"), one + 8, one + 30);
+	assert_uint_in_range(needed(&plain, "--no-huge -m 1"), one + 8, one + 30);
 }
 
 static void

@@ -14,6 +14,7 @@
 
 #include "mirror.h"
 #include "port.h"
+#include "ranges.h"
 
 enum { WAN, LAN, OWN, N_PORTS };
 
@@ -132,7 +133,7 @@ test_patience(void **state)
 	port[WAN].link_up = false;
 	mirror_begin(&gateway);
 	assert_int_equal(port[WAN].mirror.state, MIRROR_COMING);
-	assert_in_range(port[WAN].mirror.until - before, 10 * second,
+	assert_uint_in_range(port[WAN].mirror.until - before, 10 * second,
 		10 * second + rte_get_tsc_cycles() - before);
 	look(false, true);
 	assert_calls(0, 0, 0, 0);

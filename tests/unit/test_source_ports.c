@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "ranges.h"
 #include "source_ports.h"
 
 #define NOW UINT64_C(987654321987)
@@ -29,9 +30,9 @@ test_shares(void **state)
 				assert_int_equal(
 					source_ports_init(&ports, first, 65535, part, parts, REST),
 					0);
-				assert_in_range(ports.size, total / parts, total / parts + 1);
+				assert_uint_in_range(ports.size, total / parts, total / parts + 1);
 				while (source_ports_take(&ports, 0, &port)) {
-					assert_in_range(port, first, 65535);
+					assert_uint_in_range(port, first, 65535);
 					seen[port - first]++;
 				}
 				source_ports_free(&ports);
