@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What releases of DPDK call differently. All that the code knows of releases is here and in the
- * version that meson.build asks for.
+ * What releases of DPDK call differently, and which one the process has got. Nothing else in the code
+ * knows of releases; meson.build asks for the least one.
  */
 #pragma once
 
@@ -12,6 +12,14 @@
 
 #include <pthread.h>
 #include <stdint.h>
+
+#include "error.h"
+
+/*
+ * Releases of one ABI have one soname, and each adds to the one before, so a library older than the
+ * headers gets as far as this. Returns 0 or -EINVAL.
+ */
+int dpdk_check_release(struct error *error);
 
 /*
  * What the body of a control thread returns; `return 0` suits either type. Such a thread runs on the

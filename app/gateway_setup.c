@@ -219,21 +219,6 @@ create_admission(struct gateway *gateway, struct admission *admission, struct er
 	return 0;
 }
 
-/* How the core will wait. Debian's DPDK runs on kernels that do not know it. */
-static int
-probe_wait(int epoll, struct error *error)
-{
-	const struct timespec no_time = { 0 };
-	struct epoll_event event;
-
-	if (epoll_pwait2(epoll, &event, 1, &no_time, NULL) >= 0)
-		return 0;
-	if (errno == ENOSYS)
-		return error_set(error,
-			"this kernel is too old: it has no epoll_pwait2(), as Linux has from 5.11 on");
-	return error_set(error, "cannot wait for upstream sockets: %m");
-}
-
 static int
 create_core(struct gateway *gateway, unsigned int index, struct error *error)
 {
@@ -256,8 +241,6 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (core->epoll < 0)
 		return error_set(error, "cannot wait for upstream sockets: %m");
-	if (probe_wait(core->epoll, error) != 0)
-		return -EINVAL;
 	if (settings->upstream_port_first != 0 &&
 		source_ports_init(&core->ports, settings->upstream_port_first,
 			settings->upstream_port_last, index, gateway->n_cores,

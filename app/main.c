@@ -18,6 +18,7 @@
 #include "log.h"
 #include "options.h"
 #include "process.h"
+#include "release.h"
 #include "telemetry.h"
 #include "worker.h"
 
@@ -195,6 +196,8 @@ main(int argc, char **argv)
 		print_version();
 		return EXIT_DONE;
 	}
+	if (release_check(&error) != 0)
+		return refuse(&error);
 	control_prepare_signals();
 	if (process_begin(&error) != 0)
 		return refuse(&error);

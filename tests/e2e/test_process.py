@@ -109,7 +109,7 @@ def test_what_a_life_leaves_does_not_hinder_the_next() -> None:
 
 
 def refused(net: Net, names: str, trouble: str) -> None:
-    """With tests/e2e/trouble.c in the process: one sentence and exit code 2."""
+    """With trouble.c in the process: one sentence and exit code 2."""
     if SANITIZED:
         raise Skip('a sanitizer wants to be the first of the preloaded libraries')
     g = Gateway(configuration(net, {'echo': certified()}), netns=net.gateway,
@@ -127,11 +127,6 @@ def refused(net: Net, names: str, trouble: str) -> None:
 def test_a_thread_that_keeps_privileges_is_refused() -> None:
     with Net() as net:
         refused(net, 'thread [0-9]+ has kept privileges of root: Uid', 'HG_STRAY_THREAD')
-
-
-def test_a_kernel_without_epoll_pwait2_is_refused() -> None:
-    with Net() as net:
-        refused(net, r'too old.*epoll_pwait2\(\).*5\.11', 'HG_OLD_KERNEL')
 
 
 def end_of_forbidden(net: Net, mode: str) -> Process:

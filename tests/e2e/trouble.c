@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * For LD_PRELOAD. HG_STRAY_THREAD: a thread that glibc does not know, so that it keeps the privileges
- * that all others drop. HG_OLD_KERNEL: there is no epoll_pwait2(). HG_EMULATOR: there
- * is none, but epoll_pwait() does in its place. HG_FORBIDDEN: a handshake core that
- * rests for the first time, and so is set up, runs another program. HG_STUCK: a file; while it begins
- * with 'w', a worker that rests does not come back, and with 'c' a handshake core.
+ * that all others drop. HG_EMULATOR: there is no epoll_pwait2(), but epoll_pwait() does in its
+ * place. HG_FORBIDDEN: a handshake core that rests for the first time, and so is set up, runs another
+ * program. HG_STUCK: a file; while it begins with 'w', a worker that rests does not come back, and with
+ * 'c' a handshake core.
  */
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -50,10 +49,6 @@ epoll_pwait2(int epoll, struct epoll_event *events, int n, const struct timespec
 {
 	int (*real)(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
 
-	if (getenv("HG_OLD_KERNEL") != NULL) {
-		errno = ENOSYS;
-		return -1;
-	}
 	if (getenv("HG_EMULATOR") != NULL)
 		return epoll_pwait(epoll, events, n,
 			timeout == NULL         ? -1

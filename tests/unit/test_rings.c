@@ -56,7 +56,7 @@ destroy(void **state)
 static void
 put(unsigned int worker, unsigned int core, enum rings_class rank, unsigned int n)
 {
-	struct rte_mbuf *some[RINGS_SIZE];
+	struct rte_mbuf *some[RINGS_SIZE] = { NULL };
 
 	for (unsigned int i = 0; i < n; i++)
 		some[i] = &mbuf[i];
@@ -66,7 +66,7 @@ put(unsigned int worker, unsigned int core, enum rings_class rank, unsigned int 
 static void
 take(unsigned int worker, unsigned int core, enum rings_class rank, unsigned int n)
 {
-	struct rte_mbuf *some[RINGS_SIZE];
+	struct rte_mbuf *some[RINGS_SIZE] = { NULL };
 
 	assert_int_equal(rings_take(&rings, worker, core, rank, some, n), n);
 	for (unsigned int i = 0; i < n; i++)
