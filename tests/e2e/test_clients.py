@@ -74,28 +74,33 @@ def s_client_refused(listener: dict[str, object], *options: str) -> dict[str, in
         return counters
 
 
+# What s_client prints differs a little between releases: to each of them its own words.
+def assert_subject(out: str, name: str) -> None:
+    assert re.search(f'^subject=CN ?= ?{re.escape(name)}$', out, re.MULTILINE), out
+
+
 def test_s_client_ecdsa() -> None:
     out = s_client_round_trip(both(), *verify(), '-sigalgs', 'ECDSA+SHA256',
                               expect='Verify return code: 0 \\(ok\\)')
-    assert 'Peer signature type: ECDSA' in out, out
-    assert re.search(r'^subject=CN = gw\.test$', out, re.MULTILINE), out
+    assert re.search('^Peer signature type: (ECDSA|ecdsa_)', out, re.MULTILINE), out
+    assert_subject(out, 'gw.test')
 
 
 def test_s_client_rsa() -> None:
     out = s_client_round_trip(both(), *verify(), '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256')
-    assert 'Peer signature type: RSA' in out, out
+    assert re.search('^Peer signature type: (RSA|rsa_)', out, re.MULTILINE), out
     assert 'Cipher is ECDHE-RSA-AES128-GCM-SHA256' in out, out
 
 
 def test_s_client_other_name_by_sni() -> None:
     out = s_client_round_trip(both(), *verify('other.test'))
-    assert re.search(r'^subject=CN = other\.test$', out, re.MULTILINE), out
+    assert_subject(out, 'other.test')
 
 
 def test_s_client_unknown_name_gets_the_first_certificate() -> None:
     out = s_client_round_trip(both(), '-CAfile', PKI.path('ca.pem'), '-verify_return_error',
                               '-servername', 'nobody.test')
-    assert re.search(r'^subject=CN = gw\.test$', out, re.MULTILINE), out
+    assert_subject(out, 'gw.test')
 
 
 def test_s_client_chain_with_an_intermediate() -> None:
@@ -104,7 +109,7 @@ def test_s_client_chain_with_an_intermediate() -> None:
     listener = {'certificate': PKI.bundle('below-chain', 'below', 'middle'),
                 'private_key': PKI.path('below.key')}
     out = s_client_round_trip(listener, *verify())
-    assert re.search(r'^ 1 s:CN = test middle$', out, re.MULTILINE), out
+    assert re.search('^ 1 s:CN ?= ?test middle$', out, re.MULTILINE), out
 
 
 def test_s_client_large_chain_in_many_fragments() -> None:
@@ -138,7 +143,7 @@ def test_s_client_no_shared_cipher_is_refused() -> None:
 
 def test_s_client_group_of_the_listener() -> None:
     out = s_client_round_trip(certified(groups='P-384'), *verify())
-    assert 'Server Temp Key: ECDH, secp384r1' in out, out
+    assert re.search('^(Server|Peer) Temp Key: ECDH, secp384r1', out, re.MULTILINE), out
 
 
 def test_s_client_psk() -> None:
