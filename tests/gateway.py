@@ -38,6 +38,18 @@ EAL = ['--no-huge', '--no-shconf', '--no-pci']
 # others on its CPU a gateway starts in as many seconds.
 PATIENCE = 90
 
+
+def sanitizers() -> set[str]:
+    """What the build tree was configured with. The environment does not tell: later releases of Meson
+    set ASAN_OPTIONS and its like for every test."""
+    told = BUILD / 'meson-info/intro-buildoptions.json'
+    options = json.loads(told.read_text('utf-8')) if told.exists() else [
+        {'name': 'b_sanitize', 'value': 'none'}]
+    value, = (option['value'] for option in options if option['name'] == 'b_sanitize')
+    return set(value.split(',') if isinstance(value, str) else value) - {'none'}
+
+
+SANITIZERS = sanitizers()
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count()

@@ -13,6 +13,7 @@
 
 #include "base/secret.h"
 #include "tls/internal.h"
+#include "tls/openssl.h"
 #include "tls/secret.h"
 
 #define NAME_LEN 16u
@@ -182,15 +183,16 @@ add_own(EVP_MD_CTX *digest, SSL_CTX *ssl)
 static bool
 add_clients(EVP_MD_CTX *digest, const struct hg_tls_context *context)
 {
-	const STACK_OF(X509_OBJECT) *trusted =
-		X509_STORE_get0_objects(SSL_CTX_get_cert_store(context->ssl[0]));
-	bool well = true;
+	STACK_OF(X509_OBJECT) *trusted =
+		openssl_get_objects(SSL_CTX_get_cert_store(context->ssl[0]));
+	bool well = trusted != NULL;
 
 	for (int i = 0; i < sk_X509_OBJECT_num(trusted) && well; i++) {
 		X509 *authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(trusted, i));
 
 		well = authority == NULL || add_certificate(digest, authority);
 	}
+	openssl_free_objects(trusted);
 	for (size_t i = 0; i < context->psks.n && well; i++)
 		well = add_text(digest, context->psks.entry[i].identity) &&
 		       add(digest, context->psks.entry[i].key, context->psks.entry[i].key_len);

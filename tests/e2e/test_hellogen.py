@@ -13,8 +13,8 @@ import shutil
 import textwrap
 from typing import Iterator, Mapping
 
-from harness import (BUILD, CL4, GW4, GW6, PORT, RUNTIME, SOURCE, Net, Pki, Process, Skip, command,
-                     gateway, need, packets, process, run, target, wait_for_udp)
+from harness import (BUILD, CL4, GW4, GW6, PORT, RUNTIME, SANITIZERS, SOURCE, Net, Pki, Process,
+                     Skip, command, gateway, need, packets, process, run, target, wait_for_udp)
 
 from gateway import check_sanitizers
 
@@ -79,7 +79,7 @@ class Memif:
     """A gateway and the device that reaches it through shared memory."""
 
     def __init__(self, net: Net) -> None:
-        if 'TSAN_OPTIONS' in os.environ:
+        if 'thread' in SANITIZERS:
             raise Skip("ThreadSanitizer does not see the locks of EAL's interrupt thread")
         # A name of its own: a gateway without privileges leaves the file behind.
         path = PKI.path(f'memif{next(_serial)}')

@@ -14,9 +14,9 @@ import sys
 import time
 from typing import Iterator
 
-from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, Process,
-                     Skip, command, configuration, dtls_client, echo_line, in_netns, need, packets,
-                     process, run, running, s_client, slow, target)
+from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, Gateway, Net,
+                     Pki, Process, Skip, command, configuration, dtls_client, echo_line, in_netns,
+                     need, packets, process, run, running, s_client, slow, target)
 
 sys.path.insert(0, str(SOURCE / 'tests' / 'fixtures'))
 
@@ -333,7 +333,7 @@ def received(sock: socket.socket) -> list[bytes]:
 
 def test_builds_with_what_is_installed() -> None:
     """The examples, by pkg-config, from an installation in a directory of its own."""
-    if 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ:
+    if SANITIZERS:
         raise Skip('who links with a sanitized library has to name the sanitizer')
     need('cc', 'pkg-config', 'meson')
     root = PKI.directory / 'root'

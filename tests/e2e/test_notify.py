@@ -14,12 +14,11 @@ import time
 from typing import Iterator
 
 from clock import Clock
-from harness import (BUILD, PATIENCE, Gateway, Net, Pki, Process, Skip, configuration, run, running,
-                     slow, until)
+from harness import (BUILD, PATIENCE, SANITIZERS, Gateway, Net, Pki, Process, Skip, configuration, run,
+                     running, slow, until)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
-SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
 INTERVAL = 3600  # seconds between signs of life; the clock is moved
 
 
@@ -149,7 +148,7 @@ def test_no_sign_of_life_for_another_process() -> None:
 
 def stuck(whom: bytes, name: str) -> None:
     """Signs of life end when a thread does not come back, and go on when it does."""
-    if SANITIZED:
+    if SANITIZERS:
         raise Skip('a sanitizer wants to be the first of the preloaded libraries')
     with Net() as net, manager() as m:
         env = {**m.watched(), 'HG_STUCK': str(m.stuck)}

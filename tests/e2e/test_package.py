@@ -7,7 +7,6 @@ The copy is an overlay in a mount namespace of its own: nothing of it reaches th
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
 import re
 import shlex
@@ -15,9 +14,8 @@ import subprocess
 import tempfile
 from typing import Iterator
 
-from harness import GW4, PORT, SOURCE, Net, Process, Skip, need, run
+from harness import GW4, PORT, SANITIZERS, SOURCE, Net, Process, Skip, need, run
 
-SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
 UNIT = '/lib/systemd/system/hellogate.service'
 DROPIN = '/lib/systemd/system/hellogate.service.d/driver.conf'
 CREDENTIALS = '/run/credentials/hellogate.service'
@@ -64,7 +62,7 @@ def machine() -> Iterator[Machine]:
 
 
 def build(directory: pathlib.Path) -> pathlib.Path:
-    if SANITIZED:
+    if SANITIZERS:
         raise Skip('the package is built without sanitizers')
     need('dh', 'dpkg-buildpackage', 'dpkg', 'systemd-analyze')
     done = subprocess.run([SOURCE / 'app/system/build-deb', directory], capture_output=True, text=True,

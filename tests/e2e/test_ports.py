@@ -3,15 +3,14 @@
 """Every kind of port without a NIC, both address families, several queues; ARP, ND, ping, VLAN."""
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
 import struct
 
-from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Pki,
-                     RawPort, Skip, command, dtls_client, echo_line, gateway, in_netns, neighbour,
-                     packets, run, run_client, run_in_vain, s_client, slow, until)
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, EchoServer, Gateway,
+                     Net, Pki, RawPort, Skip, command, dtls_client, echo_line, gateway, in_netns,
+                     neighbour, packets, run, run_client, run_in_vain, s_client, slow, until)
 
 PKI = Pki()
 
@@ -54,14 +53,14 @@ def test_af_xdp() -> None:
 
 
 def test_tap() -> None:
-    if 'TSAN_OPTIONS' in os.environ:
+    if 'thread' in SANITIZERS:
         raise Skip('under ThreadSanitizer one run in six loses datagrams, for an unknown reason')
     both_families('tap')
 
 
 def test_memif_and_ring_come_up() -> None:
     """Both ends of a memif link and a ring, each by its profile: links up, and all buffers back."""
-    if 'TSAN_OPTIONS' in os.environ:
+    if 'thread' in SANITIZERS:
         raise Skip("ThreadSanitizer does not see the locks of EAL's interrupt thread, memif's own")
     with Net() as net:
         memif = f'socket={PKI.path("memif.sock")}'

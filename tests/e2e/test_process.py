@@ -9,15 +9,14 @@ import pwd
 import re
 import signal
 
-from harness import (BUILD, Gateway, Net, Pki, Process, Skip, command, configuration, gateway, run,
-                     run_client, running)
+from harness import (BUILD, SANITIZERS, Gateway, Net, Pki, Process, Skip, command, configuration,
+                     gateway, run, run_client, running)
 
 PKI = Pki()
 NOBODY = pwd.getpwnam('nobody')
 XDP_CAPABILITIES = 1 << 2 | 1 << 12 | 1 << 21  # those of pmd-config/net_af_xdp.ini
 SECRET = 'c0ffee' * 10 + 'beef'
 PSK = 'secret of this test alone'
-SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
 
 
 if os.geteuid() == 0:
@@ -50,7 +49,7 @@ def assert_dropped(pid: int, kept: int) -> None:
             assert int(status[key], 16) == allowed, (tid, key, status)
         for key in ('CapInh', 'CapAmb'):
             assert int(status[key], 16) == 0, (tid, key, status)
-        if 'TSAN_OPTIONS' not in os.environ:  # it has a thread of its own, before main()
+        if 'thread' not in SANITIZERS:  # it has a thread of its own, before main()
             assert int(status['CapBnd'], 16) == 0 and status['NoNewPrivs'] == '1', (tid, status)
 
 
@@ -110,7 +109,7 @@ def test_what_a_life_leaves_does_not_hinder_the_next() -> None:
 
 def refused(net: Net, names: str, trouble: str) -> None:
     """With trouble.c in the process: one sentence and exit code 2."""
-    if SANITIZED:
+    if SANITIZERS:
         raise Skip('a sanitizer wants to be the first of the preloaded libraries')
     g = Gateway(configuration(net, {'echo': certified()}), netns=net.gateway,
                 env={'LD_PRELOAD': str(BUILD / 'tests/e2e/libtrouble.so'), trouble: '1'})
@@ -130,7 +129,7 @@ def test_a_thread_that_keeps_privileges_is_refused() -> None:
 
 
 def end_of_forbidden(net: Net, mode: str) -> Process:
-    if SANITIZED:
+    if SANITIZERS:
         raise Skip('a sanitizer wants to be the first of the preloaded libraries')
     g = Gateway(configuration(net, {'echo': certified()}, seccomp=mode), netns=net.gateway,
                 env={'LD_PRELOAD': str(BUILD / 'tests/e2e/libtrouble.so'), 'HG_FORBIDDEN': '1'})
@@ -227,7 +226,7 @@ def scalar(path: str) -> bytes:
 def test_secrets_are_in_locked_memory_alone() -> None:
     """Neither as used nor as read from the file; but for private keys, of whose DER form OpenSSL frees
     a copy as it is."""
-    if SANITIZED:
+    if SANITIZERS:
         raise Skip('a sanitizer keeps what has been freed')
     psk = PKI.directory / 'process.psk'
     psk.write_text(f'thing:{PSK.encode().hex()}\n', encoding='ascii')

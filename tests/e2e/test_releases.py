@@ -11,9 +11,7 @@ import subprocess
 import tempfile
 
 
-from harness import BUILD, SOURCE, Skip, run, slow
-
-SANITIZED = 'ASAN_OPTIONS' in os.environ or 'TSAN_OPTIONS' in os.environ
+from harness import BUILD, SANITIZERS, SOURCE, Skip, run, slow
 
 CONFIG = """\
 [gateway]
@@ -31,7 +29,7 @@ upstream = echo
 
 def hellogate(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     """With tests/e2e/other_release.c in the process, which has such words from env."""
-    if SANITIZED:
+    if SANITIZERS:
         raise Skip('a sanitizer wants to be the first of the preloaded libraries')
     with tempfile.TemporaryDirectory() as folder:
         for name, text in {'gw.conf': CONFIG, 'cookie.secret': '5a' * 32 + '\n',

@@ -85,7 +85,7 @@ def reloading(listeners, queues: int = 1, **options) -> Iterator[Reloading]:
 def subject(net: Net) -> str:
     """The certificate that a new client is shown."""
     with s_client(net, '-CAfile', CA, '-verify_return_error') as client:
-        return client.expect('subject=CN = (.*)').group(1)
+        return client.expect('subject=CN ?= ?(.*)').group(1)
 
 
 # ---- what changes

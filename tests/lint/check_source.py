@@ -36,7 +36,7 @@ OPENSSL_IN_APP = {"app/main.c"}
 # What differs between releases of a library is known by one file each, and what is no API of DPDK,
 # and so changes between releases without notice, by none.
 RELEASES = re.compile(r"\bRTE_VER(SION|SION_NUM|_\w+)?\b|\bOPENSSL_VERSION_\w+")
-RELEASE_FILES = {"app/dpdk.c", "app/dpdk.h", "lib/tls/release.c"}
+RELEASE_FILES = {"app/dpdk.c", "app/dpdk.h", "lib/tls/openssl.h", "lib/tls/release.c"}
 INTERNALS = re.compile(r"\b(prod|cons)\s*\.\s*(head|tail)\b|\bqsbr_cnt\b")
 
 # The packet path. Its files may refer to each other and to what is listed here, so that neither
