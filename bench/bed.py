@@ -64,8 +64,10 @@ def cpus() -> tuple[int, int]:
 
 
 def threads(pid: int) -> dict[str, int]:
-    """The threads of a gateway with one worker and one handshake core: names and numbers."""
-    names = {'rte-worker-1': 'worker', 'rte-worker-2': 'core'}
+    """The threads of a gateway with one worker and one handshake core: names and numbers. DPDK calls
+    its lcores otherwise from 23.07 on."""
+    names = {'rte-worker-1': 'worker', 'rte-worker-2': 'core',
+             'dpdk-worker1': 'worker', 'dpdk-worker2': 'core'}
     found = {}
     for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
         name = (task / 'comm').read_text().strip()

@@ -150,10 +150,11 @@ def cpu_times(task: pathlib.Path) -> dict[str, float]:
 
 def worker_task(pid: int) -> pathlib.Path:
     """The thread of lcore 1, which is the only or the first worker."""
+    names = ('rte-worker-1', 'lcore-worker-1', 'dpdk-worker1')  # in different releases of DPDK
     for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-        if (task / 'comm').read_text().strip() in ('rte-worker-1', 'lcore-worker-1'):
+        if (task / 'comm').read_text().strip() in names:
             return task
-    raise SystemExit('path: DPDK has no thread rte-worker-1')
+    raise SystemExit(f'path: DPDK has no thread {names[0]}')
 
 
 # ---- the gateway

@@ -204,7 +204,7 @@ new_ssl(struct session *s)
 	if (opt->sni)
 		SSL_set_tlsext_host_name(ssl, opt->sni);
 	if (opt->sni && opt->ca)
-		SSL_set1_host(ssl, opt->sni);
+		X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), opt->sni, 0);
 	return ssl;
 }
 

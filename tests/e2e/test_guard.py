@@ -31,8 +31,12 @@ def gnutls_cli(net: Line, host: str) -> contextlib.AbstractContextManager[Proces
 
 
 def coap_client(net: Line, host: str) -> contextlib.AbstractContextManager[Process]:
-    return process('coap-client-openssl', '-B', '3', '-C', PKI.path('ca.pem'),
+    return process('coap-client-openssl', '-v', '7', '-B', '3', '-C', PKI.path('ca.pem'),
                    f'coaps://{target(host)}/x', netns=net.client)
+
+
+# Its own question, come back. Some releases answer that, others take it for multicast and do not.
+COAP_ECHO = r'rec(v|eived) +[0-9]+ bytes\n.* c:GET '
 
 
 def test_clients() -> None:
@@ -51,7 +55,7 @@ def test_clients() -> None:
             with gnutls_cli(net, host) as p:
                 echo_line(p)
             with coap_client(net, host) as p:
-                p.expect('4.04')  # what it says to its own question, come back
+                p.expect(COAP_ECHO)
         with process('ncat', '--udp', '--ssl', GW4, str(PORT), netns=net.client) as p:
             echo_line(p)  # its second hello comes in fragments
         with dtls_client(net, '--sessions', 20, '--datagrams', 20, '--ca',
@@ -85,7 +89,7 @@ def test_servers_with_one_peer() -> None:
         for host, address in ((GW4, GW4), (GW6, GW6), (GW4, f'::ffff:{GW4}')):
             for client, answer in ((s_client(net, *verified(), host=host), None),
                                    (gnutls_cli(net, host), None),
-                                   (coap_client(net, host), '4.04')):
+                                   (coap_client(net, host), COAP_ECHO)):
                 with server(net, program='tests/e2e/one_peer', address=address) as s, client as p:
                     if answer:
                         p.expect(answer)

@@ -103,7 +103,7 @@ write_identity(unsigned int i)
 {
 	EVP_PKEY *key = EVP_EC_gen(identities[i].curve);
 	X509 *certificate = X509_new();
-	X509_NAME *name = X509_get_subject_name(certificate);
+	X509_NAME *name = X509_NAME_new();
 	FILE *pem = open_named(identities[i].certificate), *key_pem = open_named(identities[i].key);
 	bool good;
 
@@ -113,7 +113,9 @@ write_identity(unsigned int i)
 	X509_gmtime_adj(X509_getm_notAfter(certificate), 10L * 365 * 86400);
 	X509_NAME_add_entry_by_txt(
 		name, "CN", MBSTRING_ASC, (const unsigned char *)"gw.example", -1, -1, 0);
+	X509_set_subject_name(certificate, name);
 	X509_set_issuer_name(certificate, name);
+	X509_NAME_free(name);
 	X509_set_pubkey(certificate, key);
 	if (identities[i].names != NULL)
 		add_names(certificate, identities[i].names);
