@@ -7,9 +7,11 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "capture.h"
 #include "eal_args.h"
+#include "log.h"
 
 int
 eal_count_workers(const struct config *config, const struct options *options,
@@ -33,6 +35,40 @@ eal_count_workers(const struct config *config, const struct options *options,
 		config->ini->path, workers, n);
 }
 
+/* What DPDK says while it starts; NULL at any other time. */
+static struct capture *starting;
+
+/*
+ * For atexit(): from 25.11 on DPDK's parser ends the process itself if it does not like an option. That
+ * is a refusal like any other, with its first words.
+ */
+static void
+explain_exit(void)
+{
+	struct error error;
+
+	if (starting == NULL)
+		return;
+	capture_end(starting, false);
+	error_set(&error, "DPDK does not start: %s", capture_reason(starting));
+	log_refusal(error.text);
+	fflush(NULL);
+	_exit(EAL_REFUSED);
+}
+
+static int
+initialise(int argc, char **argv, struct capture *capture)
+{
+	int err;
+
+	capture_begin(capture);
+	starting = capture;
+	err = rte_eal_init(argc, argv);
+	starting = NULL;
+	capture_end(capture, err >= 0);
+	return err;
+}
+
 int
 eal_start(const struct config *config, const struct options *options, unsigned int n_workers,
 	struct error *error)
@@ -40,7 +76,7 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 	unsigned int needed = 1 + n_workers + config->gateway.handshake_cores;
 	struct capture capture;
 	struct eal_args args;
-	char **argv;
+	char **argv = NULL;
 	int err = eal_args_make(&args, config, options, n_workers, error);
 
 	if (err != 0)
@@ -52,10 +88,11 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 		goto out;
 	}
 	memcpy(argv, args.arg, (size_t)args.n * sizeof(*argv));
-	capture_begin(&capture);
-	err = rte_eal_init(args.n, argv);
-	capture_end(&capture, err >= 0);
-	free(argv);
+	if (atexit(explain_exit) != 0) {
+		err = error_set(error, "no memory to start DPDK");
+		goto out;
+	}
+	err = initialise(args.n, argv, &capture);
 	if (err < 0) {
 		err = error_set(error, "DPDK does not start: %s%s", capture_reason(&capture),
 			eal_args_have(&args, "--no-huge ")
@@ -72,6 +109,7 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 		rte_eal_cleanup();
 	}
 out:
+	free(argv);
 	eal_args_free(&args);
 	return err;
 }

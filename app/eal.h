@@ -14,8 +14,10 @@ int eal_count_workers(const struct config *config, const struct options *options
 
 /*
  * Initialises EAL with main, n_workers and then the handshake cores as lcores, unless the user's
- * EAL options say otherwise. Returns 0 or -EINVAL.
+ * EAL options say otherwise. Returns 0 or -EINVAL. DPDK may end the process over an option: then there is
+ * a sentence, and the exit code is EAL_REFUSED.
  */
+#define EAL_REFUSED 2
 int eal_start(const struct config *config, const struct options *options, unsigned int n_workers,
 	struct error *error);
 

@@ -24,8 +24,8 @@
 
 enum exit_code {
 	EXIT_DONE = 0,
-	EXIT_FAILED = 1,  /* while running, or a buffer leaked */
-	EXIT_REFUSED = 2, /* option, configuration, device, memory or CPUs */
+	EXIT_FAILED = 1,            /* while running, or a buffer leaked */
+	EXIT_REFUSED = EAL_REFUSED, /* option, configuration, device, memory or CPUs */
 };
 
 static int

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
 	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev libipsec-mb-dev
-	dpdk openssl iproute2 ethtool procps util-linux python3
+	dpdk dpdk-dev openssl iproute2 ethtool procps util-linux python3
 )
 tree=build-bench
 

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
 	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev
-	dpdk openssl gnutls-bin libcoap3-bin ncat socat coturn
+	dpdk dpdk-dev openssl gnutls-bin libcoap3-bin ncat socat coturn
 	iproute2 ethtool iputils-ping procps python3 python3-matplotlib tshark clang-format mandoc valgrind
 	debhelper systemd
 	prometheus chromium dnsdist
