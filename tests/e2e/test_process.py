@@ -3,10 +3,12 @@
 """The daemon as a process: whose it is, what it may do, what of it can be seen."""
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import pwd
 import re
+import resource
 import signal
 
 from harness import (BUILD, SANITIZERS, Gateway, Net, Pki, Process, Skip, command, configuration,
@@ -205,10 +207,14 @@ def places(pid: int, needle: bytes) -> list[set[str]]:
     found = []
     with open(f'/proc/{pid}/mem', 'rb', buffering=0) as memory:
         for begin, end, flags in mappings(pid):
-            memory.seek(begin)
             data = b''
             while len(data) < end - begin:
-                piece = memory.read(end - begin - len(data))
+                try:
+                    piece = os.pread(memory.fileno(), end - begin - len(data), begin + len(data))
+                except OSError as error:
+                    if error.errno != errno.EIO:
+                        raise
+                    piece = bytes(resource.getpagesize())  # glibc 2.42: a guard page of a stack
                 if not piece:
                     break
                 data += piece
