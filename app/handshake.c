@@ -132,6 +132,14 @@ expire(struct session *session)
 	arm(session);
 }
 
+static void
+count_ignored(void *arg, enum hg_tls_verdict why)
+{
+	struct session *session = arg;
+
+	stats_add(&session->core->stats.ignored[why], 1);
+}
+
 static struct session *
 session_open(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
 	const struct hg_net_packet *packet, const struct hg_hello *hello)
@@ -142,7 +150,8 @@ session_open(struct core *core, const struct session_key *key, struct rte_mbuf *
 
 	if (session == NULL)
 		return NULL;
-	session->tls = hg_tls_session_new(listener->config->tls, FLIGHT_MAX, relay_send, session);
+	session->tls = hg_tls_session_new(
+		listener->config->tls, FLIGHT_MAX, relay_send, count_ignored, session);
 	if (session->tls == NULL) {
 		free(session);
 		return NULL;

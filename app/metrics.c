@@ -35,6 +35,7 @@ static const struct group {
 	{ "drop_", "drops", "reason", "packets dropped by the workers" },
 	{ "cookie_", "cookies", "verdict", "ClientHellos by what their cookie was worth" },
 	{ "refused_", "refusals", "reason", "datagrams refused by the handshake cores" },
+	{ "ignored_", "ignored_records", "reason", "records of clients that OpenSSL did not see" },
 };
 
 /* The head of a metric. Of a counter the older format names the samples, OpenMetrics the family. */

@@ -16,6 +16,10 @@ void
 stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg)
 {
 	STATS_HANDSHAKE(TAKE)
+#define TAKE_IGNORED(NAME, name, help) \
+	take(arg, "ignored_" #name, help, stats_get(&stats->ignored[HG_TLS_IGNORE_##NAME]));
+	HG_TLS_IGNORED(TAKE_IGNORED)
+#undef TAKE_IGNORED
 }
 
 void
@@ -49,6 +53,8 @@ stats_sum_handshake(struct stats_handshake *sum, const struct stats_handshake *s
 {
 	STATS_HANDSHAKE(SUM)
 #undef SUM
+	for (unsigned int i = 0; i < HG_TLS_VERDICT_COUNT; i++)
+		stats_add(&sum->ignored[i], stats_get(&stats->ignored[i]));
 	stats_add(&sum->sessions, stats_get(&stats->sessions));
 	stats_add(&sum->half_open, stats_get(&stats->half_open));
 	stats_add(&sum->busy, stats_get(&stats->busy));

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/verdict.h"
+#include "tls/ignored.h"
 
 /*
  * Per worker. For every worker, once its queues are empty:
@@ -144,7 +145,9 @@ struct stats_worker {
 /* As many values in handshake_time as handshakes says. */
 struct stats_handshake {
 	STATS_HANDSHAKE(STATS_FIELD)
-	_Atomic uint64_t sessions;  /* gauge: sessions that exist */
+	_Atomic uint64_t ignored[HG_TLS_VERDICT_COUNT]; /* by enum hg_tls_verdict; the first two
+							   stay 0 */
+	_Atomic uint64_t sessions;                      /* gauge: sessions that exist */
 	_Atomic uint64_t half_open; /* gauge: those of them whose handshake is not complete */
 	_Atomic uint64_t busy;      /* TSC cycles in rounds that found work, without rests */
 	struct stats_histogram handshake_time; /* by stats_handshake_times */
@@ -186,7 +189,10 @@ stats_get(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* Calls take for every counter; names as in telemetry, drops with "drop_" before them. */
+/*
+ * Calls take for every counter; names as in telemetry, drops with "drop_" before them, records ignored
+ * with "ignored_".
+ */
 typedef void stats_take_fn(void *arg, const char *name, const char *help, uint64_t value);
 void stats_each_worker(const struct stats_worker *stats, stats_take_fn *take, void *arg);
 void stats_each_handshake(const struct stats_handshake *stats, stats_take_fn *take, void *arg);

@@ -69,6 +69,14 @@ hg_store_be32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
+/* The lower 48 bits of v. */
+static inline void
+hg_store_be48(uint8_t *p, uint64_t v)
+{
+	hg_store_be16(p, (uint16_t)(v >> 32));
+	hg_store_be32(p + 2, (uint32_t)v);
+}
+
 static inline void
 hg_store_be64(uint8_t *p, uint64_t v)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "tls/internal.h"
+#include "wire/record.h"
 
 static int
 bio_read(BIO *bio, char *buffer, int size)
@@ -20,15 +22,39 @@ bio_read(BIO *bio, char *buffer, int size)
 	return (int)n;
 }
 
+/*
+ * Numbers the records of epoch 0 in a datagram, from that of the hello on: RFC 6347 4.2.1 wants it for the
+ * ServerHello, and OpenSSL 3.2 to 4.0 begin anew, so that a client which had to repeat its hello takes
+ * what they send for a replay. The numbers of epoch 0 are neither authenticated nor part of what is.
+ */
+static void
+number(struct hg_tls_session *session, uint8_t *datagram, size_t len)
+{
+	size_t n;
+
+	for (; (n = hg_tls_record_len(datagram, len)) != 0; datagram += n, len -= n)
+		if (hg_load_be16(datagram + HG_RECORD_EPOCH) == 0)
+			hg_store_be48(datagram + HG_RECORD_SEQ, session->out_seq++);
+}
+
 static int
 bio_write(BIO *bio, const char *data, int len)
 {
 	struct hg_tls_session *session = BIO_get_data(bio);
+	const uint8_t *datagram = (const uint8_t *)data;
+	uint8_t own[HG_RECORD_LEN + HG_RECORD_CIPHERTEXT_MAX];
+	size_t n = (size_t)len;
 
 	BIO_clear_retry_flags(bio);
 	if (len <= 0)
 		return 0;
-	session->send(session->send_arg, (const uint8_t *)data, (size_t)len);
+	if (n > HG_RECORD_LEN && n <= sizeof(own) &&
+		hg_load_be16(datagram + HG_RECORD_EPOCH) == 0) {
+		memcpy(own, data, n);
+		number(session, own, n);
+		datagram = own;
+	}
+	session->send(session->arg, datagram, n);
 	return len;
 }
 
@@ -63,8 +89,11 @@ bio_create(BIO *bio)
 BIO_METHOD *
 hg_tls_bio_method(void)
 {
-	BIO_METHOD *method =
-		BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hellogate datagram");
+	/*
+	 * A type without a number of its own: BIO_get_new_index() has 127 for the whole process, and what
+	 * it gives out then is the flag that says "this BIO has a file descriptor".
+	 */
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "hellogate datagram");
 
 	if (method == NULL)
 		return NULL;

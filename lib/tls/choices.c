@@ -114,13 +114,22 @@ set_ciphers(SSL_CTX *ssl, const char *ciphers, struct hg_tls_error *error)
 	return err;
 }
 
-/* OpenSSL's macro takes a list that it may not write to as if it could. */
+/*
+ * Names and colons alone: from 3.5 on OpenSSL's lists have a syntax, with which a group may be unknown or
+ * the list empty. Its macro takes a list that it may not write to as if it could.
+ */
 static bool
 set_groups(SSL_CTX *ssl, const char *groups)
 {
-	char *list = strdup(groups);
-	bool known = list != NULL && SSL_CTX_set1_groups_list(ssl, list) == 1;
+	static const char names[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_:";
+	char *list;
+	bool known;
 
+	if (groups[0] == '\0' || groups[strspn(groups, names)] != '\0')
+		return false;
+	list = strdup(groups);
+	known = list != NULL && SSL_CTX_set1_groups_list(ssl, list) == 1;
 	free(list);
 	return known;
 }

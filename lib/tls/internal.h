@@ -6,6 +6,9 @@
 #include <openssl/ssl.h>
 
 #include "tls/context.h"
+#include "tls/flight.h"
+#include "tls/protection.h"
+#include "tls/record.h"
 #include "tls/session.h"
 
 #define HG_TLS_COOKIE_MAX 32u
@@ -38,15 +41,37 @@ struct hg_tls_context {
 	uint8_t terms[HG_TLS_TERMS_LEN]; /* digest of what a session was granted by */
 };
 
+/* What the server has said, as far as it matters for what the client may. */
+struct hg_tls_said {
+	bool hello;
+	bool mac_last; /* RFC 7366 is agreed upon */
+	bool certificate_request;
+	bool done;     /* ServerHelloDone: all of the client's flight is to come */
+	bool finished; /* without the above: resumption, ChangeCipherSpec is to come */
+};
+
 struct hg_tls_session {
 	const struct hg_tls_context *context;
 	SSL *ssl;
 	hg_tls_send_fn *send;
-	void *send_arg;
-	const uint8_t *in; /* the datagram being read; NULL once OpenSSL has taken it */
+	hg_tls_ignored_fn *ignored;
+	void *arg;         /* of both */
+	const uint8_t *in; /* the record being read; NULL once OpenSSL has taken it */
 	size_t in_len;
+	const uint8_t *rest; /* of the datagram, once established */
+	size_t rest_len;
+	uint8_t *kept; /* records whose turn has not come; NULL: none */
+	size_t kept_len;
+	size_t kept_at; /* of them have been read */
 	size_t datagram_max;
+	uint64_t out_seq; /* of the next record of epoch 0 that leaves */
+	uint64_t in_seq;  /* of the next one of epoch 0 that OpenSSL sees */
+	struct hg_tls_flight flight;
+	struct hg_tls_protection protection;
+	struct hg_tls_said said;
+	enum hg_tls_phase phase;
 	enum hg_tls_state state;
+	bool changed; /* ChangeCipherSpec is here, but maybe not yet its turn */
 	uint8_t cookie_len;
 	uint8_t cookie[HG_TLS_COOKIE_MAX];
 };

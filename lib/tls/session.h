@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "tls/context.h"
+#include "tls/ignored.h"
 
 struct hg_tls_session;
 
@@ -26,18 +27,24 @@ enum hg_tls_state {
  */
 typedef void hg_tls_send_fn(void *arg, const uint8_t *datagram, size_t len);
 
+/* Called, in the same way, for each record that is ignored before OpenSSL sees it. */
+typedef void hg_tls_ignored_fn(void *arg, enum hg_tls_verdict why);
+
 /*
- * datagram_max is the largest UDP payload that a handshake flight may use, 256 at least. Returns
- * NULL without memory. The session is to be freed with hg_tls_session_free() whatever its state.
+ * datagram_max is the largest UDP payload that a handshake flight may use, 256 at least. ignored may be
+ * NULL. Returns NULL without memory. The session is to be freed with hg_tls_session_free() whatever its
+ * state.
  */
-struct hg_tls_session *hg_tls_session_new(
-	const struct hg_tls_context *context, size_t datagram_max, hg_tls_send_fn *send, void *arg);
+struct hg_tls_session *hg_tls_session_new(const struct hg_tls_context *context, size_t datagram_max,
+	hg_tls_send_fn *send, hg_tls_ignored_fn *ignored, void *arg);
 void hg_tls_session_free(struct hg_tls_session *session);
 
 /*
- * Begins the handshake. hello is the datagram with the verified ClientHello, message_seq 1, its
- * first record of record_len bytes; cookie is the one that was proved, at most 32 bytes. What
- * follows the first record is handled as if it had come in a datagram of its own.
+ * Begins the handshake. hello is the datagram with the verified ClientHello, or its first fragment,
+ * message_seq 1, its first record of record_len bytes; cookie is the one that was proved, at most 32
+ * bytes. The state is HG_TLS_FAILED if they are anything else. What follows the first record is handled
+ * as if it had come in a datagram of its own. The first record that leaves has the sequence number of
+ * the hello (RFC 6347 4.2.1).
  */
 enum hg_tls_state hg_tls_session_enter(struct hg_tls_session *session, const uint8_t *hello,
 	size_t len, size_t record_len, const uint8_t *cookie, size_t cookie_len);
@@ -45,7 +52,8 @@ enum hg_tls_state hg_tls_session_enter(struct hg_tls_session *session, const uin
 /*
  * Takes one datagram of the peer. It must stay until hg_tls_session_read() has returned 0 or the
  * state is another than HG_TLS_ESTABLISHED. What cannot be authenticated is ignored (RFC
- * 6347 4.1.2.7).
+ * 6347 4.1.2.7). In epoch 0, where nothing can be, it is handshake messages that may come next, and
+ * ChangeCipherSpec, that are not.
  */
 enum hg_tls_state hg_tls_session_feed(
 	struct hg_tls_session *session, const uint8_t *datagram, size_t len);

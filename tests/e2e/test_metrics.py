@@ -26,7 +26,7 @@ WHERE = f'{METRICS[0]}:{METRICS[1]}'
 RULES = SOURCE / 'app' / 'system' / 'prometheus-rules.yml'
 DASHBOARD = SOURCE / 'app' / 'system' / 'grafana-dashboard.json'
 GROUPS = {'drop_': ('drops', 'reason'), 'cookie_': ('cookies', 'verdict'),
-          'refused_': ('refusals', 'reason')}
+          'refused_': ('refusals', 'reason'), 'ignored_': ('ignored_records', 'reason')}
 OPEN = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5'
 
 

@@ -73,9 +73,10 @@ def x_list(name: str, source: str) -> dict[str, str]:
     return {row[0]: "".join(re.findall(r'"([^"]*)"', row[1])) for row in rows}
 
 
-def all_counters(stats: str, verdict: str) -> dict[str, str]:
+def all_counters(stats: str, verdict: str, ignored: str) -> dict[str, str]:
     drops = {f"drop_{name}": text for name, text in x_list("HG_DROPS", verdict).items()}
-    return x_list("STATS_WORKER", stats) | drops | x_list("STATS_HANDSHAKE", stats) | \
+    records = {f"ignored_{name}": text for name, text in x_list("HG_TLS_IGNORED", ignored).items()}
+    return x_list("STATS_WORKER", stats) | drops | x_list("STATS_HANDSHAKE", stats) | records | \
         x_list("STATS_EXCEPTION", stats)
 
 
@@ -339,7 +340,8 @@ def page_configuration(root: Path) -> Problems:
 
 
 def page_counters(root: Path) -> Problems:
-    code = [(root / name).read_text() for name in ("app/stats.h", "lib/base/verdict.h")]
+    code = [(root / name).read_text()
+            for name in ("app/stats.h", "lib/base/verdict.h", "lib/tls/ignored.h")]
     return check_counters(all_counters(*code), (root / "docs/counters.md").read_text())
 
 
@@ -399,6 +401,7 @@ SOUND = {
     "app/stats.h": '#define STATS_WORKER(X) \\\n\tX(rx, "received") \\\n\tX(tx,   \\\n\t\t"sent, "'
                    '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
     "lib/base/verdict.h": '#define HG_DROPS(X) \\\n\tX(ARP, arp, "ARP")\n',
+    "lib/tls/ignored.h": '#define HG_TLS_IGNORED(X) \\\n\tX(MAC, mac, "MAC")\n',
     "app/options.c": 'fputs("usage\\n"\n"\\n"\n"  -c FILE  file\\n"\n"  --check  look\\n");\n',
     "app/hellogatectl": "one = command('look', look)\none.add_argument('--all')\n",
     "app/filter.c": "SCMP_SYS(read), SCMP_SYS(mmap)\n#if x\nSCMP_SYS(pipe)\n#endif\n",
@@ -414,7 +417,8 @@ SOUND = {
         "\n    left:\n    right\n\n## Long\n"
         "\n| option | x |\n|---|---|\n| `-c` | x |\n",
     "docs/counters.md": "# A `b`\n\n| counter | meaning |\n|---|---|\n| `rx` | received. All. |\n"
-                        "| `tx` | sent, all |\n| `drop_arp` | ARP |\n| `records` | passed |\n",
+                        "| `tx` | sent, all |\n| `drop_arp` | ARP |\n| `records` | passed |\n"
+                        "| `ignored_mac` | MAC |\n",
     "docs/threat-model.md":
         "| # | input | tests |\n|---|---|---|\n| 1 | x | `unit a: b c`, `fixtures 1a-1c` |\n"
         "| 2 | x | `e2e d: e`, `diff: some` |\n| 3 | x | `fixtures 3.8-3.10`, `fixtures Eb+` |\n",
@@ -450,6 +454,7 @@ FAULTS = [
     (page_counters, "app/stats.h", '"received"', '"receive"', "md:5: the meaning of rx"),
     (page_counters, "app/stats.h", "records", "written", "no counter records"),
     (page_counters, "lib/base/verdict.h", "arp,", "arps,", "0 rows for drop_arps"),
+    (page_counters, "lib/tls/ignored.h", "mac,", "macs,", "0 rows for ignored_macs"),
     (page_counters, COUNTERS, "| `tx` | sent, all |", "| `rx` | received |", "2 rows for rx"),
     (check_calls, "app/filter.c", "SCMP_SYS(read)", "SCMP_SYS(send)", "system call send"),
     (check_calls, "docs/operating.md", "`mmap`", "`mmap`, `fork`", "does not know fork"),

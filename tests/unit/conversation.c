@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "conversation.h"
+#include "tls/internal.h"
 #include "wire/hvr.h"
 
 void
@@ -119,7 +120,8 @@ set_options(struct conversation *talk)
 	SSL_set_min_proto_version(ssl, DTLS1_VERSION);
 	SSL_set_max_proto_version(
 		ssl, options->max_version != 0 ? options->max_version : DTLS1_2_VERSION);
-	SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
+	SSL_set_options(
+		ssl, SSL_OP_NO_QUERY_MTU | (options->no_etm ? SSL_OP_NO_ENCRYPT_THEN_MAC : 0));
 	SSL_set_mtu(ssl, talk->mtu);
 	SSL_set_security_level(ssl, 0); /* a client that offers DTLS 1.0 needs SHA-1 */
 	set_texts(ssl, options);
@@ -166,7 +168,7 @@ conversation_new(const struct client_options *options)
 	assert_non_null(talk);
 	talk->options = options;
 	talk->mtu = options->mtu != 0 ? options->mtu : 1400;
-	talk->method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "test client");
+	talk->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "test client");
 	assert_non_null(talk->method);
 	BIO_meth_set_read(talk->method, bio_read);
 	BIO_meth_set_write(talk->method, bio_write);
@@ -232,6 +234,14 @@ on_send(void *arg, const uint8_t *datagram, size_t len)
 }
 
 static void
+on_ignored(void *arg, enum hg_tls_verdict why)
+{
+	struct conversation *talk = arg;
+
+	talk->ignored[why]++;
+}
+
+static void
 take(struct conversation *talk)
 {
 	size_t n;
@@ -256,7 +266,7 @@ conversation_enter(
 	assert_true(is_hello);
 	assert_int_equal(hello.message_seq, 1);
 	assert_int_equal(hello.cookie_len, sizeof(talk->cookie));
-	talk->server = hg_tls_session_new(context, datagram_max, on_send, talk);
+	talk->server = hg_tls_session_new(context, datagram_max, on_send, on_ignored, talk);
 	assert_non_null(talk->server);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_HANDSHAKE);
 	hg_tls_session_enter(
@@ -324,6 +334,12 @@ conversation_seal(struct conversation *talk, const void *message, size_t len,
 	assert_int_equal(talk->to_server.n, 0);
 	assert_int_equal(SSL_write(talk->client, message, (int)len), len);
 	return wire_pop(&talk->to_server, datagram);
+}
+
+int
+conversation_bio_type(const struct conversation *talk)
+{
+	return BIO_method_type(SSL_get_rbio(talk->server->ssl));
 }
 
 void

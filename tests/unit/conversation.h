@@ -40,6 +40,7 @@ struct client_options {
 	int max_version;                 /* 0: DTLS 1.2 */
 	long mtu;                        /* of flights; 0: 1400 */
 	size_t protocols;                /* bytes of ALPN to make the hello longer */
+	bool no_etm;                     /* no encrypt-then-MAC (RFC 7366) */
 };
 
 struct conversation {
@@ -53,8 +54,9 @@ struct conversation {
 	struct hg_tls_session *server;
 	struct wire to_client;
 	struct wire to_server;
-	unsigned int sent;                   /* datagrams by the server, ever */
-	size_t largest;                      /* of them */
+	unsigned int sent;                          /* datagrams by the server, ever */
+	size_t largest;                             /* of them */
+	unsigned int ignored[HG_TLS_VERDICT_COUNT]; /* records, by the server */
 	uint8_t received[WIRE_DATAGRAM_MAX]; /* by the server: application data not yet looked at */
 	size_t received_len;
 };
@@ -92,6 +94,9 @@ enum hg_tls_state conversation_handshake(
 /* The client sends a message: returns its datagram's length. */
 size_t conversation_seal(struct conversation *talk, const void *message, size_t len,
 	uint8_t datagram[WIRE_DATAGRAM_MAX]);
+
+/* The type of the BIO that a session has, of which OpenSSL's flags are. */
+int conversation_bio_type(const struct conversation *talk);
 
 /* Sends a message in each direction and fails the test if it does not come through. */
 void conversation_echo(struct conversation *talk, size_t len);

@@ -77,11 +77,15 @@ test_handshake_counters(void **state)
 	stats_add(&stats.handshakes, 5);
 	stats_add(&stats.sessions, 6);
 	stats_add(&stats.half_open, 7);
+	stats_add(&stats.ignored[HG_TLS_IGNORE_FORMAT], 8);
+	stats_add(&stats.ignored[HG_TLS_IGNORE_ROOM], 9);
 	stats_each_handshake(&stats, see, &seen);
 	assert_true(value_of(&seen, "handshakes") == 5);
-	/* One for each field but the gauges, busy and the histogram. */
+	assert_true(value_of(&seen, "ignored_format") == 8);
+	assert_true(value_of(&seen, "ignored_room") == 9);
+	/* One for each field but the gauges, busy and the histogram; two verdicts ignore nothing. */
 	assert_int_equal(
-		seen.n, (sizeof(stats) - sizeof(stats.handshake_time)) / sizeof(uint64_t) - 3);
+		seen.n, (sizeof(stats) - sizeof(stats.handshake_time)) / sizeof(uint64_t) - 5);
 }
 
 static void
