@@ -94,6 +94,19 @@ check() {
 		${chosen[$tree]} || true
 }
 
+# The plain build with the oldest and the newest OpenSSL of its kind that can be had. Notes what cannot be
+# had, and releases that were not what they should have been.
+check_openssl() {
+	local line
+	while read -r line; do
+		echo "$line"
+		case $line in
+		'skipped '*) told+=(--skipped "${line#skipped }") ;;
+		'failed '*) told+=(--failed "${line#failed }") ;;
+		esac
+	done < <(tests/openssl.sh edges 2>&1)
+}
+
 # What the programs of a tree need in their environment.
 surround() {
 	case $1 in
@@ -115,7 +128,7 @@ surround() {
 }
 
 for tree in "${trees[@]}"; do
-	rm -f "$tree"/meson-logs/{testlog.junit.xml,testlog.json,steps.txt}
+	rm -f "$tree"/meson-logs/{testlog.junit.xml,testlog.json,steps.txt,openssl-*.junit.xml}
 done
 compile_all &
 reports=()
@@ -129,6 +142,7 @@ for tree in "${trees[@]}"; do
 	case $end in
 	built)
 		(surround "$tree" && step "$tree" test check "$tree")
+		[ "$tree" != build ] || step build openssl check_openssl
 		cp "$work/$tree.steps" "$tree/meson-logs/steps.txt"
 		reports+=("$tree")
 		;;

@@ -50,9 +50,12 @@ def main() -> int:
             print(f'{report} is missing')
             failed += 1
             continue
-        for suite in xml.parse(report).getroot().iter('testsuite'):
-            for case in suite.iter('testcase'):
-                name = f'{tree.name}: {suite.get("name")}: {case.get("name")}'
+        others = sorted(report.parent.glob('openssl-*.junit.xml'))  # those of tests/openssl.sh
+        for part in (report, *others):
+            where = ': '.join([tree.name] + ([] if part is report else [part.name.split('.junit')[0]]))
+            for case, suite in ((case, suite) for suite in xml.parse(part).getroot().iter('testsuite')
+                                for case in suite.iter('testcase')):
+                name = f'{where}: {suite.get("name")}: {case.get("name")}'
                 if case.find('failure') is not None or case.find('error') is not None:
                     failed += 1
                     print(f'failed {name}')
