@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all=(packet hello cookie config accept worker guard)
+all=(packet hello record cookie config accept worker guard)
 usage() {
 	echo "usage: tests/fuzz.sh MINUTES [TARGET...], targets: ${all[*]}" >&2
 	exit 2
@@ -44,7 +44,7 @@ make_tree "$build/libfuzzer" -Dfuzz=libfuzzer -Db_sanitize=address,undefined -Db
 make_tree "$build/coverage" -Dfuzz=coverage -Ddebug=true -Doptimization=1
 
 # Frames of some KB reach no further than shorter ones, and take longer.
-declare -A longest=([packet]=2048 [hello]=4096 [cookie]=1024 [config]=4096 [accept]=1024 [worker]=16384
+declare -A longest=([packet]=2048 [hello]=4096 [record]=4096 [cookie]=1024 [config]=4096 [accept]=1024 [worker]=16384
 	[guard]=16384)
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1

@@ -317,7 +317,94 @@ def test_fragments_that_overlap_and_conflict() -> None:
         one.g.stop()
 
 
+def ignored(stats: dict[str, int]) -> dict[str, int]:
+    return {k: v for k, v in stats.items() if k.startswith('ignored_') and v}
+
+
+def test_forged_records_in_a_handshake() -> None:
+    """At every step of it, from the client's address: alerts, data, a ChangeCipherSpec that is none,
+    records of later epochs, short ones, numbers of the far future."""
+    forged = [packets.record(content, kind=kind, version=packets.DTLS_1_2, epoch=epoch,
+                             seq=2**48 - 1 - n)
+              for n, (kind, epoch, content) in enumerate((
+                  (packets.ALERT, 0, b'\2\x28'), (packets.ALERT, 0, b'\1\0'),
+                  (packets.ALERT, 0, b'\7'), (packets.APPLICATION_DATA, 0, b'hello'),
+                  (packets.CHANGE_CIPHER_SPEC, 0, b'\2'), (packets.CHANGE_CIPHER_SPEC, 0, b'\1\1'),
+                  (packets.CHANGE_CIPHER_SPEC, 1, b'\1'), (packets.APPLICATION_DATA, 1, b'hello'),
+                  (packets.HANDSHAKE, 1, b'hello'), (packets.ALERT, 1, b'\2\x28'),
+                  (packets.APPLICATION_DATA, 2, bytes(40)), (packets.HANDSHAKE, 0, bytes(11)),
+                  (packets.HANDSHAKE, 0, packets.handshake(b'x', kind=14, seq=2)),
+                  (packets.HANDSHAKE, 0, packets.handshake(b'x', kind=16, seq=2, length=2**24 - 1)),
+                  (packets.HANDSHAKE, 0, packets.handshake(b'x', kind=16, seq=2, offset=5))))]
+    with lab() as one:
+        peer = one.peer()
+        client = peer.enter(peer.verified(seeded(0)))
+        peer.send(*forged, b''.join(forged))
+        whole, change, finished = client.flight
+        peer.send(client.plain(whole))
+        peer.send(*forged)
+        peer.send(client.plain(change, packets.CHANGE_CIPHER_SPEC))
+        peer.send(*forged)
+        peer.ask(lambda: [client.seal(finished, packets.HANDSHAKE)], client.is_finished)
+        peer.echo()
+        peer.send(*forged, b''.join(forged))
+        peer.echo()
+        stats = one.g.wait_for(lambda s: s['forwarded'] == s['datagrams'])
+        assert stats['handshakes'] == stats['sessions_opened'] == 1, stats
+        seen = ignored(stats)
+        assert set(seen) >= {f'ignored_{why}' for why in ('epoch', 'clear', 'message', 'short')}, seen
+        # The worker has seen to those that it can know without a session.
+        assert sum(seen.values()) == 6 * len(forged) - stats['drop_handshake_short'], seen
+        peer.close()
+        one.settle(0)
+        one.g.stop()
+
+
+def test_record_numbers_of_repeated_hellos_and_flights() -> None:
+    """RFC 6347 section 4.2.1: the ServerHello has the number of the hello, however often that was
+    repeated; and no number of epoch 0 comes twice, so that no client takes a flight for a replay."""
+    with lab() as one:
+        peer = one.peer()
+        client = dtls.Client(peer.verified(seeded(0)), record_seq=7)
+        peer.client = client
+        got = peer.ask(lambda: [client.plain(client.hello_message)], client.take_flight)
+        while len([d for d in got if packets.HANDSHAKE == d[0] and d[13] == 2]) < 2:
+            got.append(peer.receive(slow(5)) or b'')  # by the gateway's timer
+            assert got[-1], [d.hex() for d in got]
+        numbers = [seq for d in got for _, epoch, seq, _ in packets.records(d) if epoch == 0]
+        assert numbers == list(range(7, 7 + len(numbers))), numbers
+        peer.finish()
+        peer.echo()
+        peer.close()
+        one.settle(0)
+        one.g.stop()
+
+
 # ---- what can be done to a live session
+
+def test_warnings_end_no_session() -> None:
+    """RFC 5246 section 7.2: authentic alerts. Warnings change nothing, however many there are;
+    close_notify and a fatal one end the session."""
+    with lab() as one:
+        peer = one.peer()
+        client = peer.connect(seeded(0))
+        for count in range(1, 21):
+            peer.send(client.seal(bytes((1, (100, 90, 110, 255)[count % 4])), packets.ALERT))
+            one.g.wait_for(lambda s, count=count: s['ignored_warning'] == count)
+        peer.echo()
+        assert ignored(one.g.stats()) == {'ignored_warning': 20}
+        for number, (alert, counter) in enumerate(((dtls.CLOSE_NOTIFY, 'sessions_closed'),
+                                                   (b'\2\x28', 'sessions_broken'))):
+            other = one.peer(f'{NETWORK}.7.{number}')
+            client = other.connect(seeded(1 + number))
+            other.echo()
+            other.send(client.seal(alert, packets.ALERT))
+            one.g.wait_for(lambda s, counter=counter: s[counter] == 1)
+        peer.echo()
+        peer.close()
+        one.settle(0)
+        one.g.stop()
+
 
 def test_reconnect_storm_on_one_live_session() -> None:
     """Verified hellos of ever new clients from the address and port of a live session, each of

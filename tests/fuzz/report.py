@@ -18,6 +18,7 @@ ABOUT = {
     'packet': ('lib/net/packet.c', 'lib/net/answer.c', 'lib/net/path.c', 'lib/net/sum.c',
                'lib/net/sum_avx512.c'),
     'hello': ('lib/wire/hello.c', 'lib/wire/hvr.c'),
+    'record': ('lib/tls/record.c', 'lib/tls/flight.c'),
     'cookie': ('lib/cookie/batch.c', 'lib/cookie/batch.h', 'lib/cookie/keys.c', 'lib/hmac/hmac.c',
                'lib/hmac/scalar.c', 'lib/hmac/shani.c', 'lib/hmac/interleave.h', 'lib/hmac/avx2.c',
                'lib/hmac/avx512.c', 'lib/hmac/wide.c'),
