@@ -18,13 +18,13 @@ hg_tls_record_len(const uint8_t *datagram, size_t len)
 }
 
 /*
- * Only parts of a ClientHello may have another version, as the client does not know yet which one it is
- * going to be (RFC 6347 4.2.1).
+ * Only a ClientHello may have another version, as the client does not know yet which one it is going to be
+ * (RFC 6347 4.2.1); it may still be repeated when the flight behind it is awaited.
  */
 static bool
 is_version(enum hg_tls_phase phase, uint16_t version, uint16_t epoch)
 {
-	if (phase == HG_TLS_AWAIT_HELLO && epoch == 0)
+	if (phase <= HG_TLS_AWAIT_FLIGHT && epoch == 0)
 		return version >> 8 == HG_VERSION_MAJOR;
 	return version == HG_VERSION_DTLS12;
 }

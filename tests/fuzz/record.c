@@ -124,7 +124,7 @@ model_judge(unsigned int phase, const struct hg_tls_shape *shape, const uint8_t 
 {
 	unsigned int type = p[0], version = number(p + 1, 2), epoch = number(p + 3, 2);
 	size_t n = len - 13;
-	bool any = phase == HG_TLS_AWAIT_HELLO && epoch == 0;
+	bool any = (phase == HG_TLS_AWAIT_HELLO || phase == HG_TLS_AWAIT_FLIGHT) && epoch == 0;
 
 	if (type != 20 && type != 21 && type != 22 && type != 23)
 		return HG_TLS_IGNORE_FORMAT;

@@ -53,7 +53,7 @@ static const struct {
 	{ 21, 0xfefd, 0, 2, { 2, 40 }, HG_TLS_IGNORE_CLEAR },
 	{ 21, 0xfefd, 0, 2, { 3, 40 }, HG_TLS_IGNORE_CLEAR },
 	{ 21, 0xfefd, 0, 1, { 2 }, HG_TLS_IGNORE_CLEAR },
-	{ 21, 0xfeff, 0, 2, { 2, 70 }, HG_TLS_IGNORE_FORMAT },
+	{ 21, 0xfeff, 0, 2, { 2, 70 }, HG_TLS_IGNORE_CLEAR },
 	{ 21, 0xfefd, 1, 2, { 2, 40 }, HG_TLS_IGNORE_SHORT },
 	{ 22, 0xfefd, 0, 11, { 16 }, HG_TLS_IGNORE_MESSAGE },
 	{ 22, 0xfefd, 1, 12, { 20, [5] = 3 }, HG_TLS_IGNORE_SHORT },
