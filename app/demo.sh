@@ -16,14 +16,16 @@ fail() {
 
 [ "$(id -u)" = 0 ] || fail "must run as root: it makes network namespaces"
 
-.ci/install-packages build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev openssl \
-	iproute2 python3
+.ci/install-packages demo
 
 log=$(mktemp)
-if [ ! -f build/build.ninja ]; then
-	meson setup build -Dtests=false >"$log" 2>&1 || { cat "$log"; fail "meson setup failed"; }
+options=()
+[ -f build/build.ninja ] || options=(-Dtests=false)
+if ! { .ci/configure build "${options[@]}" && ninja -C build app/hellogate; } >"$log" 2>&1; then
+	cat "$log"
+	rm -f "$log"
+	fail "the build failed"
 fi
-ninja -C build app/hellogate >"$log" 2>&1 || { cat "$log"; fail "the build failed"; }
 rm -f "$log"
 
 # Everything from here on carries this process's number, and is taken away by name at the end.
@@ -37,7 +39,6 @@ gateway_pid=
 client_pid=
 
 cleanup() {
-	exec {to_client}>&- 2>/dev/null || true
 	for pid in $client_pid $gateway_pid; do
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
@@ -46,7 +47,6 @@ cleanup() {
 	ip netns del "$client" 2>/dev/null || true
 	rm -rf "$work" "/var/run/dpdk/$prefix"
 }
-to_client=
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
@@ -66,7 +66,7 @@ ip netns add "$gate"
 ip netns add "$client"
 ip -n "$gate" link add "$gate_if" type veth peer name "$client_if" netns "$client"
 # The gateway's end has no address of the kernel's: DPDK alone answers there.
-ip netns exec "$gate" sysctl -qw "net.ipv6.conf.$gate_if.disable_ipv6=1"
+ip netns exec "$gate" sh -c "[ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$gate_if/disable_ipv6"
 ip -n "$gate" link set "$gate_if" up
 ip -n "$client" addr add 198.18.0.2/24 dev "$client_if"
 ip -n "$client" link set "$client_if" up

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from typing import Iterator, Mapping
 
-from result import BUILD, SOURCE, refuse
+from result import BUILD, SOURCE, need, refuse
 
 os.environ.setdefault('HG_SOURCE', str(SOURCE))
 os.environ.setdefault('HG_BUILD', str(BUILD))
@@ -40,6 +40,7 @@ def prepare(*programs: str) -> None:
     missing = [p for p in programs if not os.path.exists(program(p))]
     if os.geteuid() != 0:
         refuse('needs root: DPDK, network namespaces, other threads\' clocks')
+    need('ip', 'ethtool', 'openssl')
     if len(os.sched_getaffinity(0)) < 2:
         refuse('needs two CPUs: one for what is measured, one for everything else')
     if missing or not (BUILD / 'app' / 'hellogate').exists():

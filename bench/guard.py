@@ -32,7 +32,7 @@ import path
 import result
 import targets
 from gateway import RUNTIME, Gateway, Process, Telemetry
-from harness import Pki, command
+from harness import Pki, command, kernel_ipv6
 from result import BUILD, SOURCE, count
 
 # By its file: tests/e2e has a flood.py too.
@@ -153,7 +153,7 @@ class Line(targets.Link):
             command('ip', 'link', 'add', interface, 'netns', netns, 'type', 'veth', 'peer', 'name',
                     other, 'netns', self.middle)
             for one, where in ((interface, netns), (other, self.middle)):
-                command('sysctl', '-qw', f'net.ipv6.conf.{one}.disable_ipv6=1', netns=where)
+                kernel_ipv6(where, one)
                 command('ethtool', '-K', one, *OFFLOADS, netns=where)
                 command('ip', '-n', where, 'link', 'set', one, 'up')
         command('ip', '-n', self.servers, 'link', 'set', self.server_if, 'address', bed.MAC)
@@ -302,6 +302,7 @@ def main() -> None:
     parser.add_argument('--deadline', type=result.positive, default=8,
                         help='seconds after which a handshake has failed (8)')
     options = parser.parse_args()
+    result.need('dpdk-testpmd')
     bed.prepare('hellogen/hellogen', 'dtls_clients', '../docs/examples/dtls_server')
     bed.go_first()
     directory = pathlib.Path(tempfile.mkdtemp(prefix='hellogate-bench-'))

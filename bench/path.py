@@ -476,6 +476,7 @@ def parse() -> argparse.Namespace:
         parser.error('needs two CPUs: one for the worker alone')
     if os.geteuid() != 0:
         parser.error('needs root: DPDK, network namespaces')
+    result.need('ip', 'ethtool', 'openssl', 'dpdk-testpmd')
     free = result.environment()['hugepages']
     if options.huge and (free['free'] * free['size_kb'] < MEMORY_MB * 1024
                          or ' hugetlbfs ' not in pathlib.Path('/proc/mounts').read_text()):

@@ -22,7 +22,7 @@ from typing import Iterator
 
 import bed
 import result
-from harness import command
+from harness import command, kernel_ipv6
 
 # Sessions, datagrams of each under way, bytes in each.
 CASES = ((1, 1, 64), (1, 1, 1024), (1, 32, 64), (1, 32, 1024), (16, 8, 64), (16, 8, 1024),
@@ -59,7 +59,7 @@ class Net:
         command('ip', 'link', 'add', server_if, 'netns', self.servers, 'type', 'veth',
                 'peer', 'name', client_if, 'netns', self.clients)
         for interface, netns in ((server_if, self.servers), (client_if, self.clients)):
-            command('sysctl', '-qw', f'net.ipv6.conf.{interface}.disable_ipv6=1', netns=netns)
+            kernel_ipv6(netns, interface)
             command('ip', '-n', netns, 'link', 'set', interface, 'up')
         # A veth hands partial checksums over as they are.
         command('ethtool', '-K', client_if, 'tx', 'off', netns=self.clients)

@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,13 @@ def refuse(why: str) -> NoReturn:
     """Ends the benchmark, with a sentence for who asked for what cannot be."""
     print(f'{pathlib.Path(sys.argv[0]).stem}: {why}', file=sys.stderr)
     sys.exit(2)
+
+
+def need(*programs: str) -> None:
+    """Ends the benchmark if one of these, of Debian packages, is not there."""
+    missing = [name for name in programs if not shutil.which(name)]
+    if missing:
+        refuse(f'{", ".join(missing)} is not installed: as root bench/run.sh installs what is needed')
 
 
 def positive(text: str) -> float:

@@ -6,10 +6,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(
-	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev libipsec-mb-dev
-	dpdk dpdk-dev openssl iproute2 ethtool procps util-linux python3
-)
 tree=build-bench
 
 # What writes a result of its own name is a benchmark, and report is what becomes of the results; the
@@ -50,21 +46,23 @@ if ! list | cut -d ' ' -f 1 | grep -qxF -e "$name"; then
 	exit 2
 fi
 
-case $name in
-	amplification | flood)
-		packages+=(gnutls-bin libcoap3-bin coturn ocserv libmbedtls-dev libwolfssl-dev)
-		;;
-esac
 if [ "$name" = report ]; then # it measures nothing, so there is nothing to build
-	[ "$(id -u)" != 0 ] || .ci/install-packages python3-matplotlib
+	[ "$(id -u)" != 0 ] || .ci/install-packages bench-report
 	exec /usr/bin/python3 bench/report.py "$@"
 fi
-[ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
+if [ "$(id -u)" = 0 ]; then
+	.ci/install-packages bench
+	case $name in
+		amplification | flood)
+			.ci/install-packages bench-peers
+			;;
+	esac
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! {
-	[ -f "$tree/build.ninja" ] || meson setup "$tree" -Dtests=false -Dbench=true
-	ninja -C "$tree" -j "$(nproc)"
+	.ci/configure "$tree" -Dtests=false -Dbench=true &&
+		ninja -C "$tree" -j "$(nproc)"
 } >"$log" 2>&1; then
 	tail -n 40 "$log" >&2
 	exit 1

@@ -22,7 +22,7 @@ from typing import Iterator, Sequence
 import bed
 import result
 from gateway import Gateway, Process  # bed has said where they are
-from harness import Pki, command, in_netns
+from harness import Pki, command, in_netns, kernel_ipv6
 
 SERVER, CLIENT, PREFIX = '198.18.0.1', '198.18.0.2', 15
 SPOOFED = '198.18.128.0/17'  # clients that are not there
@@ -58,7 +58,7 @@ class Link:
         command('ip', 'link', 'add', self.server_if, 'netns', self.servers, 'address', bed.MAC,
                 'type', 'veth', 'peer', 'name', self.client_if, 'netns', self.clients)
         for interface, netns in ((self.server_if, self.servers), (self.client_if, self.clients)):
-            command('sysctl', '-qw', f'net.ipv6.conf.{interface}.disable_ipv6=1', netns=netns)
+            kernel_ipv6(netns, interface)
             # A veth hands partial checksums over as they are.
             command('ethtool', '-K', interface, 'tx', 'off', netns=netns)
             command('ip', '-n', netns, 'link', 'set', interface, 'up')

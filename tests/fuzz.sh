@@ -21,18 +21,14 @@ for target in "$@"; do
 	[[ " ${all[*]} " == *" $target "* ]] || usage
 done
 
-packages=(
-	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev python3
-	libcap-ng-dev libseccomp-dev libmicrohttpd-dev clang libclang-rt-14-dev llvm
-)
-[ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
+[ "$(id -u)" != 0 ] || .ci/install-packages fuzz
 
 build=$PWD/build-fuzz
 # Configures and builds one tree: its folder, then options of meson setup.
 make_tree() {
 	local tree=$1
 	shift
-	if ! { { [ -f "$tree/build.ninja" ] || CC=clang meson setup "$tree" "$@"; } &&
+	if ! { CC=clang .ci/configure "$tree" "$@" &&
 		ninja -C "$tree" -j "$(nproc)" fuzz-programs; } >"$build/build.log" 2>&1; then
 		cat "$build/build.log"
 		exit 1

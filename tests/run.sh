@@ -8,14 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(
-	build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev libcap-ng-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev
-	dpdk dpdk-dev openssl gnutls-bin libcoap3-bin ncat socat coturn
-	iproute2 ethtool iputils-ping procps python3 python3-matplotlib tshark clang-format mandoc valgrind
-	debhelper systemd
-	prometheus chromium dnsdist
-)
-[ "$(id -u)" != 0 ] || .ci/install-packages "${packages[@]}"
+[ "$(id -u)" != 0 ] || .ci/install-packages tests
 
 trees=(build)
 if [ -z "${HG_QUICK:-}${HG_PLAIN:-}" ]; then
@@ -62,12 +55,9 @@ compile() {
 	if [ "$tree" = build-aarch64 ]; then
 		cross=(--cross-file build-aarch64/sysroot.ini --cross-file tests/aarch64.ini)
 	fi
+	[ ! -f "$tree/build.ninja" ] || cross=()
 	# shellcheck disable=SC2086
-	if [ -f "$tree/build.ninja" ]; then
-		meson configure "$tree" ${options[$tree]}
-	else
-		meson setup "$tree" "${cross[@]}" ${options[$tree]}
-	fi && ninja -C "$tree" -j "$jobs" ${targets[$tree]:-}
+	.ci/configure "$tree" "${cross[@]}" ${options[$tree]} && ninja -C "$tree" -j "$jobs" ${targets[$tree]:-}
 }
 
 # All trees, one after the other, behind the tests in their wish for the CPU. How each of them ended is

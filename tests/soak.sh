@@ -17,11 +17,10 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-.ci/install-packages build-essential meson ninja-build pkg-config libdpdk-dev libssl-dev \
-	libcap-ng-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev openssl iproute2 ethtool procps python3
+.ci/install-packages soak
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { { [ -f build/build.ninja ] || meson setup build; } && ninja -C build; } >"$log" 2>&1; then
+if ! { .ci/configure build -Dtests=true && ninja -C build; } >"$log" 2>&1; then
 	cat "$log"
 	echo 'soak: failed: it does not build'
 	exit 1

@@ -35,6 +35,7 @@ from gateway import (BUILD, PATIENCE, RUNTIME, SANITIZERS, SOURCE, Gateway,  # n
 GW4, CL4 = '198.18.0.1', '198.18.0.2'
 GW6, CL6 = '2001:2::1', '2001:2::2'
 PORT = 5684
+IPV6 = os.path.exists('/proc/sys/net/ipv6')
 DTLS_CLIENT = BUILD / 'tests' / 'e2e' / 'dtls_client'
 CLONE_NEWNET = 0x40000000
 PACKET_AUXDATA = 8
@@ -145,6 +146,18 @@ def command(*argv: str, netns: str | None = None, check: bool = True, **kwargs) 
     return done.stdout
 
 
+def set_sysctl(netns: str, name: str, value: int) -> None:
+    """net.ipv6.conf.NAME.disable_ipv6 for example, with slashes: an interface's name may have dots."""
+    with in_netns(netns):
+        pathlib.Path('/proc/sys', name).write_text(str(value))
+
+
+def kernel_ipv6(netns: str, interface: str, on: bool = False) -> None:
+    """Has the kernel an IPv6 address of its own on the interface? Some kernels have none anywhere."""
+    if IPV6:
+        set_sysctl(netns, f'net/ipv6/conf/{interface}/disable_ipv6', int(not on))
+
+
 @contextlib.contextmanager
 def in_netns(name: str) -> Iterator[None]:
     """The calling thread is in that namespace meanwhile; sockets stay where they were made."""
@@ -205,15 +218,16 @@ class Net:
         command('ip', 'link', 'add', self.gateway_if, 'netns', self.gateway, *queues,
                 'type', 'veth', 'peer', 'name', self.client_if, 'netns', self.client, *queues)
         # Whoever shares the interface with the gateway must not answer beside it.
-        command('sysctl', '-qw', f'net.ipv6.conf.{self.gateway_if}.disable_ipv6=1',
-                netns=self.gateway)
+        kernel_ipv6(self.gateway, self.gateway_if)
         command('ip', '-n', self.gateway, 'link', 'set', self.gateway_if, 'up')
         self._address()
 
     def _address(self) -> None:
         command('ip', '-n', self.client, 'link', 'set', self.client_if, 'up')
         command('ip', '-n', self.client, 'addr', 'add', f'{CL4}/24', 'dev', self.client_if)
-        command('ip', '-n', self.client, 'addr', 'add', f'{CL6}/48', 'dev', self.client_if, 'nodad')
+        if IPV6:
+            command('ip', '-n', self.client, 'addr', 'add', f'{CL6}/48', 'dev', self.client_if,
+                    'nodad')
 
     def started(self) -> None:
         """To be called when the gateway is ready: its tap exists from now on."""

@@ -12,7 +12,7 @@ import threading
 from typing import Iterator, Mapping
 
 from harness import (BUILD, GW4, GW6, PATIENCE, PORT, Gateway, Net, Pki, Process, command,
-                     configuration, in_netns, packets, process, running, slow, until)
+                     configuration, in_netns, kernel_ipv6, packets, process, running, slow, until)
 
 PKI = Pki()
 CERTIFICATE, KEY = PKI.leaf('server'), PKI.path('server.key')
@@ -38,7 +38,7 @@ class Line(Net):
         queues = ('numtxqueues', str(self.queues), 'numrxqueues', str(self.queues))
         command('ip', 'link', 'add', self.lan_if, 'netns', self.gateway, *queues, 'type', 'veth',
                 'peer', 'name', self.server_if, 'netns', self.server, *queues)
-        command('sysctl', '-qw', f'net.ipv6.conf.{self.lan_if}.disable_ipv6=1', netns=self.gateway)
+        kernel_ipv6(self.gateway, self.lan_if)
         for namespace, interface in ((self.client, self.client_if), (self.gateway, self.gateway_if),
                                      (self.gateway, self.lan_if), (self.server, self.server_if)):
             command('ethtool', '-K', interface, *OFFLOADS, netns=namespace)

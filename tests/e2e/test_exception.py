@@ -19,7 +19,7 @@ from typing import Iterator
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, Process,
                      RawPort, command, configuration, dtls_client, gateway, in_netns, neighbour,
-                     packets, process, run, run_client, slow)
+                     packets, process, run, run_client, set_sysctl, slow)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -42,7 +42,7 @@ class KernelNet(Net):
         # A veth hands segments of 64 KB over as they are, which no port takes.
         command('ethtool', '-K', self.client_if, 'tso', 'off', netns=self.client)
         for name in ('all', self.gateway_if):
-            command('sysctl', '-qw', f'net.ipv4.conf.{name}.rp_filter=1', netns=self.gateway)
+            set_sysctl(self.gateway, f'net/ipv4/conf/{name}/rp_filter', 1)
 
     def started(self) -> None:
         if self.driver != 'tap':  # in one namespace two interfaces cannot have the addresses

@@ -13,7 +13,8 @@ import types
 from typing import Callable, Iterator
 
 from harness import (GW4, GW6, PATIENCE, PORT, Client, Gateway, Net, Pki, RawPort, command,
-                     configuration, dtls_client, packets, run, running, slow)
+                     configuration, dtls_client, kernel_ipv6, packets, run, running, set_sysctl,
+                     slow)
 from impair import Lane, Path, Proxy, is_second_hello
 
 PKI = Pki()
@@ -46,9 +47,9 @@ class Fleet(Net):
         for host, link in zip(self.hosts, self.links):
             self._link(host, self.gateway_if, link)
         self._link(self.client, self.client_if, self.router_if)
-        command('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1',
-                'net.ipv4.fib_multipath_hash_policy=1', 'net.ipv6.fib_multipath_hash_policy=1',
-                netns=self.router)
+        for name in ('ipv4/ip_forward', 'ipv6/conf/all/forwarding',
+                     'ipv4/fib_multipath_hash_policy', 'ipv6/fib_multipath_hash_policy'):
+            set_sysctl(self.router, f'net/{name}', 1)
         for n, link in enumerate((self.router_if, *self.links)):
             self._address_of(self.router, link, f'198.18.{8 + n}.254/24',
                              f'2001:2:0:{8 + n}::fe/64')
@@ -65,7 +66,7 @@ class Fleet(Net):
         command('ip', 'link', 'add', interface, 'netns', host, 'type', 'veth',
                 'peer', 'name', router_if, 'netns', self.router)
         if host in self.hosts:  # whoever shares it with the gateway must not answer beside it
-            command('sysctl', '-qw', f'net.ipv6.conf.{interface}.disable_ipv6=1', netns=host)
+            kernel_ipv6(host, interface)
         command('ip', '-n', host, 'link', 'set', interface, 'up')
         command('ip', '-n', self.router, 'link', 'set', router_if, 'up')
 

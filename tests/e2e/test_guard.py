@@ -12,9 +12,9 @@ import types
 from typing import Iterator
 
 from clock import Clock
-from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Process,
-                     RawPort, command, configuration, dtls_client, echo_line, in_netns, need,
-                     packets, process, run, running, s_client, slow, target)
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Process,
+                     RawPort, command, configuration, dtls_client, echo_line, in_netns, kernel_ipv6,
+                     need, packets, process, run, running, s_client, slow, target)
 from line import (CERTIFICATE, KEY, PKI, SECRET_FILE, Line, ask, bridge, cookie_of, finish,
                   is_server_hello, ping, server, signalled, tcp)
 
@@ -181,14 +181,14 @@ def test_cookies_across_rotation() -> None:
 def terminating(net: Line, **options) -> Iterator[Gateway]:
     """A gateway that speaks DTLS itself in the server's place."""
     command('ip', '-n', net.server, 'addr', 'flush', 'dev', net.server_if)
-    command('sysctl', '-qw', f'net.ipv6.conf.{net.server_if}.disable_ipv6=1', netns=net.server)
+    kernel_ipv6(net.server, net.server_if)
     behind = types.SimpleNamespace(queues=1, profile=net.profile,
                                    device=lambda: f'net_af_packet0,iface={net.server_if}')
     config = configuration(behind, {'echo': {'certificate': CERTIFICATE, 'private_key': KEY}},
                            cookie_secret=SECRET_FILE, **options)
     with running(Gateway(config, netns=net.server)) as g:
         yield g
-    command('sysctl', '-qw', f'net.ipv6.conf.{net.server_if}.disable_ipv6=0', netns=net.server)
+    kernel_ipv6(net.server, net.server_if, on=True)
     net.serve(f'{GW4}/24', f'{GW6}/48')
     for host in (GW4, GW6):  # another MAC address now
         command('ip', '-n', net.client, 'neigh', 'flush', 'to', host)

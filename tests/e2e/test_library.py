@@ -16,7 +16,7 @@ from typing import Iterator
 
 from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, Gateway, Net,
                      Pki, Process, Skip, command, configuration, dtls_client, echo_line, in_netns,
-                     need, packets, process, run, running, s_client, slow, target)
+                     kernel_ipv6, need, packets, process, run, running, s_client, slow, target)
 
 sys.path.insert(0, str(SOURCE / 'tests' / 'fixtures'))
 
@@ -51,7 +51,7 @@ SECRET_FILE, FORMER_FILE = secret_file('secret', SECRET), secret_file('former', 
 def addressed(net: Net) -> Iterator[None]:
     """The gateway's addresses are the kernel's meanwhile."""
     dev = net.gateway_if
-    command('sysctl', '-qw', f'net.ipv6.conf.{dev}.disable_ipv6=0', netns=net.gateway)
+    kernel_ipv6(net.gateway, dev, on=True)
     for address in (f'{GW4}/24', f'{GW6}/48'):
         command('ip', '-n', net.gateway, 'addr', 'add', address, 'dev', dev,
                 *(['nodad'] if ':' in address else []))
@@ -60,7 +60,7 @@ def addressed(net: Net) -> Iterator[None]:
         yield
     finally:
         command('ip', '-n', net.gateway, 'addr', 'flush', 'dev', dev)
-        command('sysctl', '-qw', f'net.ipv6.conf.{dev}.disable_ipv6=1', netns=net.gateway)
+        kernel_ipv6(net.gateway, dev)
         command('ip', '-n', net.client, 'neigh', 'flush', 'all')
 
 

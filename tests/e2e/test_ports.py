@@ -10,7 +10,8 @@ import struct
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, EchoServer, Gateway,
                      Net, Pki, RawPort, Skip, command, dtls_client, echo_line, gateway, in_netns,
-                     neighbour, packets, run, run_client, run_in_vain, s_client, slow, until)
+                     kernel_ipv6, neighbour, packets, run, run_client, run_in_vain, s_client, slow,
+                     until)
 
 PKI = Pki()
 
@@ -347,7 +348,7 @@ def test_two_ports_one_gateway() -> None:
         second, peer = f'hgx{net.gateway_if[3:]}', f'hgy{net.gateway_if[3:]}'
         command('ip', 'link', 'add', second, 'netns', net.gateway, 'type', 'veth', 'peer', 'name',
                 peer, 'netns', net.client)
-        command('sysctl', '-qw', f'net.ipv6.conf.{second}.disable_ipv6=1', netns=net.gateway)
+        kernel_ipv6(net.gateway, second)
         command('ip', '-n', net.gateway, 'link', 'set', second, 'up')
         command('ip', '-n', net.client, 'link', 'set', peer, 'up')
         command('ip', '-n', net.client, 'addr', 'add', '198.19.0.2/24', 'dev', peer)

@@ -18,7 +18,7 @@ import dtls
 from clock import movable
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, EchoServer, Gateway, Net, Pki, command,
                      configuration, dtls_client, gateway, in_netns, need, packets, process, run,
-                     run_client, running, slow, wait_for_udp)
+                     run_client, running, set_sysctl, slow, wait_for_udp)
 
 PKI = Pki()
 SERVED = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -351,8 +351,8 @@ def test_host_that_is_gone() -> None:
         for name in ('dead0', 'dead1'):
             command('ip', '-n', net.gateway, 'link', 'set', name, 'up')
         command('ip', '-n', net.gateway, 'addr', 'add', '192.0.2.1/24', 'dev', 'dead0')
-        command('sysctl', '-qw', 'net.ipv4.neigh.dead0.mcast_solicit=1',
-                'net.ipv4.neigh.dead0.retrans_time_ms=50', netns=net.gateway)
+        set_sysctl(net.gateway, 'net/ipv4/neigh/dead0/mcast_solicit', 1)
+        set_sysctl(net.gateway, 'net/ipv4/neigh/dead0/retrans_time_ms', 50)
         gone = ('192.0.2.77', 5683)
         mine = next(c for c in CLIENTS if expected(c, gone, *local(server)) == 0)
         with gateway(net, coap(f'192.0.2.77:5683, {where(server)}')) as g:
