@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "host_port.h"
 #include "tls/secret.h"
 
 RTE_LOG_REGISTER(process_log, hellogate.process, INFO);
@@ -145,6 +147,18 @@ check_threads(const struct config_gateway *settings, uint64_t kept, struct error
 	return err;
 }
 
+/*
+ * libxdp makes the folder of its lock when it first needs it: without a BPF file system that is when a
+ * port is closed, and who is not root any more cannot. The program would stay on the interface.
+ */
+static void
+make_lock_folder(const struct config *config)
+{
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		if (host_port_has_driver(&config->port[i], "net_af_xdp"))
+			(void)mkdir("/run/xdp", 0700);
+}
+
 int
 process_drop(const struct config *config, struct error *error)
 {
@@ -154,6 +168,7 @@ process_drop(const struct config *config, struct error *error)
 
 	if (geteuid() != 0 || settings->uid == 0)
 		return 0;
+	make_lock_folder(config);
 	err = become(settings->uid, settings->gid, kept);
 	if (err != 0)
 		return error_set(

@@ -3,6 +3,7 @@
 """The daemon as a process: whose it is, what it may do, what of it can be seen."""
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -10,9 +11,10 @@ import pwd
 import re
 import resource
 import signal
+import tempfile
 
 from harness import (BUILD, SANITIZERS, Gateway, Net, Pki, Process, Skip, command, configuration,
-                     gateway, run, run_client, running)
+                     gateway, hellogate, run, run_client, running)
 
 PKI = Pki()
 NOBODY = pwd.getpwnam('nobody')
@@ -55,9 +57,12 @@ def assert_dropped(pid: int, kept: int) -> None:
             assert int(status['CapBnd'], 16) == 0 and status['NoNewPrivs'] == '1', (tid, status)
 
 
-def dropped(driver: str, kept: int = 0) -> None:
+def dropped(driver: str, kept: int = 0, binary: pathlib.Path | None = None) -> None:
     """Privileges are gone, clients are served, and nothing is left of the port at the end."""
-    with Net(driver) as net, gateway(net, {'echo': certified()}) as g:
+    with Net(driver) as net, contextlib.ExitStack() as stack:
+        g = Gateway(configuration(net, {'echo': certified()}), netns=net.gateway)
+        g.binary = binary or g.binary
+        stack.enter_context(running(g, net))
         assert_dropped(g.process.pid, kept)
         assert run_client(net, '--datagrams', 20)['received'] == 20
         g.wait_for(lambda s: s['sessions_closed'] == 1)
@@ -75,6 +80,21 @@ def test_privileges_are_dropped_af_packet() -> None:
 def test_privileges_are_dropped_af_xdp() -> None:
     """Its program is taken off the interface at the end, which takes privileges."""
     dropped('af_xdp', XDP_CAPABILITIES)
+
+
+def test_privileges_are_dropped_af_xdp_on_a_host_that_never_had_it() -> None:
+    """Nothing of libxdp is in /run, which is root's, and there is no BPF file system."""
+    with tempfile.TemporaryDirectory() as directory:
+        fresh = pathlib.Path(directory, 'fresh')
+        fresh.write_text(
+            '#!/bin/sh\nset -e\n'
+            f'mkdir -p /run/dpdk {directory}/dpdk\nmount --bind /run/dpdk {directory}/dpdk\n'
+            'mount -t tmpfs -o mode=755 run /run\n'
+            f'mkdir /run/dpdk\nmount --bind {directory}/dpdk /run/dpdk\n'
+            f'exec {hellogate()} "$@"\n')
+        fresh.chmod(0o755)
+        # ip netns exec has given it a mount namespace of its own.
+        dropped('af_xdp', XDP_CAPABILITIES, fresh)
 
 
 def test_privileges_are_dropped_tap() -> None:
