@@ -66,7 +66,8 @@ ip netns add "$gate"
 ip netns add "$client"
 ip -n "$gate" link add "$gate_if" type veth peer name "$client_if" netns "$client"
 # The gateway's end has no address of the kernel's: DPDK alone answers there.
-ip netns exec "$gate" sh -c "[ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$gate_if/disable_ipv6"
+own_ipv6=/proc/sys/net/ipv6/conf/$gate_if/disable_ipv6
+ip netns exec "$gate" sh -c "[ ! -e $own_ipv6 ] || echo 1 >$own_ipv6"
 ip -n "$gate" link set "$gate_if" up
 ip -n "$client" addr add 198.18.0.2/24 dev "$client_if"
 ip -n "$client" link set "$client_if" up

@@ -198,7 +198,7 @@ fi
 git=(git -c safe.directory='*' -C "$here")
 [ -z "$("${git[@]}" status --porcelain)" ] ||
 	echo 'distro.sh: the tree has changes that are not committed: they are left out'
-"${git[@]}" clone -q --no-local --depth 1 "file://$here" "$root/root/hellogate"
+"${git[@]}" -c advice.detachedHead=false clone -q --no-local --depth 1 "file://$here" "$root/root/hellogate"
 
 if [ -n "$installed" ] && [ "$from" != "$with_packages" ]; then
 	in_box host sh -c 'cd /root/hellogate && .ci/install-packages tests' || fail 'the packages cannot be installed'

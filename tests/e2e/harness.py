@@ -35,7 +35,6 @@ from gateway import (BUILD, PATIENCE, RUNTIME, SANITIZERS, SOURCE, Gateway,  # n
 GW4, CL4 = '198.18.0.1', '198.18.0.2'
 GW6, CL6 = '2001:2::1', '2001:2::2'
 PORT = 5684
-IPV6 = os.path.exists('/proc/sys/net/ipv6')
 DTLS_CLIENT = BUILD / 'tests' / 'e2e' / 'dtls_client'
 CLONE_NEWNET = 0x40000000
 PACKET_AUXDATA = 8
@@ -43,6 +42,17 @@ SOL_PACKET = 263
 TP_STATUS_VLAN_VALID = 0x10
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _kernel_has_ipv6() -> bool:
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        return False
+    return True
+
+
+IPV6 = _kernel_has_ipv6()
 
 
 class Skip(Exception):
@@ -55,11 +65,18 @@ def need(*tools: str) -> None:
         raise Skip(f'{", ".join(missing)} not installed')
 
 
+def need_ipv6() -> None:
+    if not IPV6:
+        raise Skip('the kernel has no IPv6')
+
+
 # ---------------------------------------------------------------------------------------------
 # TAP
 
-def run(names: Mapping[str, object]) -> None:
-    """Runs the test_* functions of a file and ends the process: 0 if all went well."""
+def run(names: Mapping[str, object], ipv6: bool = False) -> None:
+    """Runs the test_* functions of a file and ends the process: 0 if all went well.
+
+    ipv6: they all need a kernel that has it."""
     end_cleanly()
     tests = [(n, f) for n, f in names.items() if n.startswith('test_') and callable(f)]
     wanted = sys.argv[1:]
@@ -69,7 +86,7 @@ def run(names: Mapping[str, object]) -> None:
         print(f'Bail out! {hellogate()} or {DTLS_CLIENT} is not built')
         sys.exit(1)
     print(f'1..{len(tests)}', flush=True)
-    why = _unfit()
+    why = _unfit() or ('the kernel has no IPv6' if ipv6 and not IPV6 else None)
     failed = 0
     for number, (name, function) in enumerate(tests, 1):
         line = f'{number} - {name[5:].replace("_", " ")}'

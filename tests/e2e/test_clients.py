@@ -7,7 +7,7 @@ import re
 
 from clock import movable
 from harness import (GW4, GW6, PATIENCE, PORT, Net, Pki, RawPort, command, echo_line, gateway, need,
-                     packets, process, run, run_client, s_client, slow, wait_for_udp)
+                     need_ipv6, packets, process, run, run_client, s_client, slow, wait_for_udp)
 
 PKI = Pki()
 PSK = 'secret of the tests'
@@ -340,6 +340,7 @@ def test_coap_client_gnutls_psk() -> None:
 
 
 def test_coap_client_over_ipv6() -> None:
+    need_ipv6()
     coap('coap-client-openssl', certified(), '-C', PKI.path('ca.pem'), host=GW6)
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, dtls_client,
-                     gateway, in_netns, packets, run, run_client, slow)
+                     gateway, in_netns, need_ipv6, packets, run, run_client, slow)
 from gateway import die_with_parent
 from web import flood
 
@@ -75,6 +75,7 @@ def test_sessions_one_by_one() -> None:
 
 
 def test_session_rows_of_ipv6_and_of_handshakes() -> None:
+    need_ipv6()
     with Net() as net, gateway(net, {'echo': ECHO}, handshake_timeout=60) as g:
         with in_netns(net.client):
             client = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)

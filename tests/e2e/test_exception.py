@@ -18,8 +18,8 @@ import types
 from typing import Iterator
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, Process,
-                     RawPort, command, configuration, dtls_client, gateway, in_netns, neighbour,
-                     packets, process, run, run_client, set_sysctl, slow)
+                     RawPort, command, configuration, dtls_client, gateway, in_netns, need_ipv6,
+                     neighbour, packets, process, run, run_client, set_sysctl, slow)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -121,6 +121,7 @@ def talk(client: str, source: str, server: str, host: str) -> None:
 
 def test_kernel_and_listeners_beside_a_flood() -> None:
     """ARP, ND, ping and TCP are the kernel's, hellos and sessions the gateway's."""
+    need_ipv6()
     with KernelNet() as net:
         with exception(net) as g, flood(net, g, 2000):
             for host in (GW4, GW6):

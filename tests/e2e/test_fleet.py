@@ -269,4 +269,4 @@ def test_a_node_leaves() -> None:
         stays.stop()
 
 
-run(globals())
+run(globals(), ipv6=True)

@@ -487,4 +487,4 @@ def test_stop_in_traffic() -> None:
         assert sorted(told) == ['lan', 'wan'], told
 
 
-run(globals())
+run(globals(), ipv6=True)

@@ -267,4 +267,4 @@ def test_links_at_the_end() -> None:
         assert g.process.stderr.count('link released') == (ended == 'open' and held), g.log()
 
 
-run(globals())
+run(globals(), ipv6=True)

@@ -349,4 +349,4 @@ def test_builds_with_what_is_installed() -> None:
         assert told.startswith('usage: '), told
 
 
-run(globals())
+run(globals(), ipv6=True)

@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 from harness import (GW4, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, check_config, configuration,
-                     gateway, need, process, run, run_client, running, slow, until)
+                     gateway, need, need_ipv6, process, run, run_client, running, slow, until)
 from web import METRICS, Browser, ask, connect, flood, samples
 
 PKI = Pki()
@@ -281,6 +281,7 @@ def test_it_has_no_privileges() -> None:
 
 
 def test_unix_socket_and_ipv6() -> None:
+    need_ipv6()
     with Net() as net, tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o711)
         path = f'{name}/metrics'

@@ -10,9 +10,9 @@ import signal
 from typing import Iterator
 
 from clock import Clock
-from harness import (GW4, PORT, PATIENCE, EchoServer, Gateway, Net, Pki, RawPort, configuration,
-                     dtls_client, echo_line, packets, run, run_client, run_in_vain, running, s_client,
-                     slow, until)
+from harness import (GW4, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Pki, RawPort, command,
+                     configuration, dtls_client, echo_line, packets, run, run_client, run_in_vain,
+                     running, s_client, slow, until)
 from web import flood
 
 PKI = Pki()
@@ -373,7 +373,10 @@ def test_unprivileged() -> None:
     """What the user may not read is named; what he may read is taken, under the filter."""
     served = {'echo': certificate('server')}
     os.chmod(DIRECTORY, 0o711)
-    with reloading(served, user='nobody') as one:
+    profile = DIRECTORY / 'profile.ini'  # the checkout may be in a folder of root's alone
+    profile.write_bytes((SOURCE / 'pmd-config' / 'net_af_packet.ini').read_bytes())
+    profile.chmod(0o644)
+    with reloading(served, user='nobody', port={'profile': profile}) as one:
         os.chmod(one.g.directory, 0o711)
         os.chmod(one.g.config, 0o644)
         one.refuse(one.text(served, half_open=7), 'a private key', 'server.key',

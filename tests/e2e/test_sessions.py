@@ -8,8 +8,8 @@ import socket
 
 from clock import movable
 from harness import (CL4, GW4, PORT, EchoServer, Gateway, Net, Pki, RawPort, command, dtls_client,
-                     echo_line, gateway, in_netns, neighbour, packets, run, run_client, run_in_vain,
-                     s_client, until)
+                     echo_line, gateway, in_netns, need_ipv6, neighbour, packets, run, run_client,
+                     run_in_vain, s_client, until)
 
 PKI = Pki()
 SESSIONS = '/hellogate/sessions'
@@ -36,6 +36,7 @@ def test_ten_thousand_datagrams_come_back() -> None:
 
 
 def test_upstream_over_ipv6() -> None:
+    need_ipv6()
     with Net() as net, EchoServer(net.gateway, '::1') as server, \
             gateway(net, {'echo': {**ECHO, 'upstream': f'[::1]:{server.port}'}}) as g:
         assert run_client(net, '--datagrams', 20)['received'] == 20
