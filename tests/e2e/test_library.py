@@ -119,7 +119,7 @@ def test_tls_clients_are_asked_to_retry() -> None:
                                env={'OPENSSL_CONF': PKI.path('openssl.cnf')}) as server:
         with process('tshark', '-q', '-i', net.client_if, '-f', f'tcp port {PORT}', '-w', capture,
                      netns=net.client, name='tshark') as tshark:
-            tshark.expect('Capturing on')
+            tshark.expect('Capture started')  # "Capturing on" it says before that
             for client in (s_client_tls(net), s_client_tls(net, host=GW6),
                            s_client_tls(net, '-groups', 'P-384', '-no_middlebox'), gnutls_cli(net)):
                 with client as c:

@@ -108,6 +108,7 @@ def check_unit(m: Machine) -> None:
 
 
 def test_installed_started_probed_removed() -> None:
+    os.umask(0o022)  # of the system that it is installed on, whoever runs the test
     with tempfile.TemporaryDirectory(prefix='hellogate-deb-') as scratch, Net() as net:
         package = build(pathlib.Path(scratch))
         with machine() as m:
