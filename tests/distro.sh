@@ -83,6 +83,7 @@ shift
 
 [ "$(id -u)" = 0 ] || skip 'only root can make a system'
 command -v dpkg >/dev/null || skip 'this host is no Debian, and has no debootstrap'
+unshare --mount --pid --net --fork true 2>/dev/null || skip 'this host allows no namespaces'
 told=$("$here/.ci/install-packages" distro 2>&1) || skip "debootstrap cannot be installed: ${told##*$'\n'}"
 [ -e "/usr/share/debootstrap/scripts/$suite" ] || { echo "distro.sh: debootstrap knows no suite $suite" >&2 && exit 2; }
 

@@ -10,8 +10,8 @@ import struct
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, EchoServer, Gateway,
                      Net, Pki, RawPort, Skip, command, dtls_client, echo_line, gateway, in_netns,
-                     kernel_ipv6, neighbour, packets, run, run_client, run_in_vain, s_client, slow,
-                     until)
+                     kernel_ipv6, need_ipv6, neighbour, packets, run, run_client, run_in_vain,
+                     s_client, slow, until)
 
 PKI = Pki()
 
@@ -121,6 +121,7 @@ def test_an_untagged_packet_is_held_to_the_mtu_as_well() -> None:
 
 def spread(driver: str) -> None:
     """Two workers, two handshake cores, three listeners, each with its own name and upstream."""
+    need_ipv6()
     with Net(driver, 2) as net, EchoServer(net.gateway, prefix=b'one:') as one, \
             EchoServer(net.gateway, prefix=b'two:') as two:
         listeners = {
@@ -190,6 +191,7 @@ def ping(net: Net, host: str, count: int, size: int) -> None:
 
 
 def answers(driver: str) -> None:
+    need_ipv6()
     mac = '02:00:00:00:00:0a'
     with Net(driver) as net, gateway(net, {'echo': certified()}, port={'mac': mac}) as g:
         for host in (GW4, GW6):
@@ -214,6 +216,7 @@ def test_arp_nd_ping_and_own_mac_af_xdp() -> None:
 
 def test_neighbour_entries_are_confirmed_by_unicast_probes() -> None:
     """The kernel probes an aged entry with unicast requests; unanswered, it would drop it."""
+    need_ipv6()
     with Net() as net, gateway(net, {'echo': certified()}) as g:
         for host in (GW4, GW6):
             ping(net, host, 1, 56)
@@ -344,6 +347,7 @@ def test_checksums_left_out_are_wrong_at_a_card() -> None:
 
 def test_two_ports_one_gateway() -> None:
     """A second port with an address of its own: replies leave by the port the packet came from."""
+    need_ipv6()
     with Net() as net:
         second, peer = f'hgx{net.gateway_if[3:]}', f'hgy{net.gateway_if[3:]}'
         command('ip', 'link', 'add', second, 'netns', net.gateway, 'type', 'veth', 'peer', 'name',
