@@ -26,6 +26,7 @@ enum opinion {
 	OPINION_NONE,     /* none of its business */
 	OPINION_HELLO,    /* a hello, whose cookie is still to be looked at */
 	OPINION_DATAGRAM, /* something else for the server, which may be of an association */
+	OPINION_REST,     /* later fragments of a hello */
 	OPINION_UNJUDGED, /* for the server, and may be a hello or not */
 	OPINION_REFUSED,  /* what no server can use, or no client sends */
 };
@@ -123,8 +124,14 @@ judge_refused(const struct hg_net_packet *packet, enum hg_verdict *verdict)
 	default:
 		return OPINION_REFUSED;
 	}
-	if (!hg_hello_is_within(hg_net_payload(packet), hg_net_payload_len(packet)))
+	switch (hg_hello_find(hg_net_payload(packet), hg_net_payload_len(packet))) {
+	case HG_HELLO_NONE:
 		return OPINION_DATAGRAM;
+	case HG_HELLO_REST:
+		return OPINION_REST;
+	case HG_HELLO_BEGINNING:
+		break;
+	}
 	*verdict = HG_DROP_GUARD_HIDDEN;
 	return OPINION_REFUSED;
 }
@@ -157,6 +164,14 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 	return judge_refused(&info->packet, ret_reason);
 }
 
+/* Leaves a datagram, at its place already, to the second stage: its 4-tuple has to be known. */
+static void
+put_off(struct worker_burst *burst, const struct hg_net_packet *packet)
+{
+	session_key_fill(&burst->record_key[burst->n_records], packet);
+	burst->record_place[burst->n_records++] = (uint8_t)burst->n_pass;
+}
+
 /* First stage, one frame from the clients. Leaves it in a place in the order of arrival, or drops it. */
 static void
 guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
@@ -175,12 +190,13 @@ guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 			burst->pass[burst->n_pass++] = NULL;
 		return;
 	case OPINION_DATAGRAM:
-		if (generation->guard_strict) {
-			session_key_fill(&burst->record_key[burst->n_records], &info->packet);
-			burst->record_place[burst->n_records++] = (uint8_t)burst->n_pass;
-		} else {
+		if (generation->guard_strict)
+			put_off(burst, &info->packet);
+		else
 			stats_add(&stats->guard_datagrams, 1);
-		}
+		break;
+	case OPINION_REST:
+		put_off(burst, &info->packet);
 		break;
 	case OPINION_UNJUDGED:
 		if (!generation->guard_open) {
@@ -196,21 +212,45 @@ guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 	burst->pass[burst->n_pass++] = mbuf;
 }
 
+static hash_sig_t
+hash_of(const struct worker *worker, const struct session_key *key)
+{
+	return rte_hash_hash(worker->gateway->sessions, key);
+}
+
 void
 bridge_pass_hello(struct worker *worker, unsigned int i)
 {
 	struct worker_burst *burst = &worker->burst;
+	const struct classified *info = &burst->hello_info[i];
 	struct session_key key;
 
-	if (burst->generation->guard_strict) {
-		session_key_fill(&key, &burst->hello_info[i].packet);
-		if (!proved_add(&worker->proved, &key, worker_clock(burst))) {
-			worker_drop(worker, burst->hello[i], HG_DROP_GUARD_FULL);
-			return;
-		}
+	session_key_fill(&key, &info->packet);
+	if (burst->generation->guard_strict &&
+		!proved_add(&worker->proved, &key, worker_clock(burst))) {
+		worker_drop(worker, burst->hello[i], HG_DROP_GUARD_FULL);
+		return;
 	}
+	if (!hg_hello_is_whole(&info->hello))
+		recent_add(&worker->recent, &key, hash_of(worker, &key), burst->now);
 	stats_add(&worker->stats.guard_hellos, 1);
 	burst->pass[burst->hello_place[i]] = burst->hello[i];
+}
+
+/*
+ * Without guard-unproved = drop: has the beginning of a hello passed, and no more than RECENT_SECONDS lie
+ * between its fragments?
+ */
+static bool
+continues_hello(struct worker *worker, const struct worker_burst *burst, unsigned int i)
+{
+	const struct session_key *key = &burst->record_key[i];
+	hash_sig_t hash = hash_of(worker, key);
+
+	if (!recent_has(&worker->recent, key, hash, burst->now))
+		return false;
+	recent_add(&worker->recent, key, hash, burst->now);
+	return true;
 }
 
 /* Second stage for what is no hello, after the hellos: these may have come just before. */
@@ -220,7 +260,10 @@ settle_datagrams(struct worker *worker, struct worker_burst *burst)
 	for (unsigned int i = 0; i < burst->n_records; i++) {
 		struct rte_mbuf **mbuf = &burst->pass[burst->record_place[i]];
 
-		if (proved_renew(&worker->proved, &burst->record_key[i], worker_clock(burst))) {
+		if (burst->generation->guard_strict
+				? proved_renew(&worker->proved, &burst->record_key[i],
+					  worker_clock(burst))
+				: continues_hello(worker, burst, i)) {
 			stats_add(&worker->stats.guard_datagrams, 1);
 			continue;
 		}

@@ -253,6 +253,15 @@ def hello_verify_request(cookie: bytes, *, record_seq: int, seq: int) -> bytes:
     return record(handshake(body, kind=HELLO_VERIFY_REQUEST, seq=seq), seq=record_seq)
 
 
+def stun_attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack('!HH', kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def stun(kind: int, attributes: bytes = b'', transaction: bytes = bytes(range(12))) -> bytes:
+    """RFC 8489 section 5."""
+    return struct.pack('!HHI', kind, len(attributes), 0x2112A442) + transaction + attributes
+
+
 def bound_of(datagram: bytes) -> bytes | None:
     """What a cookie for the hello in a datagram is bound to; None where no field can be read.
 

@@ -14,9 +14,6 @@
 #define EXTENSION_SUPPORTED_VERSIONS 43
 #define SUITE_MAJOR_TLS13 0x13
 
-#define SCAN_BLOCK 64    /* bytes looked at at once */
-#define MESSAGES_MAX 16u /* of one record; the longest flight of a client has five */
-
 _Static_assert(HG_RECORD_LEN + HG_HANDSHAKE_LEN + CLIENT_MIN_LEN + 1 == HG_HELLO_MIN_LEN,
 	"the smallest hello has an empty session_id and an empty cookie");
 
@@ -198,69 +195,101 @@ hg_hello_is_fragment(const uint8_t *datagram, size_t len)
 	       hg_load_be24(handshake + HG_HANDSHAKE_FRAG_OFFSET) != 0;
 }
 
-/*
- * Does a record with these messages of a handshake hold the beginning of a ClientHello? OpenSSL 3.0 takes
- * the type of a message from the fragment that came first, which need not be this one: so a ClientHello
- * is whatever has the message_seq of one. And it is taken to be there if there are more messages than any
- * client puts into a record, which would take long to look at.
- */
-static bool
-begins_hello(const uint8_t *message, size_t len)
+/* What the messages of a handshake record, len bytes of them, have of a ClientHello. */
+static enum hg_hello_part
+find_in_messages(const uint8_t *message, size_t len)
 {
-	size_t taken;
+	enum hg_hello_part found = HG_HELLO_NONE;
 
-	for (unsigned int n = 0; len >= HG_HANDSHAKE_LEN; n++) {
-		if (n == MESSAGES_MAX ||
-			(hg_load_be24(message + HG_HANDSHAKE_FRAG_OFFSET) == 0 &&
-				(message[0] == HG_HANDSHAKE_CLIENT_HELLO ||
-					hg_load_be16(message + HG_HANDSHAKE_SEQ) <= 1)))
-			return true;
-		taken = HG_HANDSHAKE_LEN + hg_load_be24(message + HG_HANDSHAKE_FRAG_LENGTH);
+	while (len >= HG_HANDSHAKE_LEN) {
+		size_t taken = HG_HANDSHAKE_LEN + hg_load_be24(message + HG_HANDSHAKE_FRAG_LENGTH);
+
+		if (message[0] == HG_HANDSHAKE_CLIENT_HELLO) {
+			if (hg_load_be24(message + HG_HANDSHAKE_FRAG_OFFSET) == 0)
+				return HG_HELLO_BEGINNING;
+			found = HG_HELLO_REST;
+		}
 		if (taken > len)
-			return false;
+			break;
 		message += taken;
 		len -= taken;
 	}
-	return false;
+	return found;
 }
 
-/* May a record of a handshake begin at one of these bytes? A loop for the compiler to make SIMD of. */
-static bool
-may_begin_record(const uint8_t *p)
+/* The same for any record, which has len bytes behind its header. */
+static enum hg_hello_part
+find_in_record(const uint8_t *record, size_t len)
 {
-	uint8_t found = 0;
+	enum hg_hello_part found;
 
-	for (unsigned int i = 0; i < SCAN_BLOCK; i++)
-		found |= (uint8_t)(p[i] == HG_CONTENT_HANDSHAKE) &
-			 (uint8_t)(p[i + HG_RECORD_VERSION] == HG_VERSION_MAJOR) &
-			 (uint8_t)(p[i + HG_RECORD_EPOCH] == 0);
-	return found != 0;
+	if (record[0] != HG_CONTENT_HANDSHAKE)
+		return HG_HELLO_NONE;
+	if (hg_load_be16(record + HG_RECORD_EPOCH) == 0)
+		return find_in_messages(record + HG_RECORD_LEN, len);
+	/* Most likely encrypted, and then it says that a message begins here once in 2^32 times. */
+	found = find_in_messages(
+		record + HG_RECORD_LEN, len < HG_HANDSHAKE_LEN ? len : HG_HANDSHAKE_LEN);
+	return found == HG_HELLO_BEGINNING ? found : HG_HELLO_NONE;
 }
 
-bool
-hg_hello_is_within(const uint8_t *datagram, size_t len)
+/*
+ * As GnuTLS reads: record by record, whatever their version and epoch, to the first one of a type that it
+ * does not know. It keeps the beginning of a record that does not end, and takes the rest from the next
+ * datagram, as wolfSSL does with a first record: what becomes of that nobody can tell.
+ */
+static enum hg_hello_part
+find_by_lengths(const uint8_t *p, size_t left)
 {
-	const uint8_t *p = datagram, *last;
-	size_t left, record_len;
-	uint64_t start;
+	enum hg_hello_part found = HG_HELLO_NONE, part;
 
-	if (len < HG_RECORD_LEN + HG_HANDSHAKE_LEN)
-		return false;
-	last = datagram + len - (HG_RECORD_LEN + HG_HANDSHAKE_LEN);
-	while (p <= last) {
-		if (last - p >= SCAN_BLOCK && (p - datagram) % SCAN_BLOCK == 0 &&
-			!may_begin_record(p)) {
-			p += SCAN_BLOCK;
-			continue;
-		}
-		memcpy(&start, p, sizeof(start));
-		if ((start & EPOCH_0_MASK) == EPOCH_0) {
-			left = (size_t)(datagram + len - p) - HG_RECORD_LEN;
-			record_len = hg_load_be16(p + HG_RECORD_LENGTH);
-			if (begins_hello(p + HG_RECORD_LEN, record_len < left ? record_len : left))
-				return true;
-		}
-		p++;
+	while (left > 0 && p[0] >= HG_CONTENT_CHANGE_CIPHER_SPEC && p[0] <= HG_CONTENT_HEARTBEAT) {
+		size_t len;
+
+		if (left < HG_RECORD_LEN)
+			return HG_HELLO_BEGINNING;
+		len = hg_load_be16(p + HG_RECORD_LENGTH);
+		if (len > left - HG_RECORD_LEN)
+			return HG_HELLO_BEGINNING;
+		part = find_in_record(p, len);
+		if (part > found)
+			found = part;
+		p += HG_RECORD_LEN + len;
+		left -= HG_RECORD_LEN + len;
 	}
-	return false;
+	return found;
+}
+
+/*
+ * As OpenSSL reads: records of any type, and nothing but the header of one whose version is not that of DTLS,
+ * or whose length is too large. The next one is then taken from right behind those 13 bytes.
+ */
+static enum hg_hello_part
+find_by_versions(const uint8_t *p, size_t left)
+{
+	enum hg_hello_part found = HG_HELLO_NONE, part;
+
+	while (left >= HG_RECORD_LEN) {
+		size_t len = hg_load_be16(p + HG_RECORD_LENGTH);
+
+		if (p[HG_RECORD_VERSION] != HG_VERSION_MAJOR || len > left - HG_RECORD_LEN) {
+			len = 0;
+		} else {
+			part = find_in_record(p, len);
+			if (part > found)
+				found = part;
+		}
+		p += HG_RECORD_LEN + len;
+		left -= HG_RECORD_LEN + len;
+	}
+	return found;
+}
+
+enum hg_hello_part
+hg_hello_find(const uint8_t *datagram, size_t len)
+{
+	enum hg_hello_part by_lengths = find_by_lengths(datagram, len);
+	enum hg_hello_part by_versions = find_by_versions(datagram, len);
+
+	return by_lengths > by_versions ? by_lengths : by_versions;
 }

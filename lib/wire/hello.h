@@ -58,9 +58,15 @@ hg_hello_is_whole(const struct hg_hello *hello)
  */
 bool hg_hello_is_fragment(const uint8_t *datagram, size_t len);
 
+/* What a server can find of a ClientHello in a datagram: more than one thing counts as the greatest. */
+enum hg_hello_part {
+	HG_HELLO_NONE,
+	HG_HELLO_REST,      /* later fragments */
+	HG_HELLO_BEGINNING, /* or what may be one together with the next datagram */
+};
+
 /*
- * Can a server find the beginning of a ClientHello of epoch 0 anywhere in the datagram? For datagrams that
- * are none themselves, but go to somebody who may read on: behind a record or a message of a handshake, or
- * from any byte on, as OpenSSL 3.0 does behind the header of a record that it does not like.
+ * Looks for a ClientHello in all of a datagram, as servers do that read on behind the first record, or behind
+ * what is none: docs/guard.md has what was measured. For datagrams that are no ClientHello themselves.
  */
-bool hg_hello_is_within(const uint8_t *datagram, size_t len);
+enum hg_hello_part hg_hello_find(const uint8_t *datagram, size_t len);

@@ -13,10 +13,15 @@
 #include "port.h"
 #include "trial.h"
 
-/* 4-tuples that have shown a valid cookie. */
+#define PART_SECONDS 2u /* docs/guard.md: between two fragments of a hello */
+
+/* 4-tuples that have shown a valid cookie, in order, and whether the hello had more fragments. */
 static struct {
 	unsigned int n;
 	uint8_t id[PACKETS_MAX][37];
+	bool is_part[PACKETS_MAX];
+	uint32_t place[PACKETS_MAX]; /* where the worker remembers that */
+	uint64_t when[PACKETS_MAX];
 } proved;
 
 static void
@@ -36,6 +41,40 @@ is_proved(const struct packet *packet)
 		if (memcmp(proved.id[i], id, sizeof(id)) == 0)
 			return true;
 	return false;
+}
+
+/*
+ * Is this the rest of the hello that was the last one to be remembered at its place? Then its time begins
+ * again.
+ */
+static bool
+continues_hello(const struct packet *packet, uint64_t now)
+{
+	uint32_t place = bed_recent_place(packet->tuple, packet->model.family);
+	unsigned int i = proved.n;
+	uint8_t id[37];
+
+	while (i > 0 && !(proved.is_part[i - 1] && proved.place[i - 1] == place))
+		i--;
+	if (i-- == 0)
+		return false;
+	identify(id, packet);
+	if (memcmp(proved.id[i], id, sizeof(id)) != 0 || now < proved.when[i] ||
+		now > proved.when[i] + PART_SECONDS)
+		return false;
+	proved.when[i] = now;
+	return true;
+}
+
+static void
+prove(const struct packet *packet, uint64_t now)
+{
+	unsigned int i = proved.n++;
+
+	identify(proved.id[i], packet);
+	proved.is_part[i] = packet->hello.record_len != 13 + 12 + (size_t)packet->hello.message_len;
+	proved.place[i] = bed_recent_place(packet->tuple, packet->model.family);
+	proved.when[i] = now;
 }
 
 struct bed *
@@ -80,14 +119,17 @@ settle(struct trial *trial, struct packet *packet, enum guard_sight sight)
 
 	if (sight == SIGHT_UNJUDGED && (limits & GUARD_OPEN) == 0)
 		drop(packet, packet->drop);
-	if (sight == SIGHT_DATAGRAM && packet->fate == FORWARDED && (limits & GUARD_STRICT) != 0 &&
-		!is_proved(packet))
+	if ((sight == SIGHT_DATAGRAM || sight == SIGHT_REST) && packet->fate == FORWARDED &&
+		(limits & GUARD_STRICT) != 0 && !is_proved(packet))
+		drop(packet, HG_DROP_GUARD_UNPROVED);
+	if (sight == SIGHT_REST && (limits & GUARD_STRICT) == 0 && packet->fate == FORWARDED &&
+		!continues_hello(packet, trial->clock.now))
 		drop(packet, HG_DROP_GUARD_UNPROVED);
 	if (packet->fate != FORWARDED)
 		return;
 	if (sight == SIGHT_UNJUDGED)
 		stats_add(&wanted->guard_unjudged, 1);
-	else if (sight == SIGHT_DATAGRAM)
+	else if (sight == SIGHT_DATAGRAM || sight == SIGHT_REST)
 		stats_add(&wanted->guard_datagrams, 1);
 	else if (sight == SIGHT_HELLO)
 		stats_add(&wanted->guard_hellos, 1);
@@ -102,7 +144,7 @@ expect_from_clients(struct trial *trial)
 	for (unsigned int i = 0; i < trial->burst[0].n; i++) {
 		sight[i] = guard_model(&packet[i], &trial->clock);
 		if (sight[i] == SIGHT_HELLO && packet[i].fate == FORWARDED)
-			identify(proved.id[proved.n++], &packet[i]);
+			prove(&packet[i], trial->clock.now);
 	}
 	for (unsigned int i = 0; i < trial->burst[0].n; i++)
 		settle(trial, &packet[i], sight[i]);

@@ -5,8 +5,6 @@
 
 #include "worker_bed.h"
 
-#define MESSAGES_MAX 16u /* of one record; with more it is taken for one with a hello */
-
 /* The IP header's place in a frame with any number of VLAN tags, or 0 if it has none. */
 static size_t
 find_ip(const uint8_t *frame, size_t len, unsigned int *ret_family)
@@ -98,37 +96,6 @@ is_for_guard(const uint8_t *frame, size_t len)
 			   : is_ipv6_for_guard(frame + l3, len - l3);
 }
 
-/* Do the bytes up to end, of one record's messages, hold the beginning of a ClientHello? */
-static bool
-holds_hello(const uint8_t *datagram, size_t at, size_t end)
-{
-	for (unsigned int n = 0; at + 12 <= end; n++) {
-		if (n == MESSAGES_MAX)
-			return true;
-		/* What has a hello's number may turn out to be one, whatever it says. */
-		if (model_be(datagram + at + 6, 3) == 0 &&
-			(datagram[at] == 1 || model_be16(datagram + at + 4) < 2))
-			return true;
-		at += 12 + model_be(datagram + at + 9, 3);
-	}
-	return false;
-}
-
-/* Might a record of epoch 0 with a ClientHello begin anywhere? It need not end in the datagram. */
-static bool
-hides_hello(const uint8_t *datagram, size_t len)
-{
-	for (size_t at = 0; at + 13 <= len; at++) {
-		size_t end = at + 13 + model_be16(datagram + at + 11);
-
-		if (datagram[at] == 22 && datagram[at + 1] == 0xfe &&
-			model_be16(datagram + at + 3) == 0 &&
-			holds_hello(datagram, at + 13, end < len ? end : len))
-			return true;
-	}
-	return false;
-}
-
 /* The addresses of servers, of whose subnets and MAC addresses nothing is known. */
 static struct hg_net_host
 servers(const uint8_t *frame)
@@ -166,6 +133,7 @@ guard_model(struct packet *packet, const struct lab_clock *clock)
 	static const struct history nothing;
 	struct hg_net_host host = servers(packet->frame);
 	const uint8_t *payload;
+	unsigned int found;
 	bool record;
 
 	packet->fate = FORWARDED;
@@ -182,9 +150,10 @@ guard_model(struct packet *packet, const struct lab_clock *clock)
 	if (!record && (packet->fate != DROPPED || !may_be_datagram(packet, payload)))
 		return SIGHT_HELLO;
 	packet->fate = FORWARDED;
-	if (hides_hello(payload, packet->model.l4_len - 8)) {
+	found = model_find(payload, packet->model.l4_len - 8);
+	if (found == 2) {
 		packet->fate = DROPPED;
 		packet->drop = HG_DROP_GUARD_HIDDEN;
 	}
-	return SIGHT_DATAGRAM;
+	return found == 1 ? SIGHT_REST : SIGHT_DATAGRAM;
 }

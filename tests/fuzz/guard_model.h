@@ -12,7 +12,8 @@ enum guard_sight {
 	SIGHT_ELSEWHERE, /* none of the guard's business */
 	SIGHT_HELLO,     /* with a valid cookie */
 	SIGHT_DATAGRAM,  /* for a server, and no hello */
-	SIGHT_UNJUDGED,  /* passes with guard-fail = open alone */
+	SIGHT_REST,     /* of a hello: passes behind its beginning alone; counted like the former */
+	SIGHT_UNJUDGED, /* passes with guard-fail = open alone */
 };
 
 /*

@@ -100,6 +100,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > DATAGRAM_MAX)
 		return 0;
+	fuzz_require((unsigned int)hg_hello_find(datagram, size) == model_find(data, size),
+		"another part of a hello than %u", model_find(data, size));
 	verdict = hg_hello_parse(datagram, size, &is_hello, &hello);
 	fuzz_require(verdict == model.verdict, "verdict %d, not %d", verdict, model.verdict);
 	if (verdict != HG_PASS)

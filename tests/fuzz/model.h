@@ -85,6 +85,13 @@ bool model_fill(uint8_t *frame, size_t seen, size_t len);
 struct model_hello model_hello(const uint8_t *datagram, size_t len);
 
 /*
+ * What a server finds of a hello anywhere in a datagram: 0 nothing, 1 the rest of one, 2 the beginning. That is
+ * the most that one of two readers finds. The first knows records of five types and waits for those that do
+ * not end; the second takes any type, but skips what has no version of DTLS or does not end.
+ */
+unsigned int model_find(const uint8_t *datagram, size_t len);
+
+/*
  * The answers, written to ret, which has room for len + MODEL_GROWTH bytes, from the frame of len bytes
  * that the packet is of. Each returns the answer's length, or 0 if there is none.
  */

@@ -171,6 +171,52 @@ model_hello(const uint8_t *datagram, size_t len)
 	return m;
 }
 
+/* What a reader takes out of a record from at to end: 0 no hello, 1 the rest of one, 2 the beginning. */
+static unsigned int
+read_record(const uint8_t *datagram, size_t at, size_t end)
+{
+	bool encrypted = model_be16(datagram + at + 3) != 0;
+	unsigned int found = 0, n = 0;
+
+	if (datagram[at] != 22)
+		return 0;
+	for (at += 13; at + 12 <= end; at += 12 + model_be(datagram + at + 9, 3), n++) {
+		if (datagram[at] != 1 || (encrypted && n > 0))
+			continue;
+		if (model_be(datagram + at + 6, 3) == 0)
+			found = 2;
+		else if (!encrypted && found == 0)
+			found = 1;
+	}
+	return found;
+}
+
+unsigned int
+model_find(const uint8_t *datagram, size_t len)
+{
+	unsigned int most = 0;
+
+	for (unsigned int reader = 0; reader < 2; reader++)
+		for (size_t at = 0, end; at < len; at = end) {
+			bool header = len - at >= 13, ends;
+			unsigned int found = 0;
+
+			end = header ? at + 13 + model_be16(datagram + at + 11) : len + 1;
+			ends = end <= len;
+			if (reader == 0 && (datagram[at] < 20 || datagram[at] > 24))
+				break;
+			if (reader == 1 && !header)
+				break;
+			if (reader == 1 && (datagram[at + 1] != 0xfe || !ends))
+				end = at + 13;
+			else
+				found = ends ? read_record(datagram, at, end) : 2;
+			if (found > most)
+				most = found;
+		}
+	return most;
+}
+
 void
 model_hvr(uint8_t ret[MODEL_HVR_LEN], const uint8_t *datagram, const uint8_t cookie[20])
 {

@@ -271,13 +271,28 @@ def seeds_of_guards() -> Iterator[Seed]:
         hidden = [alert + first, data + alert + good, pk.record(message) + first,
                   pk.record(message + first[13:]), alert + pk.record(message * 2 + first[13:]),
                   pk.record(message * 17), alert[:13] + first, bytes(5) + first, bytes(63) + first,
-                  b'\x2f' * 12 + first, alert + pk.record(first[13:], epoch=1), good + first]
+                  b'\x2f' * 12 + first, alert + pk.record(first[13:], epoch=1), good + first,
+                  bytes(26) + first, alert + pk.record(first[13:], version=0x0303),
+                  alert + first[:14], pk.stun(0x16, pk.stun_attribute(0x12, bytes(20))
+                                              + pk.stun_attribute(0x13, first)),
+                  pk.record(pk.handshake(bytes(80), kind=2, seq=0), version=pk.DTLS_1_2)]
+        body = who.good().body()
+        parts = [pk.record(pk.handshake(body[a:b], seq=1, length=len(body), offset=a), seq=1 + a)
+                 for a, b in ((0, 120), (120, len(body)))]
+        rests = [who.at(source_port=30000).send(parts[1]), *map(who.send, parts),
+                 who.send(alert + parts[1])]
         sent = [who.send(data), who.send(first), who.send(good), who.send(data),
                 who.at(source_port=30000).send(data), who.at(destination_port=53).send(first)]
         label = transport.name.replace(' ', '_')
         for limits in (0, GUARD_OPEN, GUARD_STRICT, GUARD_OPEN | GUARD_STRICT):
             yield 'guard', f'hidden-{limits}-{label}', worker_input(
                 [map(who.send, hidden)], limits=limits)
+            yield 'guard', f'rests-{limits}-{label}', worker_input([rests], limits=limits)
+            # Each time it passes it may come again.
+            yield 'guard', f'rests-again-{limits}-{label}', worker_input(
+                [rests[1:2], rests[2:3], rests[2:3]], step=2, limits=limits)
+            yield 'guard', f'rests-late-{limits}-{label}', worker_input(
+                [rests[1:2], rests[2:3], rests[:1], rests[2:3]], step=2, limits=limits)
             yield 'guard', f'order-{limits}-{label}', worker_input([sent, sent], limits=limits)
             yield 'guard', f'order-full-{limits}-{label}', worker_input(
                 [sent], limits=limits, tx_room=3)

@@ -153,6 +153,15 @@ bed_session(const uint8_t *tuple, uint8_t family)
 	return BED_NO_SESSION;
 }
 
+uint32_t
+bed_recent_place(const uint8_t tuple[36], uint8_t family)
+{
+	struct session_key key = { .family = family };
+
+	memcpy(key.tuple, tuple, sizeof(key.tuple));
+	return rte_hash_hash(bed.gateway.sessions, &key) % RECENT_PEERS;
+}
+
 /* The last port has been polled: the round that is under way shall be the last to receive. */
 static uint16_t
 stop_receiving(

@@ -62,5 +62,8 @@ void bed_unblock(struct rte_ring *ring, unsigned int n);
 
 enum bed_session { BED_NO_SESSION, BED_HALF_OPEN_SESSION, BED_ESTABLISHED_SESSION };
 
+/* Where the worker remembers that a hello of this 4-tuple has begun. */
+uint32_t bed_recent_place(const uint8_t tuple[36], uint8_t family);
+
 /* What there is of a session of this 4-tuple. */
 enum bed_session bed_session(const uint8_t *tuple, uint8_t family);

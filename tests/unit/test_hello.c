@@ -493,118 +493,6 @@ test_is_fragment(void **state)
 			hg_hello_is_fragment(guard_place(&guard, datagram, n), n), n >= 25);
 }
 
-/* Hellos that begin at any byte of a datagram, and what is like one. */
-static void
-test_is_within(void **state)
-{
-	size_t len, hello_len = hello_build(datagram, &hello_usual);
-	uint8_t *hello;
-
-	(void)state;
-	for (size_t n = 0; n <= hello_len; n++)
-		assert_int_equal(hg_hello_is_within(guard_place(&guard, datagram, n), n), n >= 25);
-	for (size_t at = 0; at < 600; at++) {
-		memset(datagram, at % 3 == 0 ? 22 : 0xfe, at);
-		hello = datagram + at;
-		len = at + hello_build(hello, &hello_usual);
-		assert_true(hg_hello_is_within(guard_place(&guard, datagram, len), len));
-		assert_true(hg_hello_is_within(guard_place(&guard, datagram, at + 25), at + 25));
-		assert_false(hg_hello_is_within(guard_place(&guard, datagram, at + 24), at + 24));
-	}
-	for (unsigned int type = 0; type < 256; type++) {
-		hello[0] = (uint8_t)type;
-		assert_int_equal(hg_hello_is_within(datagram, len), type == 22);
-	}
-	hello[0] = 22;
-	for (unsigned int major = 0; major < 256; major++) {
-		hello[1] = (uint8_t)major;
-		assert_int_equal(hg_hello_is_within(datagram, len), major == 0xfe);
-	}
-	hello[1] = 0xfe;
-	/* What says that it is something else, too, with the message_seq of a hello. */
-	for (unsigned int type = 0; type < 256; type++)
-		for (unsigned int seq = 0; seq < 0x10000; seq = seq < 4 ? seq + 1 : seq * 2) {
-			hello[HELLO_AT_TYPE] = (uint8_t)type;
-			hello[HELLO_AT_SEQ] = (uint8_t)(seq >> 8);
-			hello[HELLO_AT_SEQ + 1] = (uint8_t)seq;
-			assert_int_equal(hg_hello_is_within(datagram, len), type == 1 || seq <= 1);
-		}
-	hello[HELLO_AT_TYPE] = 1;
-	hello[HELLO_AT_SEQ] = hello[HELLO_AT_SEQ + 1] = 0;
-	for (unsigned int bit = 0; bit < 40; bit++) { /* epoch or fragment offset */
-		uint8_t *byte = bit < 16 ? &hello[3 + bit / 8]
-					 : &hello[HELLO_AT_FRAG_OFFSET + (bit - 16) / 8];
-
-		*byte = (uint8_t)(1 << bit % 8);
-		assert_false(hg_hello_is_within(datagram, len));
-		*byte = 0;
-	}
-}
-
-/* ... and behind other messages of a handshake in one record. */
-static void
-test_is_within_messages(void **state)
-{
-	static const uint8_t finished[] = { 20, 0, 0, 3, 0, 7, 0, 0, 0, 0, 0, 3, 1, 2, 3 };
-	size_t len = hello_build(datagram, &hello_usual), room = 2 * sizeof(finished);
-	uint8_t *message = datagram + HELLO_AT_TYPE, *hello = message + room;
-
-	(void)state;
-	memmove(hello, message, len - HELLO_AT_TYPE);
-	memcpy(message, finished, sizeof(finished));
-	memcpy(message + sizeof(finished), finished, sizeof(finished));
-	len += room;
-	datagram[HELLO_AT_LENGTH] = (uint8_t)((len - HELLO_AT_TYPE) >> 8);
-	datagram[HELLO_AT_LENGTH + 1] = (uint8_t)(len - HELLO_AT_TYPE);
-	for (size_t n = 0; n <= len; n++)
-		assert_int_equal(hg_hello_is_within(guard_place(&guard, datagram, n), n),
-			n >= HELLO_AT_TYPE + room + 12);
-	/* Behind a later fragment of a hello. */
-	message[0] = message[8] = 1;
-	assert_true(hg_hello_is_within(datagram, len));
-	message[0] = 20;
-	message[8] = 0;
-	/* Two messages are as good as one that is as long; lengths beyond the record end the search. */
-	message[11] = (uint8_t)(sizeof(finished) + 3);
-	assert_true(hg_hello_is_within(datagram, len));
-	message[11] = 4;
-	assert_false(hg_hello_is_within(datagram, len));
-	for (size_t size = len - HELLO_AT_BODY + 1; size < 0x1000000; size += 251) {
-		message[9] = (uint8_t)(size >> 16);
-		message[10] = (uint8_t)(size >> 8);
-		message[11] = (uint8_t)size;
-		assert_false(hg_hello_is_within(datagram, len));
-	}
-	memcpy(message, finished, sizeof(finished));
-	/* A record that ends before it. */
-	for (unsigned int size = 0; size < 0x10000; size++) {
-		datagram[HELLO_AT_LENGTH] = (uint8_t)(size >> 8);
-		datagram[HELLO_AT_LENGTH + 1] = (uint8_t)size;
-		assert_int_equal(hg_hello_is_within(datagram, len), size >= room + 12);
-	}
-}
-
-/* More messages than are looked at: taken for a hello, in datagrams that are made to be slow as well. */
-static void
-test_is_within_many_messages(void **state)
-{
-	uint8_t *message = datagram + HELLO_AT_TYPE;
-
-	(void)state;
-	hello_build(datagram, &hello_usual);
-	for (unsigned int n = 0; n < 100; n++) {
-		size_t len = HELLO_AT_TYPE + 12 * n;
-
-		memset(message, 0, 12 * n);
-		for (unsigned int i = 0; i < n; i++)
-			message[12 * i + 5] = 2; /* not that of a hello */
-		datagram[HELLO_AT_LENGTH] = (uint8_t)(12 * n >> 8);
-		datagram[HELLO_AT_LENGTH + 1] = (uint8_t)(12 * n);
-		assert_int_equal(
-			hg_hello_is_within(guard_place(&guard, datagram, len), len), n > 16);
-	}
-}
-
 /* Hellos changed at random: pointers stay inside the record, nothing behind it is read. */
 static void
 test_random_changes(void **state)
@@ -683,9 +571,6 @@ main(void)
 		cmocka_unit_test(test_offer_lengths),
 		cmocka_unit_test(test_client_versions),
 		cmocka_unit_test(test_is_fragment),
-		cmocka_unit_test(test_is_within),
-		cmocka_unit_test(test_is_within_messages),
-		cmocka_unit_test(test_is_within_many_messages),
 		cmocka_unit_test(test_random_changes),
 	};
 
