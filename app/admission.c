@@ -15,7 +15,7 @@ admission_begin(const struct admission *admission, const struct session_key *key
 		.id = clients_id(key),
 		.mark = used_mark(&admission->used, hello->cookie, hello->client + 2),
 	};
-	return !used_has(&admission->used, &ret_ask->mark, ret_ask->now);
+	return !used_has(&admission->used, ret_ask->mark, ret_ask->now);
 }
 
 static bool
@@ -68,6 +68,6 @@ admission_take(struct core *core, const struct admission_ask *ask, struct sessio
 	session->client = ask->client;
 	if (ask->client != NULL)
 		clients_begin(&limits->clients, ask->client, ask->id, ask->now);
-	if (!used_add(&admission->used, &ask->mark, ask->now))
+	if (!used_add(&admission->used, ask->mark, ask->now))
 		stats_add(&core->stats.used_forgotten, 1);
 }

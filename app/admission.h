@@ -25,7 +25,7 @@ struct admission_limits {
 struct admission {
 	/* written by main before the start; the tables in them by the core, read by the workers */
 	struct clients clients; /* without a table if clients have no limit of their own */
-	struct used used;
+	struct marks used;
 
 	/* the core's own */
 	_Alignas(64) uint64_t due; /* when the core's bucket is full again */
@@ -35,7 +35,7 @@ struct admission {
 struct admission_ask {
 	uint64_t now; /* TSC cycles */
 	uint64_t id;  /* of its client */
-	struct used_mark mark;
+	struct mark mark;
 	struct client *client; /* once admitted; NULL if clients have no limit of their own */
 };
 

@@ -11,6 +11,7 @@
 #include "net/find.h"
 #include "partial.h"
 #include "port.h"
+#include "proved.h"
 #include "wire/record.h"
 
 #define PREFETCH_AHEAD 4u

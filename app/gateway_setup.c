@@ -142,7 +142,7 @@ create_hvr_cap(struct worker *worker, struct error *error)
 static int
 create_proved(struct worker *worker, const struct config_gateway *settings, struct error *error)
 {
-	size_t size = proved_size(settings->guard_table);
+	size_t size = marks_size(settings->guard_table);
 	void *memory;
 
 	if (settings->bridge_text == NULL)
@@ -150,7 +150,7 @@ create_proved(struct worker *worker, const struct config_gateway *settings, stru
 	memory = rte_zmalloc("proved", size, RTE_CACHE_LINE_SIZE);
 	if (memory == NULL)
 		return error_set(error, memory_hint, "guard-table");
-	proved_init(&worker->proved, memory, settings->guard_table, settings->guard_timeout,
+	marks_init(&worker->proved, memory, settings->guard_table, settings->guard_timeout,
 		rte_get_tsc_hz(), rte_rand());
 	return 0;
 }
@@ -201,7 +201,7 @@ create_admission(struct gateway *gateway, struct admission *admission, struct er
 {
 	const struct config_gateway *settings = &gateway->config->gateway;
 	size_t clients = clients_size(settings->client_table);
-	size_t used = used_size(settings->used_hellos);
+	size_t used = marks_size(settings->used_hellos);
 	uint64_t hz = rte_get_tsc_hz();
 	void *memory;
 
@@ -214,7 +214,7 @@ create_admission(struct gateway *gateway, struct admission *admission, struct er
 	memory = rte_zmalloc("used", used, RTE_CACHE_LINE_SIZE);
 	if (memory == NULL)
 		return error_set(error, memory_hint, "used-hellos");
-	used_init(&admission->used, memory, settings->used_hellos,
+	marks_init(&admission->used, memory, settings->used_hellos,
 		settings->cookie_lifetime + HG_COOKIE_CLOCK_SKEW, hz, rte_rand());
 	return 0;
 }
@@ -430,7 +430,7 @@ gateway_destroy(struct gateway *gateway)
 	}
 	for (unsigned int i = 0; gateway->admission != NULL && i < gateway->n_cores; i++) {
 		rte_free(gateway->admission[i].clients.table);
-		rte_free((void *)(uintptr_t)gateway->admission[i].used.table);
+		rte_free(gateway->admission[i].used.table);
 	}
 	if (gateway->exception != NULL) {
 		rte_mempool_free(gateway->exception->pool);

@@ -203,10 +203,10 @@ static enum hg_verdict
 look_ahead(struct worker_burst *burst, const struct admission *admission,
 	const struct session_key *key, const struct hg_hello *hello)
 {
-	struct used_mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
+	struct mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
 
 	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
-	if (hg_hello_is_whole(hello) && used_has(&admission->used, &mark, worker_clock(burst)))
+	if (hg_hello_is_whole(hello) && used_has(&admission->used, mark, worker_clock(burst)))
 		return HG_DROP_HELLO_USED;
 	if (admission->clients.table == NULL)
 		return HG_PASS;

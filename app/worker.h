@@ -18,7 +18,7 @@
 #include "gateway.h"
 #include "hvr_cap.h"
 #include "idle.h"
-#include "proved.h"
+#include "marks.h"
 #include "recent.h"
 #include "session.h"
 #include "stats.h"
@@ -70,7 +70,7 @@ struct worker {
 	bool winding_down;
 	struct recent recent;
 	struct hvr_cap hvr_cap;
-	struct proved proved; /* of use if there is a bridge */
+	struct marks proved; /* of use if there is a bridge */
 	struct worker_burst burst;
 	struct hg_cookie_batch cookies;
 

@@ -60,7 +60,7 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 	const uint8_t *datagram = packet->frame + packet->model.l4 + 8;
 	const struct clients_limits *limits = &trial->bed->generation.limits.clients;
 	const struct admission *admission = &trial->bed->gateway.admission[core];
-	struct used_mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
+	struct mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
 		datagram + packet->hello.client + 2);
 	struct session_key key = { .family = packet->model.family };
 	enum clients_verdict wanted = worker_admits(&trial->history, packet);
@@ -69,7 +69,7 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 
 	memcpy(key.tuple, packet->tuple, sizeof(key.tuple));
 	fuzz_require(
-		used_has(&admission->used, &mark, now) == worker_is_used(&trial->history, packet),
+		used_has(&admission->used, mark, now) == worker_is_used(&trial->history, packet),
 		"used: %d", !worker_is_used(&trial->history, packet));
 	if (worker_is_used(&trial->history, packet))
 		return;
@@ -83,7 +83,7 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 			return;
 		clients_begin(limits, client, clients_id(&key), now);
 	}
-	fuzz_require(used_add(&admission->used, &mark, now), "a hello was forgotten");
+	fuzz_require(used_add(&admission->used, mark, now), "a hello was forgotten");
 	worker_begin(&trial->history, packet);
 }
 

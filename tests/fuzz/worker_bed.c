@@ -234,7 +234,7 @@ bed_guard(struct bed *b, bool open, bool strict)
 {
 	b->generation.guard_open = open;
 	b->generation.guard_strict = strict;
-	memset(b->worker->proved.table, 0, proved_size(BED_PROVED));
+	memset(b->worker->proved.table, 0, marks_size(BED_PROVED));
 }
 
 void
@@ -253,7 +253,7 @@ bed_limit(struct bed *b, bool of_clients, unsigned int half_open_max, bool of_ne
 		struct admission *admission = &b->gateway.admission[c];
 		struct clients *clients = &admission->clients;
 
-		memset((void *)(uintptr_t)admission->used.table, 0, used_size(USED));
+		memset(admission->used.table, 0, marks_size(USED));
 		if (clients->table != NULL)
 			memset(clients->table, 0, clients_size(CLIENTS));
 		clients->table = of_clients ? b->clients[c] : NULL;

@@ -16,14 +16,14 @@
 #define NOW UINT64_C(987654321987654)
 #define SEED UINT64_C(0x0123456789abcdef)
 
-static struct proved
+static struct marks
 make(uint32_t n, uint32_t seconds, uint64_t hz)
 {
-	void *memory = calloc(1, proved_size(n));
-	struct proved proved;
+	void *memory = calloc(1, marks_size(n));
+	struct marks proved;
 
 	assert_non_null(memory);
-	proved_init(&proved, memory, n, seconds, hz, SEED);
+	marks_init(&proved, memory, n, seconds, hz, SEED);
 	return proved;
 }
 
@@ -37,7 +37,7 @@ key_of(uint32_t number)
 }
 
 static bool
-add(struct proved *proved, uint32_t number, uint64_t now)
+add(struct marks *proved, uint32_t number, uint64_t now)
 {
 	struct session_key key = key_of(number);
 
@@ -45,7 +45,7 @@ add(struct proved *proved, uint32_t number, uint64_t now)
 }
 
 static bool
-renew(struct proved *proved, uint32_t number, uint64_t now)
+renew(struct marks *proved, uint32_t number, uint64_t now)
 {
 	struct session_key key = key_of(number);
 
@@ -63,7 +63,7 @@ test_remembers_and_forgets(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
 		for (unsigned int t = 0; t < sizeof(times) / sizeof(times[0]); t++) {
-			struct proved proved = make(64, times[t], rates[i]);
+			struct marks proved = make(64, times[t], rates[i]);
 			uint64_t life = times[t] * rates[i], rest = 2 * rates[i] + 1, now = NOW;
 
 			assert_false(renew(&proved, 1, now));
@@ -85,7 +85,7 @@ static void
 test_tells_4_tuples_apart(void **state)
 {
 	struct session_key key = { .family = 6 }, other;
-	struct proved proved = make(1024, SECONDS, HZ);
+	struct marks proved = make(1024, SECONDS, HZ);
 
 	(void)state;
 	assert_true(proved_add(&proved, &key, NOW));
@@ -102,7 +102,7 @@ test_tells_4_tuples_apart(void **state)
 static void
 test_refuses_when_full(void **state)
 {
-	struct proved proved = make(1024, SECONDS, HZ);
+	struct marks proved = make(1024, SECONDS, HZ);
 	uint64_t later = NOW + (SECONDS + 3) * HZ;
 	static bool in[100000];
 	unsigned int n = 0, again = 0;
