@@ -140,8 +140,9 @@ count_ignored(void *arg, enum hg_tls_verdict why)
 	stats_add(&session->core->stats.ignored[why], 1);
 }
 
+/* Nothing knows of the session yet but the caller. */
 static struct session *
-session_open(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
+session_make(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
 	const struct hg_net_packet *packet, const struct hg_hello *hello)
 {
 	const struct note *note = note_of(mbuf);
@@ -160,7 +161,6 @@ session_open(struct core *core, const struct session_key *key, struct rte_mbuf *
 	session->core = core;
 	session->listener = listener->config;
 	session->place = listener;
-	atomic_fetch_add_explicit(&listener->n_sessions, 1, memory_order_relaxed);
 	session->upstream = -1;
 	session->half_open = true;
 	session->queue = note->queue;
@@ -170,11 +170,27 @@ session_open(struct core *core, const struct session_key *key, struct rte_mbuf *
 	session->opened = rte_get_tsc_cycles();
 	session->last_active = session->opened;
 	rte_timer_init(&session->timer);
+	return session;
+}
+
+static void
+session_discard(struct session *session)
+{
+	hg_tls_session_free(session->tls);
+	free(session);
+}
+
+/* It is in the table, or beside the one that is. */
+static void
+session_open(struct session *session)
+{
+	struct core *core = session->core;
+
+	atomic_fetch_add_explicit(&session->place->n_sessions, 1, memory_order_relaxed);
 	TAILQ_INSERT_TAIL(&core->sessions, session, all);
 	stats_add(&core->stats.sessions_opened, 1);
 	gauge_add(&core->stats.sessions, 1);
 	gauge_add(&core->stats.half_open, 1);
-	return session;
 }
 
 /*
@@ -268,31 +284,40 @@ feed(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet 
 	return true;
 }
 
-/* An admitted hello opens a session; head is the established one that it is beside, or NULL. */
+/*
+ * An admitted hello opens a session; head is that of its 4-tuple, if there is one. Until the new one has
+ * its place nothing is taken and nothing ends: the client may send the hello again.
+ */
 static void
 begin(struct core *core, struct session *head, const struct session_key *key, struct rte_mbuf *mbuf,
 	const struct hg_net_packet *packet, const struct hg_hello *hello,
 	const struct admission_ask *ask)
 {
-	struct session *session = session_open(core, key, mbuf, packet, hello);
+	struct session *session = session_make(core, key, mbuf, packet, hello);
+	bool is_beside = head != NULL && !head->half_open;
 
 	if (session == NULL) {
 		stats_add(&core->stats.refused_no_memory, 1);
 		return;
 	}
-	admission_take(core, ask, session);
-	stats_add(head == NULL ? &core->stats.hello_new : &core->stats.hello_beside, 1);
+	if (head == NULL && session_publish(core->gateway->sessions, session) != 0) {
+		/* Entries that were deleted may wait for a grace period. */
+		stats_add(&core->stats.refused_sessions_full, 1);
+		session_discard(session);
+		return;
+	}
+	session_open(session);
+	/* One handshake at a time for a 4-tuple: the client has given the other up. */
+	if (is_beside && head->beside != NULL)
+		ENDED(head->beside, replaced);
 	if (head != NULL) {
 		head->beside = session;
 		session->head = head;
-	} else if (session_publish(core->gateway->sessions, session) != 0) {
-		/*
-		 * As if it had never been there; workers find no entry, so no datagram will come
-		 * for it.
-		 */
-		ENDED(session, failed);
-		return;
+		if (!is_beside)
+			ENDED(head, replaced); /* leaves the table's entry to the new one */
 	}
+	admission_take(core, ask, session);
+	stats_add(is_beside ? &core->stats.hello_beside : &core->stats.hello_new, 1);
 	hg_tls_session_enter(session->tls, hg_net_payload(packet), hg_net_payload_len(packet),
 		hello->record_len, hello->cookie, hello->cookie_len);
 	follow(session);
@@ -318,11 +343,10 @@ static void
 take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
 	const struct session_key *key)
 {
-	struct session *head = session_find(core->gateway->sessions, key), *known, *pending,
-		       *established;
+	struct session *head = session_find(core->gateway->sessions, key), *known;
 	struct admission_ask ask;
 	struct hg_hello hello;
-	bool is_hello = false, unused;
+	bool is_hello = false, unused, replaces;
 
 	/* The worker has parsed it already; this costs less than carrying the result over. */
 	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
@@ -342,14 +366,9 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 			feed(known, mbuf, packet);
 		return;
 	}
-	/* One handshake at a time for a 4-tuple: the client has given the other up. */
-	established = head != NULL && !head->half_open ? head : NULL;
-	pending = established != NULL ? established->beside : head;
-	if (!admission_admit(core, pending != NULL, &ask))
-		return;
-	if (pending != NULL)
-		ENDED(pending, replaced);
-	begin(core, established, key, mbuf, packet, &hello, &ask);
+	replaces = head != NULL && (head->half_open || head->beside != NULL);
+	if (admission_admit(core, replaces, &ask))
+		begin(core, head, key, mbuf, packet, &hello, &ask);
 }
 
 static void

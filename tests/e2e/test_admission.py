@@ -10,7 +10,7 @@ import time
 from typing import Iterator, Mapping, Sequence
 
 from clock import Clock, movable
-from harness import (CL4, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, RawPort, configuration,
+from harness import (BUILD, CL4, GW4, GW6, PORT, SOURCE, Gateway, Net, Pki, RawPort, configuration,
                      dtls_client, gateway, packets, run, run_client, running, slow)
 
 PKI = Pki()
@@ -22,6 +22,7 @@ SECRET_FILE.write_text(SECRET.hex() + '\n')
 JAR = packets.CookieJar(SECRET, 3600)
 LIFETIME = 3600  # of cookies that are to last for a whole test, however slow the machine
 SLOWER = 16  # the clock of a gateway that is asked (clock.py)
+ASAN = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'}
 SCALE = 1 if slow(1) == 1 else 10  # for counts that a sanitizer would take minutes for
 FLOOD_MAC = '02:00:00:00:00:0f'
 
@@ -367,6 +368,28 @@ def test_a_refused_client_gets_in_by_sending_again() -> None:
         stats = g.stats()
         assert stats['refused_handshake_rate'] > 0 and count(stats, USED) == 0, stats
         g.stop()
+
+
+def test_a_hello_for_which_the_table_has_no_room_is_not_used() -> None:
+    """Nothing is taken before the session has its entry: the same hello gets in later."""
+    preload = {'LD_PRELOAD': str(BUILD / 'tests' / 'e2e' / 'libfull_table.so')}
+    with Net() as net:
+        config = configuration(net, {'echo': ECHO}, port={'mac': FLOOD_MAC},
+                               cookie_secret=SECRET_FILE, handshake_rate=1, client_rate=1,
+                               client_burst=1)
+        g = Gateway(config, netns=net.gateway, env={**preload, 'HG_FULL_TABLE': '2', **ASAN})
+        with running(g, net):
+            hellos, hello = Hellos(net, g), verified(packets.Flow('198.18.0.10', 20000, GW4, PORT))
+            with hellos.raw:
+                for n in (1, 2, 3, 4):
+                    hellos.raw.send(hello)
+                    hellos.sent = n
+                    stats = hellos.settled()
+                    assert stats['refused_sessions_full'] == min(n, 2), stats
+                    assert stats['hello_new'] == stats['sessions_opened'] == (n > 2), stats
+                    assert count(stats, USED) == (n > 3), stats
+                    assert g.sessions()['sessions'] == (n > 2)
+            g.stop()
 
 
 def test_defaults_let_clients_in() -> None:
