@@ -88,6 +88,31 @@ make_keys(const struct config_gateway *settings, uint64_t now)
 	return keys;
 }
 
+/* What main does however long it has to wait for others. */
+static void
+keep_alive(struct gateway *gateway)
+{
+	atomic_store_explicit(&gateway->now, read_clock(), memory_order_relaxed);
+	notify_alive(gateway);
+}
+
+/*
+ * Waits until every worker and core has gone through its loop, and so has let go of what it had before.
+ * In moments of rest, as the cores that are waited for share this CPU. Not by
+ * rte_rcu_qsbr_synchronize(): of what is inline, ThreadSanitizer sees the order that it makes.
+ */
+static void
+wait_for_grace(struct gateway *gateway)
+{
+	const struct timespec moment = { .tv_nsec = 50000 };
+	uint64_t token = rte_rcu_qsbr_start(gateway->qsbr);
+
+	while (!rte_rcu_qsbr_check(gateway->qsbr, token, false)) {
+		nanosleep(&moment, NULL);
+		keep_alive(gateway);
+	}
+}
+
 /* The old ones go when no worker can be using them. */
 static void
 use_keys(struct gateway *gateway, struct hg_cookie_keys *keys)
@@ -98,7 +123,7 @@ use_keys(struct gateway *gateway, struct hg_cookie_keys *keys)
 	atomic_store_explicit(&gateway->keys, keys, memory_order_release);
 	if (old == NULL)
 		return;
-	gateway_wait_for_grace(gateway);
+	wait_for_grace(gateway);
 	free_keys(old);
 }
 
@@ -231,17 +256,14 @@ static int
 tick(struct gateway *gateway, unsigned int *ticks)
 {
 	const struct timespec length = { .tv_nsec = TICK_NS };
-	uint64_t now;
 	sigset_t signals;
 	int signal;
 
 	fill_signals(&signals);
 	signal = sigtimedwait(&signals, NULL, &length);
-	now = read_clock();
-	atomic_store_explicit(&gateway->now, now, memory_order_relaxed);
-	rotate(gateway, now);
+	keep_alive(gateway);
+	rotate(gateway, atomic_load_explicit(&gateway->now, memory_order_relaxed));
 	generation_reap(gateway);
-	notify_alive(gateway);
 	if (++*ticks % TICKS_PER_LOOK == 0) {
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
@@ -294,12 +316,14 @@ work(struct gateway *gateway)
 
 /* Waits until a flag that an lcore clears is clear; what the lcore wrote before is visible then. */
 static void
-wait_for_clear(const atomic_bool *flag)
+wait_for_clear(struct gateway *gateway, const atomic_bool *flag)
 {
 	const struct timespec moment = { .tv_nsec = 1000000 };
 
-	while (atomic_load_explicit(flag, memory_order_acquire))
+	while (atomic_load_explicit(flag, memory_order_acquire)) {
 		nanosleep(&moment, NULL);
+		keep_alive(gateway);
+	}
 }
 
 /* Brings the lcores down in the order of the flow: receiving, sessions, sending. */
@@ -308,15 +332,15 @@ drain(struct gateway *gateway)
 {
 	atomic_store_explicit(&gateway->stage, STAGE_STOP_RECEIVING, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		wait_for_clear(&gateway->worker[i].receiving);
+		wait_for_clear(gateway, &gateway->worker[i].receiving);
 	mirror_end(gateway);
 	atomic_store_explicit(&gateway->stage, STAGE_DRAIN, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		wait_for_clear(&gateway->core[i].running);
+		wait_for_clear(gateway, &gateway->core[i].running);
 	exception_stop(gateway->exception);
 	atomic_store_explicit(&gateway->stage, STAGE_STOP, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		wait_for_clear(&gateway->worker[i].running);
+		wait_for_clear(gateway, &gateway->worker[i].running);
 	rte_eal_mp_wait_lcore();
 }
 

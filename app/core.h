@@ -23,6 +23,7 @@
 struct core_out {
 	struct rte_mbuf *mbuf[CORE_BURST];
 	unsigned int n;
+	bool is_stuck; /* the worker did not take any for a second: it is not waited for again */
 };
 
 struct core {
@@ -36,7 +37,8 @@ struct core {
 	/* the core's own */
 	_Alignas(64) struct idle idle;
 	const struct generation *generation; /* in this round */
-	uint64_t generation_number;          /* that the sessions have been checked against */
+	uint64_t generation_number; /* that sessions have been checked against, before unchecked */
+	struct session *unchecked;  /* in the list of all; NULL: they have all been */
 	int epoll;
 	unsigned int n_upstreams;  /* sockets in it */
 	struct source_ports ports; /* of those sockets */

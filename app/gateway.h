@@ -91,13 +91,3 @@ struct gateway {
 		keys; /* replaced as a whole, reclaimed after a grace period */
 	_Atomic(const struct generation *) generation; /* likewise */
 };
-
-/*
- * For main: waits until every worker and core has gone through its loop, and so has let go of what it
- * had before. Inline, unlike rte_rcu_qsbr_synchronize(): ThreadSanitizer sees the order that it makes.
- */
-static inline void
-gateway_wait_for_grace(struct gateway *gateway)
-{
-	rte_rcu_qsbr_check(gateway->qsbr, rte_rcu_qsbr_start(gateway->qsbr), true);
-}

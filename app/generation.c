@@ -196,6 +196,10 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 
 	generation->number = old != NULL ? old->number + 1 : 1;
 	atomic_store_explicit(&gateway->generation, generation, memory_order_release);
+	if (old != NULL) {
+		old->step = GENERATION_ADDED;
+		old->token = rte_rcu_qsbr_start(gateway->qsbr);
+	}
 	pthread_mutex_lock(&gateway->config_lock);
 	if (old != NULL) {
 		old->config = gateway->config;
@@ -205,11 +209,6 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 	}
 	gateway->config = config;
 	pthread_mutex_unlock(&gateway->config_lock);
-	if (old == NULL)
-		return;
-	/* From then on no worker adds a packet with anything of the old one to a ring. */
-	gateway_wait_for_grace(gateway);
-	rings_sample(&gateway->rings, old->end);
 }
 
 /* Rules for what the new tables have more; on failure those are as before. */
@@ -271,19 +270,40 @@ has_sessions(const struct gateway *gateway, const struct generation *generation)
 	return false;
 }
 
+/* Goes as far as it can without waiting. Returns true if nothing is left of the generation. */
+static bool
+retire(struct gateway *gateway, struct generation *generation)
+{
+	switch (generation->step) {
+	case GENERATION_ADDED:
+		if (!rte_rcu_qsbr_check(gateway->qsbr, generation->token, false))
+			return false;
+		rings_sample(&gateway->rings, generation->end);
+		generation->step = GENERATION_QUEUED;
+		/* fall through */
+	case GENERATION_QUEUED:
+		if (!rings_passed(&gateway->rings, generation->end))
+			return false;
+		generation->token = rte_rcu_qsbr_start(gateway->qsbr);
+		generation->step = GENERATION_TAKEN;
+		/* fall through */
+	case GENERATION_TAKEN:
+		if (!rte_rcu_qsbr_check(gateway->qsbr, generation->token, false))
+			return false;
+		generation->step = GENERATION_SESSIONS;
+		/* fall through */
+	default:
+		return !has_sessions(gateway, generation);
+	}
+}
+
 void
 generation_reap(struct gateway *gateway)
 {
 	struct generation **link = &gateway->retired, *generation;
 
 	while ((generation = *link) != NULL) {
-		if (generation->end != NULL && rings_passed(&gateway->rings, generation->end)) {
-			/* What a core has taken out it is done with then. */
-			gateway_wait_for_grace(gateway);
-			free(generation->end);
-			generation->end = NULL;
-		}
-		if (generation->end != NULL || has_sessions(gateway, generation)) {
+		if (!retire(gateway, generation)) {
 			link = &generation->next;
 			continue;
 		}

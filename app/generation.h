@@ -15,6 +15,14 @@
 #include "gateway.h"
 #include "pace.h"
 
+/* What may still have something of a generation that is not in effect any more, one after the other. */
+enum generation_step {
+	GENERATION_ADDED,  /* a worker, which adds it to a ring: until a grace period is over */
+	GENERATION_QUEUED, /* a ring: until all that was in it then has been taken out */
+	GENERATION_TAKEN,  /* a core, which has taken it out: until another grace period is over */
+	GENERATION_SESSIONS, /* sessions of its listeners: until they have ended */
+};
+
 struct generation {
 	/* written by main before the lcores see it; immutable then */
 	uint64_t number;              /* counted from 1 */
@@ -30,7 +38,9 @@ struct generation {
 	/* main's own, when the generation is not in effect any more */
 	struct generation *next;
 	struct config *config; /* its own from then on */
-	uint64_t *end; /* of the rings to the cores when it went; NULL: all has been taken out */
+	enum generation_step step;
+	uint64_t token; /* of the grace period that is waited for */
+	uint64_t *end;  /* of the rings to the cores when it went */
 };
 
 /*
@@ -40,7 +50,7 @@ struct generation {
  */
 int generation_enter(struct gateway *gateway, struct config *config, struct error *error);
 
-/* Frees what is not needed any more. To be called now and then, by main. */
+/* Frees what is not needed any more, and waits for nothing. To be called now and then, by main. */
 void generation_reap(struct gateway *gateway);
 
 /* Frees all generations, when no lcore runs any more; gateway->config stays. */

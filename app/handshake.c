@@ -11,6 +11,7 @@
 #include "generation.h"
 #include "port.h"
 #include "relay.h"
+#include "removal.h"
 #include "upstream.h"
 #include "wire/hello.h"
 
@@ -64,6 +65,8 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	rte_timer_stop_sync(&session->timer);
 	if (session->is_due)
 		TAILQ_REMOVE(&core->due, session, due);
+	if (core->unchecked == session)
+		core->unchecked = TAILQ_NEXT(session, all);
 	TAILQ_REMOVE(&core->sessions, session, all);
 	upstream_close(session);
 	hg_tls_session_free(session->tls);
@@ -71,6 +74,13 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	atomic_fetch_sub_explicit(&session->place->n_sessions, 1, memory_order_release);
 	free(session);
 	gauge_add(&core->stats.sessions, -1);
+}
+
+void
+handshake_close(struct session *session, _Atomic uint64_t *reason)
+{
+	hg_tls_session_close(session->tls);
+	session_end(session, reason);
 }
 
 /* Timer callbacks only take note: ending a session here would pull timers from under their list. */
@@ -125,8 +135,7 @@ expire(struct session *session)
 			return;
 		}
 	} else if (now - session->last_active >= idle_cycles(session)) {
-		hg_tls_session_close(session->tls);
-		ENDED(session, idle);
+		handshake_close(session, &session->core->stats.sessions_idle);
 		return;
 	}
 	arm(session);
@@ -188,6 +197,9 @@ session_open(struct session *session)
 
 	atomic_fetch_add_explicit(&session->place->n_sessions, 1, memory_order_relaxed);
 	TAILQ_INSERT_TAIL(&core->sessions, session, all);
+	/* Its hello may have come while its listener was there. */
+	if (core->unchecked == NULL)
+		core->unchecked = session;
 	stats_add(&core->stats.sessions_opened, 1);
 	gauge_add(&core->stats.sessions, 1);
 	gauge_add(&core->stats.half_open, 1);
@@ -240,8 +252,7 @@ follow(struct session *session)
 	}
 	switch (hg_tls_session_state(session->tls)) {
 	case HG_TLS_CLOSED:
-		hg_tls_session_close(session->tls);
-		ENDED(session, closed);
+		handshake_close(session, &core->stats.sessions_closed);
 		return false;
 	case HG_TLS_FAILED:
 		if (session->half_open)
@@ -498,53 +509,17 @@ run_timers(struct core *core)
 	}
 }
 
-/* Is there a listener where the session's client sends to? */
-static bool
-is_served(const struct session *session)
-{
-	const struct core *core = session->core;
-	const struct port *port = core->gateway->queue[session->queue].port;
-
-	return classify_find(&core->generation->table[port->number], session->key.tuple,
-		       session->key.family) >= 0;
-}
-
-/* A new configuration may have taken listeners away, and their sessions with them. */
-static void
-take_generation(struct core *core)
-{
-	const struct generation *generation =
-		atomic_load_explicit(&core->gateway->generation, memory_order_acquire);
-	struct session *session, *next;
-
-	core->generation = generation;
-	if (generation->number == core->generation_number)
-		return;
-	core->generation_number = generation->number;
-	for (session = TAILQ_FIRST(&core->sessions); session != NULL; session = next) {
-		next = TAILQ_NEXT(session, all);
-		if (is_served(session))
-			continue;
-		hg_tls_session_close(session->tls);
-		ENDED(session, removed);
-		relay_flush(core, true);
-	}
-}
-
 /* Says good-bye to every client. */
 static void
-drain(struct core *core)
+drain(struct core *core, unsigned int reader)
 {
-	struct session *session;
-
 	core->draining = true;
 	while (take_packets(core) != 0)
 		relay_flush(core, true);
-	while ((session = TAILQ_FIRST(&core->sessions)) != NULL) {
-		hg_tls_session_close(session->tls);
-		ENDED(session, drained);
-	}
-	relay_flush(core, true);
+	do {
+		relay_flush(core, true);
+		rte_rcu_qsbr_quiescent(core->gateway->qsbr, reader);
+	} while (removal_drain(core));
 }
 
 int
@@ -562,10 +537,11 @@ handshake_run(void *arg)
 	while (atomic_load_explicit(&gateway->stage, memory_order_acquire) < STAGE_DRAIN) {
 		unsigned int n;
 
-		take_generation(core);
+		core->generation = atomic_load_explicit(&gateway->generation, memory_order_acquire);
 		core->rested = 0;
 		n = take_packets(core);
 		run_timers(core);
+		n += removal_step(core);
 		/* With nothing else to do, it is the upstreams that are waited for. */
 		n += upstream_poll(core, rest);
 		relay_flush(core, false);
@@ -577,7 +553,7 @@ handshake_run(void *arg)
 		rest = idle_step(&core->idle, n != 0);
 		begun = n != 0 ? end : rte_rdtsc();
 	}
-	drain(core);
+	drain(core, reader);
 	rte_rcu_qsbr_thread_offline(gateway->qsbr, reader);
 	atomic_store_explicit(&core->running, false, memory_order_release);
 	return 0;

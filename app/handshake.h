@@ -4,5 +4,8 @@
 
 #include "core.h"
 
+/* Says good-bye to the client and ends its session; reason is the counter of it. */
+void handshake_close(struct session *session, _Atomic uint64_t *reason);
+
 /* Body of the lcore, for rte_eal_remote_launch(); arg is the struct core. Returns 0. */
 int handshake_run(void *arg);

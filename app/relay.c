@@ -20,12 +20,14 @@ flush_one(struct core *core, unsigned int worker, bool wait)
 	struct core_out *out = &core->out[worker];
 	unsigned int sent = 0;
 
+	wait &= !out->is_stuck;
 	do {
 		sent += rte_ring_sp_enqueue_burst(
 			ring, (void **)(out->mbuf + sent), out->n - sent, NULL);
 		if (sent < out->n && wait)
 			idle_rest(50);
 	} while (wait && sent < out->n && rte_get_tsc_cycles() < deadline);
+	out->is_stuck |= wait && sent < out->n;
 	stats_add(&core->stats.out_packets, sent);
 	stats_add(&core->stats.out_dropped, out->n - sent);
 	for (; sent < out->n; sent++)

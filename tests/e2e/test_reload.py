@@ -172,6 +172,35 @@ def test_listeners_come_and_go() -> None:
         one.g.stop()
 
 
+def test_a_listener_goes_with_many_sessions() -> None:
+    """A few of them at a time: the session of another listener has its echo meanwhile, and so has
+    whoever connects; every client is told."""
+    number = 1500 if slow(1) == 1 else 150
+    key, psk = '0102030405060708', DIRECTORY / 'many.psk'
+    psk.write_text(f'one:{key}\n')
+    served = {'psk_file': psk}
+    both = {'stays': {**served, 'bind': f'{GW4}:{PORT}'},
+            'goes': {**served, 'bind': f'{GW4}:{PORT + 1}'}}
+    client = ('--identity', 'one', '--psk', key, '--interactive')
+    with reloading(both, half_open=2 * number, handshake_rate=0) as one, \
+            dtls_client(one.net, *client) as stays:
+        stays.expect('^done 0$')
+        with dtls_client(one.net, *client, '--sessions', number, port=PORT + 1) as goes:
+            goes.expect('^done 0$', 60)
+            stays.say('echo 3000')
+            one.reload({'stays': both['stays']})
+            one.g.wait_for(lambda s: s['sessions_removed'] == number)
+            assert goes.results(expect=None)['closed'] == number
+        stays.expect('^done 1$', 60)
+        one.g.wait_for(lambda s: s['sessions'] == 1, command='/hellogate/sessions')
+        stays.say('close')
+        results = stays.results()
+        assert results['failed'] == 0 and results['received'] == 3001, results
+        stats = one.g.wait_for(lambda s: s['sessions_closed'] == 1)
+        assert stats['sessions_removed'] == number and stats['out_dropped'] == 0, stats
+        one.g.stop()
+
+
 def test_limits() -> None:
     served = {'echo': certificate('server')}
     with contextlib.closing(Clock()) as clock, \

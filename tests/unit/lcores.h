@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A gateway of one worker and one core that are the test's hands: without EAL, ports or threads. */
+#pragma once
+
+#include "core.h"
+#include "gateway.h"
+#include "port.h"
+
+enum { LCORES_WORKER, LCORES_CORE, LCORES_N }; /* readers of gateway->qsbr */
+
+struct lcores {
+	struct gateway gateway;
+	struct config_port config_port;
+	struct port port;
+	struct queue queue;
+	struct core core;
+	struct core_out out;
+};
+
+/* The session table is left out, and there is no generation yet. */
+void lcores_open(struct lcores *lcores);
+void lcores_close(struct lcores *lcores);
+
+/* One of them has gone through its loop. */
+void lcores_quiescent(struct lcores *lcores, unsigned int reader);
