@@ -79,25 +79,16 @@ static bool
 is_of_a_server(const struct hg_net_host *host, const uint8_t *frame, size_t len)
 {
 	const uint8_t *destination;
-	uint32_t address, own;
+	uint32_t address;
 	uint8_t family;
 
 	destination = find_destination(frame, len, &family);
 	if (destination == NULL)
 		return false;
-	if (family == 6) {
-		for (unsigned int i = 0; i < host->n_ipv6; i++)
-			if (memcmp(host->ipv6[i], destination, 16) == 0)
-				return true;
-		return false;
-	}
+	if (family == 6)
+		return hg_net_host_has_ipv6(host, destination);
 	memcpy(&address, destination, sizeof(address));
-	for (unsigned int i = 0; i < host->n_ipv4; i++) {
-		memcpy(&own, host->ipv4[i].address, sizeof(own));
-		if (own == address)
-			return true;
-	}
-	return false;
+	return (hg_net_host_is_ipv4(host, address) & HG_NET_HOST_OWN) != 0;
 }
 
 /* Of a datagram for a listener that is no hello, or that classify() refuses. */

@@ -20,28 +20,44 @@ is_denied(const struct classify_table *table, const uint8_t *source_port)
 	return false;
 }
 
+static int
+find_ipv4(const struct classify_binds *binds, const uint8_t *tuple)
+{
+	uint64_t key = classify_key_ipv4(tuple + 4, tuple + 10), bind;
+	uint32_t place = classify_place_ipv4(binds, key);
+
+	while ((bind = binds->place.ipv4[place]) != 0) {
+		if ((bind ^ key) <= UINT16_MAX)
+			return (uint16_t)bind;
+		place = (place + 1) & binds->mask;
+	}
+	return -1;
+}
+
+static int
+find_ipv6(const struct classify_binds *binds, const uint8_t *tuple)
+{
+	const struct classify_place *place;
+	uint64_t address[2];
+	uint32_t number;
+	uint16_t port;
+
+	memcpy(address, tuple + 16, sizeof(address));
+	memcpy(&port, tuple + 34, sizeof(port));
+	number = classify_place_ipv6(binds, address, port);
+	while ((place = &binds->place.ipv6[number])->is_taken) {
+		if (((place->address[0] ^ address[0]) | (place->address[1] ^ address[1])) == 0 &&
+			place->port == port)
+			return place->listener;
+		number = (number + 1) & binds->mask;
+	}
+	return -1;
+}
+
 int
 classify_find(const struct classify_table *table, const uint8_t *tuple, uint8_t family)
 {
-	uint32_t address, key_address;
-	uint16_t port, key_port;
-
-	if (family == 6) {
-		for (unsigned int i = 0; i < table->n_ipv6; i++)
-			if (memcmp(table->ipv6[i].key, tuple + 16, 16) == 0 &&
-				memcmp(table->ipv6[i].key + 16, tuple + 34, 2) == 0)
-				return table->ipv6[i].listener;
-		return -1;
-	}
-	memcpy(&address, tuple + 4, sizeof(address));
-	memcpy(&port, tuple + 10, sizeof(port));
-	for (unsigned int i = 0; i < table->n_ipv4; i++) {
-		memcpy(&key_address, table->ipv4[i].key, sizeof(key_address));
-		memcpy(&key_port, table->ipv4[i].key + 4, sizeof(key_port));
-		if (key_address == address && key_port == port)
-			return table->ipv4[i].listener;
-	}
-	return -1;
+	return family == 4 ? find_ipv4(&table->ipv4, tuple) : find_ipv6(&table->ipv6, tuple);
 }
 
 enum hg_verdict

@@ -7,103 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "config_reload.h"
 #include "port.h"
+#include "port_table.h"
 #include "server.h"
 #include "steering.h"
-
-static void
-add_bind(struct classify_table *table, uint8_t family, const uint8_t *bytes, uint16_t port,
-	uint16_t listener)
-{
-	if (family == 4 && table->n_ipv4 < CLASSIFY_BINDS_MAX) {
-		memcpy(table->ipv4[table->n_ipv4].key, bytes, 4);
-		hg_store_be16(table->ipv4[table->n_ipv4].key + 4, port);
-		table->ipv4[table->n_ipv4++].listener = listener;
-	} else if (family == 6 && table->n_ipv6 < CLASSIFY_BINDS_MAX) {
-		memcpy(table->ipv6[table->n_ipv6].key, bytes, 16);
-		hg_store_be16(table->ipv6[table->n_ipv6].key + 16, port);
-		table->ipv6[table->n_ipv6++].listener = listener;
-	}
-}
-
-/* Adds those of a listener's addresses that are the port's. */
-static void
-add_listener(struct classify_table *table, const struct config_listener *listener, uint16_t place)
-{
-	static const uint8_t any[16];
-
-	for (unsigned int b = 0; b < listener->n_binds; b++) {
-		const struct address *bind = &listener->bind[b];
-
-		for (unsigned int i = 0; bind->family == 4 && i < table->host.n_ipv4; i++)
-			if (memcmp(bind->bytes, any, 4) == 0 ||
-				memcmp(bind->bytes, table->host.ipv4[i].address, 4) == 0)
-				add_bind(table, 4, table->host.ipv4[i].address, bind->port, place);
-		for (unsigned int i = 0; bind->family == 6 && i < table->host.n_ipv6; i++)
-			if (memcmp(bind->bytes, any, 16) == 0 ||
-				memcmp(bind->bytes, table->host.ipv6[i], 16) == 0)
-				add_bind(table, 6, table->host.ipv6[i], bind->port, place);
-	}
-}
-
-static void
-add_guarded_address(struct hg_net_host *host, const struct address *address)
-{
-	if (address->family == 6) {
-		for (unsigned int i = 0; i < host->n_ipv6; i++)
-			if (memcmp(host->ipv6[i], address->bytes, 16) == 0)
-				return;
-		if (host->n_ipv6 < HG_NET_ADDRS_MAX)
-			memcpy(host->ipv6[host->n_ipv6++], address->bytes, 16);
-		return;
-	}
-	for (unsigned int i = 0; i < host->n_ipv4; i++)
-		if (memcmp(host->ipv4[i].address, address->bytes, 4) == 0)
-			return;
-	if (host->n_ipv4 == HG_NET_ADDRS_MAX)
-		return;
-	/* Of its subnet nothing is known. */
-	memcpy(host->ipv4[host->n_ipv4].address, address->bytes, 4);
-	memcpy(host->ipv4[host->n_ipv4].broadcast, address->bytes, 4);
-	memcpy(host->ipv4[host->n_ipv4].network, address->bytes, 4);
-	host->n_ipv4++;
-}
-
-/* The addresses of servers behind a bridge, whatever their MAC addresses are. */
-static void
-add_guard(struct classify_table *table, const struct config_listener *listener, uint16_t place)
-{
-	table->host.any_mac = 1;
-	for (unsigned int b = 0; b < listener->n_binds; b++) {
-		add_guarded_address(&table->host, &listener->bind[b]);
-		add_bind(table, listener->bind[b].family, listener->bind[b].bytes,
-			listener->bind[b].port, place);
-	}
-}
-
-static void
-fill_table(struct classify_table *table, const struct port *port, const struct config *config,
-	const uint16_t *place)
-{
-	const struct config_gateway *settings = &config->gateway;
-
-	table->host = port->host;
-	table->denied_low = 1; /* port 0 */
-	for (unsigned int i = 0; i < settings->n_denied; i++) {
-		if (settings->denied[i] < 64)
-			table->denied_low |= UINT64_C(1) << settings->denied[i];
-		else
-			hg_store_be16(
-				(uint8_t *)&table->denied[table->n_denied++], settings->denied[i]);
-	}
-	for (unsigned int i = 0; i < config->n_listeners; i++)
-		if (!config->listener[i].guard)
-			add_listener(table, &config->listener[i], place[i]);
-		else if (port->guards)
-			add_guard(table, &config->listener[i], place[i]);
-}
 
 static void
 fill_limits(struct generation *generation, const struct config_gateway *settings)
@@ -177,6 +85,8 @@ free_generation(struct gateway *gateway, struct generation *generation)
 		leave_place(gateway, &gateway->listener[generation->listener[i]]);
 	config_free(generation->config);
 	free(generation->end);
+	for (unsigned int i = 0; generation->table != NULL && i < gateway->n_ports; i++)
+		port_table_free(&generation->table[i]);
 	free(generation->table);
 	free(generation);
 }
@@ -248,7 +158,12 @@ generation_enter(struct gateway *gateway, struct config *config, struct error *e
 			"too many former configurations still have sessions: try again when some have ended");
 	}
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		fill_table(&generation->table[i], &gateway->port[i], config, generation->listener);
+		if (port_table_fill(&generation->table[i], &gateway->port[i], config,
+			    generation->listener) != 0) {
+			free_generation(gateway, generation);
+			return error_set(error, "no memory for the binds of port %s",
+				gateway->port[i].config->name);
+		}
 	fill_limits(generation, &config->gateway);
 	if (steer(gateway, generation, error) != 0) {
 		free_generation(gateway, generation);

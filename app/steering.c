@@ -202,27 +202,27 @@ steering_add(struct port *port, const struct classify_table *table, struct error
 	if (port->config->profile.steering == PROFILE_STEERING_OFF)
 		return 0;
 	rule = realloc(steering->rule,
-		(steering->n + (table->n_ipv4 + table->n_ipv6) * per_bind + 1) * sizeof(*rule));
+		(steering->n + (table->ipv4.n + table->ipv6.n) * per_bind + 1) * sizeof(*rule));
 	if (rule == NULL)
 		return error_set(error, "no memory for rules of port %s", port->config->name);
 	steering->rule = rule;
-	for (unsigned int i = 0; err == 0 && i < table->n_ipv4; i++)
-		err = add_bind(port, 4, table->ipv4[i].key, error);
-	for (unsigned int i = 0; err == 0 && i < table->n_ipv6; i++)
-		err = add_bind(port, 6, table->ipv6[i].key, error);
+	for (unsigned int i = 0; err == 0 && i < table->ipv4.n; i++)
+		err = add_bind(port, 4, table->ipv4.bind[i].key, error);
+	for (unsigned int i = 0; err == 0 && i < table->ipv6.n; i++)
+		err = add_bind(port, 6, table->ipv6.bind[i].key, error);
 	return err;
 }
 
 static bool
 is_wanted(const struct steering_rule *rule, const struct classify_table *table)
 {
+	const struct classify_binds *binds;
+
 	if (table == NULL)
 		return false;
-	for (unsigned int i = 0; rule->family == 4 && i < table->n_ipv4; i++)
-		if (memcmp(rule->key, table->ipv4[i].key, sizeof(table->ipv4[i].key)) == 0)
-			return true;
-	for (unsigned int i = 0; rule->family == 6 && i < table->n_ipv6; i++)
-		if (memcmp(rule->key, table->ipv6[i].key, sizeof(table->ipv6[i].key)) == 0)
+	binds = rule->family == 4 ? &table->ipv4 : &table->ipv6;
+	for (unsigned int i = 0; i < binds->n; i++)
+		if (memcmp(rule->key, binds->bind[i].key, rule->family == 4 ? 6 : 18) == 0)
 			return true;
 	return false;
 }

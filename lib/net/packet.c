@@ -42,21 +42,15 @@ ipv4_source_is_martian(const uint8_t *src)
 static enum hg_verdict
 check_ipv4_addresses(const uint8_t *ip, const struct hg_net_host *host)
 {
-	uint32_t src, dst, address, broadcast, network;
-	bool to_us = false, bad_source = ipv4_source_is_martian(ip + 12);
+	uint32_t src, dst;
 
 	memcpy(&src, ip + 12, sizeof(src));
 	memcpy(&dst, ip + 16, sizeof(dst));
-	for (unsigned int i = 0; i < host->n_ipv4; i++) {
-		memcpy(&address, host->ipv4[i].address, sizeof(address));
-		memcpy(&broadcast, host->ipv4[i].broadcast, sizeof(broadcast));
-		memcpy(&network, host->ipv4[i].network, sizeof(network));
-		to_us |= dst == address;
-		bad_source |= src == address || src == broadcast || src == network;
-	}
-	if (!to_us)
+	if ((hg_net_host_is_ipv4(host, dst) & HG_NET_HOST_OWN) == 0)
 		return HG_DROP_DESTINATION;
-	return bad_source ? HG_DROP_SOURCE : HG_PASS;
+	if (ipv4_source_is_martian(ip + 12) || hg_net_host_is_ipv4(host, src) != 0)
+		return HG_DROP_SOURCE;
+	return HG_PASS;
 }
 
 static bool
@@ -90,12 +84,8 @@ check_ipv6_addresses(const uint8_t *ip, const struct hg_net_host *host, bool gro
 {
 	static const uint8_t any[16];
 	const uint8_t *src = ip + 8, *dst = ip + 24;
-	bool to_us = false, from_us = false;
+	bool to_us = hg_net_host_has_ipv6(host, dst), from_us = hg_net_host_has_ipv6(host, src);
 
-	for (unsigned int i = 0; i < host->n_ipv6; i++) {
-		to_us |= memcmp(dst, host->ipv6[i], 16) == 0;
-		from_us |= memcmp(src, host->ipv6[i], 16) == 0;
-	}
 	/* Neighbour solicitations alone may come to a group, or from :: (RFC 4861 4.3). */
 	if (ip[6] == PROTO_ICMPV6) {
 		to_us |= group_frame && is_solicited_node(dst, host);

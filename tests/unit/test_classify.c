@@ -12,40 +12,46 @@
 #include "frames.h"
 #include "guard.h"
 #include "hellos.h"
+#include "port_table.h"
 
 static const uint8_t families[] = { 4, 6 };
 static struct classify_table table;
 static struct guard guard;
 
 static void
-add_ipv4(const uint8_t *address, unsigned int port, uint16_t listener)
+add(uint8_t family, const uint8_t *address, unsigned int port, unsigned int listener)
 {
-	memcpy(table.ipv4[table.n_ipv4].key, address, 4);
-	frame_put16(table.ipv4[table.n_ipv4].key + 4, port);
-	table.ipv4[table.n_ipv4++].listener = listener;
+	assert_int_equal(
+		port_table_add(&table, family, address, (uint16_t)port, (uint16_t)listener), 0);
 }
 
 static void
-add_ipv6(const uint8_t *address, unsigned int port, uint16_t listener)
+use_binds(void)
 {
-	memcpy(table.ipv6[table.n_ipv6].key, address, 16);
-	frame_put16(table.ipv6[table.n_ipv6].key + 16, port);
-	table.ipv6[table.n_ipv6++].listener = listener;
+	assert_int_equal(port_table_index(&table), 0);
+}
+
+static void
+clear(void)
+{
+	port_table_free(&table);
+	memset(&table, 0, sizeof(table));
+	table.host = frame_host;
+	table.denied_low = 1;
 }
 
 /* Listeners 3 and 4 on the host's first addresses, 5 on the second ones and on another port. */
 static void
 reset(void)
 {
-	memset(&table, 0, sizeof(table));
-	table.host = frame_host;
-	table.denied_low = 1;
-	add_ipv4(frame_host_ipv4, FRAME_HOST_PORT, 3);
-	add_ipv4(frame_host.ipv4[1].address, FRAME_HOST_PORT, 5);
-	add_ipv4(frame_host_ipv4, 5685, 5);
-	add_ipv6(frame_host_ipv6, FRAME_HOST_PORT, 4);
-	add_ipv6(frame_host.ipv6[1], FRAME_HOST_PORT, 5);
-	add_ipv6(frame_host_ipv6, 5685, 5);
+	clear();
+	add(4, frame_host_ipv4, FRAME_HOST_PORT, 3);
+	add(4, frame_host.ipv4[1].address, FRAME_HOST_PORT, 5);
+	add(4, frame_host_ipv4, 5685, 5);
+	add(6, frame_host_ipv6, FRAME_HOST_PORT, 4);
+	add(6, frame_host.ipv6[1], FRAME_HOST_PORT, 5);
+	add(6, frame_host_ipv6, 5685, 5);
+	use_binds();
 }
 
 static enum hg_verdict
@@ -139,31 +145,105 @@ test_listeners(void **state)
 }
 
 static void
-test_no_binds_and_many(void **state)
+expect_listener(struct frame *frame, uint8_t family, const uint8_t *address, unsigned int port,
+	int listener)
 {
 	struct classified classified;
+
+	build_hello(frame, family, 0);
+	memcpy(frame->bytes + frame->l3 + (family == 4 ? 16 : 24), address, family == 4 ? 4 : 16);
+	frame_seal(frame);
+	set_ports(frame, FRAME_PEER_PORT, port);
+	if (listener < 0) {
+		assert_int_equal(classify_frame(frame, &classified), HG_DROP_NO_LISTENER);
+		return;
+	}
+	assert_int_equal(classify_frame(frame, &classified), HG_PASS);
+	assert_int_equal(classified.listener, listener);
+}
+
+/* From none to more than a port's addresses and listeners can ask for: each is found, and no other. */
+static void
+test_no_binds_and_many(void **state)
+{
+	static const unsigned int numbers[] = { 0, 1, 2, 3, 16, 17, 63, 64, 65, 1024, 1025, 5000 };
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int f = 0; f < 2; f++)
+		for (unsigned int k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
+			const uint8_t *first = f == 0 ? frame_host_ipv4 : frame_host_ipv6;
+			const uint8_t *second =
+				f == 0 ? frame_host.ipv4[1].address : frame_host.ipv6[1];
+			unsigned int n = numbers[k];
+
+			clear();
+			for (unsigned int i = 0; i < n; i++)
+				add(families[f], i % 2 == 0 ? first : second, 10000 + i / 2, i);
+			use_binds();
+			for (unsigned int i = 0; i < n + 4; i++)
+				expect_listener(&frame, families[f], i % 2 == 0 ? first : second,
+					10000 + i / 2, i < n ? (int)i : -1);
+			/* The other family has none. */
+			expect_listener(&frame, families[1 - f],
+				f == 0 ? frame_host_ipv6 : frame_host_ipv4, 10000, -1);
+		}
+}
+
+/* Whoever chooses ports at will finds no long way through the table. */
+static void
+test_no_long_way(void **state)
+{
+	static const unsigned int numbers[] = { 1, 16, 1024, 64 * 64 };
+
+	(void)state;
+	for (unsigned int k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
+		unsigned int longest = 0, sum = 0;
+
+		clear();
+		for (unsigned int i = 0; i < numbers[k]; i++) {
+			uint8_t four[4] = { 198, 18, 0, (uint8_t)(i % 64) };
+			uint8_t six[16] = { 0x20, 0x01, 0, 2, [15] = (uint8_t)(i % 64) };
+
+			add(4, four, 5000 + i / 64, i);
+			add(6, six, 5000 + i / 64, i);
+		}
+		use_binds();
+		for (unsigned int f = 0; f < 2; f++) {
+			const struct classify_binds *binds = f == 0 ? &table.ipv4 : &table.ipv6;
+			unsigned int run = 0;
+
+			assert_true(binds->mask + 1 >= 2 * numbers[k]);
+			for (uint32_t place = 0; place <= binds->mask; place++) {
+				bool taken = f == 0 ? binds->place.ipv4[place] != 0
+						    : binds->place.ipv6[place].is_taken != 0;
+
+				run = taken ? run + 1 : 0;
+				longest = run > longest ? run : longest;
+				sum += run;
+			}
+		}
+		assert_true(longest <= 64);
+		assert_true(sum <= 2 * 4 * numbers[k]);
+	}
+	clear();
+}
+
+/* Of two that are the same the first is found, as in the order of the configuration. */
+static void
+test_same_bind(void **state)
+{
 	struct frame frame;
 
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++) {
-		reset();
-		table.n_ipv4 = table.n_ipv6 = 0;
-		build_hello(&frame, families[f], 0);
-		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
-		for (unsigned int i = 0; i < CLASSIFY_BINDS_MAX; i++) {
-			if (families[f] == 4)
-				add_ipv4(frame_host_ipv4, 10000 + i, (uint16_t)i);
-			else
-				add_ipv6(frame_host_ipv6, 10000 + i, (uint16_t)i);
-		}
-		set_ports(&frame, FRAME_PEER_PORT, 10000);
-		assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
-		assert_int_equal(classified.listener, 0);
-		set_ports(&frame, FRAME_PEER_PORT, 10000 + CLASSIFY_BINDS_MAX - 1);
-		assert_int_equal(classify_frame(&frame, &classified), HG_PASS);
-		assert_int_equal(classified.listener, CLASSIFY_BINDS_MAX - 1);
-		set_ports(&frame, FRAME_PEER_PORT, 10000 + CLASSIFY_BINDS_MAX);
-		assert_int_equal(classify_frame(&frame, &classified), HG_DROP_NO_LISTENER);
+		const uint8_t *address = f == 0 ? frame_host_ipv4 : frame_host_ipv6;
+
+		clear();
+		add(families[f], address, 10000, 7);
+		add(families[f], address, 10000, 8);
+		use_binds();
+		expect_listener(&frame, families[f], address, 10000, 7);
 	}
 }
 
@@ -348,6 +428,8 @@ main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_no_binds_and_many),
+		cmocka_unit_test(test_no_long_way),
+		cmocka_unit_test(test_same_bind),
 		cmocka_unit_test(test_denied_ports),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_drops),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "config_texts.h"
@@ -216,6 +217,51 @@ test_no_room(void **state)
 	assert_int_not_equal(enter(), place);
 }
 
+/* Every address of a port with every wildcard bind: all are served, however many. */
+static void
+test_many_binds(void **state)
+{
+	const struct classify_table *table;
+	char text[4096];
+	struct config *config;
+	struct error error = { "" };
+	size_t len = 0;
+
+	(void)state;
+	for (unsigned int l = 0; l < 4; l++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+			"%spsk-file = psk.txt\nupstream = echo\nbind = ",
+			l == 0 ? "[port wan]\ndevice = net_null0\naddress = 198.18.0.1/24\n[listener 0]\n"
+			: l == 1 ? "[listener 1]\n"
+			: l == 2 ? "[listener 2]\n"
+				 : "[listener 3]\n");
+		for (unsigned int b = 0; b < CONFIG_BINDS_MAX; b++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s0.0.0.0:%u%s",
+				b == 0 ? "" : ",", 6000 + l * CONFIG_BINDS_MAX + b,
+				b + 1 == CONFIG_BINDS_MAX ? "\n" : "");
+	}
+	config = config_load_text(text);
+	for (unsigned int i = 0; i < HG_NET_ADDRS_MAX; i++)
+		memcpy(lcores.port.host.ipv4[i].address, (uint8_t[]){ 198, 18, 0, (uint8_t)i }, 4);
+	lcores.port.host.n_ipv4 = HG_NET_ADDRS_MAX;
+	assert_int_equal(generation_enter(&lcores.gateway, config, &error), 0);
+	table = &atomic_load(&lcores.gateway.generation)->table[0];
+	assert_int_equal(table->ipv4.n, HG_NET_ADDRS_MAX * 4 * CONFIG_BINDS_MAX);
+	for (unsigned int i = 0; i < HG_NET_ADDRS_MAX; i++)
+		for (unsigned int port = 5999; port <= 6000 + 4 * CONFIG_BINDS_MAX; port++) {
+			uint8_t tuple[12] = { [4] = 198,
+				18,
+				0,
+				(uint8_t)i,
+				[10] = (uint8_t)(port >> 8),
+				(uint8_t)port };
+			int found = classify_find(table, tuple, 4);
+
+			assert_int_equal(
+				found >= 0, port >= 6000 && port < 6000 + 4 * CONFIG_BINDS_MAX);
+		}
+}
+
 int
 main(void)
 {
@@ -226,6 +272,7 @@ main(void)
 		TEST(test_sessions),
 		TEST(test_several),
 		TEST(test_no_room),
+		TEST(test_many_binds),
 	};
 
 	return cmocka_run_group_tests(tests, config_texts_open, config_texts_close);

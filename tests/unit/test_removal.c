@@ -12,6 +12,7 @@
 #include "generation.h"
 #include "handshake.h"
 #include "lcores.h"
+#include "port_table.h"
 #include "removal.h"
 
 #define SERVED 5684u
@@ -30,7 +31,7 @@ handshake_close(struct session *session, _Atomic uint64_t *reason)
 
 	assert_true(
 		reason == &core->stats.sessions_removed || reason == &core->stats.sessions_drained);
-	if (reason == &core->stats.sessions_removed && table.n_ipv4 != 0)
+	if (reason == &core->stats.sessions_removed && table.ipv4.n != 0)
 		assert_int_not_equal(session->key.tuple[11], SERVED & 255);
 	if (core->unchecked == session)
 		core->unchecked = TAILQ_NEXT(session, all);
@@ -46,8 +47,9 @@ open_core(void **state)
 	(void)state;
 	lcores_open(&lcores);
 	memset(&table, 0, sizeof(table));
-	memcpy(table.ipv4[0].key, "\xc6\x12\x00\x01\x16\x34", 6);
-	table.n_ipv4 = 1;
+	assert_int_equal(
+		port_table_add(&table, 4, (const uint8_t *)"\xc6\x12\x00\x01", SERVED, 0), 0);
+	assert_int_equal(port_table_index(&table), 0);
 	generation = (struct generation){ .number = 1, .table = &table };
 	lcores.core.generation = &generation;
 	n_ended = 0;
@@ -101,6 +103,7 @@ close_core(void **state)
 	while (removal_drain(&lcores.core))
 		continue;
 	assert_true(TAILQ_EMPTY(&lcores.core.sessions));
+	port_table_free(&table);
 	lcores_close(&lcores);
 	return 0;
 }
@@ -138,7 +141,8 @@ test_begins_again(void **state)
 	add(GONE, 100);
 	assert_int_equal(step(), REMOVAL_LOOKS);
 	/* What it has looked at already is not served any more either. */
-	table.n_ipv4 = 0;
+	table.ipv4.n = 0;
+	assert_int_equal(port_table_index(&table), 0);
 	generation.number++;
 	while (lcores.core.unchecked != NULL)
 		step();
