@@ -26,11 +26,14 @@ refuse(_Atomic uint64_t *counter)
 }
 
 static bool
-admit_client(struct core *core, struct admission_ask *ask)
+admit_client(struct core *core, bool has_entry, struct admission_ask *ask)
 {
 	const struct clients_limits *limits = &core->generation->limits.clients;
 
-	switch (clients_admit(&core->admission->clients, limits, ask->id, ask->now, &ask->client)) {
+	switch (clients_admit(
+		&core->admission->clients, limits, ask->id, ask->now, has_entry, &ask->client)) {
+	case CLIENTS_SESSIONS:
+		return refuse(&core->stats.refused_client_sessions);
 	case CLIENTS_RATE:
 		return refuse(&core->stats.refused_client_rate);
 	case CLIENTS_HALF_OPEN:
@@ -42,24 +45,44 @@ admit_client(struct core *core, struct admission_ask *ask)
 	}
 }
 
-bool
-admission_admit(struct core *core, bool replaces, struct admission_ask *ask)
+/* The session that has been idle for longest, if that is long enough; never the one of the 4-tuple. */
+static struct session *
+find_idle(const struct core *core, const struct session *head, uint64_t now)
 {
+	uint64_t idle = core->generation->limits.evict_cycles;
+	struct session *session = TAILQ_FIRST(&core->quiet);
+
+	if (session != NULL && session == head)
+		session = TAILQ_NEXT(session, quiet);
+	if (session == NULL || idle == 0 || now - session->last_active < idle)
+		return NULL;
+	return session;
+}
+
+bool
+admission_admit(struct core *core, const struct session *head, struct admission_ask *ask)
+{
+	/* A handshake in progress of the same 4-tuple would end for it. */
+	bool replaces = head != NULL && (head->half_open || head->beside != NULL);
 	const struct admission_limits *limits = &core->generation->limits;
 	const struct admission *admission = core->admission;
 	struct stats_handshake *stats = &core->stats;
 
 	if (stats_get(&stats->half_open) - replaces >= limits->half_open)
 		return refuse(&stats->refused_half_open);
-	if (stats_get(&stats->sessions) - replaces >= core->sessions_max)
-		return refuse(&stats->refused_sessions_full);
+	if (stats_get(&stats->sessions) - replaces >= core->sessions_max) {
+		ask->evicted = find_idle(core, head, ask->now);
+		if (ask->evicted == NULL)
+			return refuse(&stats->refused_sessions_full);
+	}
 	if (!pace_ready(&limits->pace, admission->due, ask->now))
 		return refuse(&stats->refused_handshake_rate);
-	return admission->clients.table == NULL || admit_client(core, ask);
+	return admission->clients.table == NULL || admit_client(core, head != NULL, ask);
 }
 
 void
-admission_take(struct core *core, const struct admission_ask *ask, struct session *session)
+admission_take(
+	struct core *core, const struct admission_ask *ask, struct session *session, bool has_entry)
 {
 	const struct admission_limits *limits = &core->generation->limits;
 	struct admission *admission = core->admission;
@@ -68,6 +91,8 @@ admission_take(struct core *core, const struct admission_ask *ask, struct sessio
 	session->client = ask->client;
 	if (ask->client != NULL)
 		clients_begin(&limits->clients, ask->client, ask->id, ask->now);
+	if (ask->client != NULL && admission->clients.with_sessions && !has_entry)
+		clients_enter(ask->client);
 	if (!used_add(&admission->used, ask->mark, ask->now))
 		stats_add(&core->stats.used_forgotten, 1);
 }

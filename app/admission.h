@@ -17,8 +17,9 @@
 struct core;
 
 struct admission_limits {
-	uint32_t half_open; /* handshakes in progress of one core */
-	struct pace pace;   /* of all handshakes of the core */
+	uint32_t half_open;    /* handshakes in progress of one core */
+	struct pace pace;      /* of all handshakes of the core */
+	uint64_t evict_cycles; /* after which an idle session may end for a new one; 0: none does */
 	struct clients_limits clients;
 };
 
@@ -36,7 +37,8 @@ struct admission_ask {
 	uint64_t now; /* TSC cycles */
 	uint64_t id;  /* of its client */
 	struct mark mark;
-	struct client *client; /* once admitted; NULL if clients have no limit of their own */
+	struct client *client;   /* once admitted; NULL if clients have no limit of their own */
+	struct session *evicted; /* once admitted: the session that is to end for it, or NULL */
 };
 
 /* Fills *ret_ask. Returns false for a hello that has begun a handshake before. */
@@ -44,10 +46,14 @@ bool admission_begin(const struct admission *admission, const struct session_key
 	const struct hg_hello *hello, struct admission_ask *ret_ask);
 
 /*
- * May it begin a handshake? replaces says that one in progress would end for it. Counts a refusal.
- * Nothing is taken yet.
+ * May it begin a handshake? head is the session of its 4-tuple, or NULL. Counts a refusal. Nothing is
+ * taken yet.
  */
-bool admission_admit(struct core *core, bool replaces, struct admission_ask *ask);
+bool admission_admit(struct core *core, const struct session *head, struct admission_ask *ask);
 
-/* The handshake of that session has begun: takes what it was admitted for. */
-void admission_take(struct core *core, const struct admission_ask *ask, struct session *session);
+/*
+ * The handshake of that session has begun: takes what it was admitted for. has_entry says that its
+ * 4-tuple had a session already, which counts for its client.
+ */
+void admission_take(struct core *core, const struct admission_ask *ask, struct session *session,
+	bool has_entry);

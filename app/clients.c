@@ -69,7 +69,9 @@ find_place(struct client *const set[2], uint64_t now)
 			struct client *client = &set[s][i];
 
 			if (get(&client->due) > now ||
-				atomic_load_explicit(&client->half_open, memory_order_relaxed) != 0)
+				atomic_load_explicit(&client->half_open, memory_order_relaxed) !=
+					0 ||
+				atomic_load_explicit(&client->sessions, memory_order_relaxed) != 0)
 				continue;
 			place[s] = client;
 			n[s]++;
@@ -78,8 +80,12 @@ find_place(struct client *const set[2], uint64_t now)
 }
 
 static enum clients_verdict
-judge(const struct clients_limits *limits, const struct client *client, uint64_t now)
+judge(const struct clients_limits *limits, const struct client *client, uint64_t now,
+	bool has_entry)
 {
+	if (limits->sessions != 0 && !has_entry &&
+		atomic_load_explicit(&client->sessions, memory_order_relaxed) >= limits->sessions)
+		return CLIENTS_SESSIONS;
 	if (limits->half_open != 0 &&
 		atomic_load_explicit(&client->half_open, memory_order_relaxed) >= limits->half_open)
 		return CLIENTS_HALF_OPEN;
@@ -95,12 +101,12 @@ clients_look(const struct clients *clients, const struct clients_limits *limits,
 
 	find_sets(clients, id, set);
 	client = find(set, id);
-	return client != NULL ? judge(limits, client, now) : CLIENTS_PASS;
+	return client != NULL ? judge(limits, client, now, false) : CLIENTS_PASS;
 }
 
 enum clients_verdict
 clients_admit(const struct clients *clients, const struct clients_limits *limits, uint64_t id,
-	uint64_t now, struct client **ret_client)
+	uint64_t now, bool has_entry, struct client **ret_client)
 {
 	enum clients_verdict verdict = CLIENTS_PASS;
 	struct client *set[2], *client;
@@ -108,7 +114,7 @@ clients_admit(const struct clients *clients, const struct clients_limits *limits
 	find_sets(clients, id, set);
 	client = find(set, id);
 	if (client != NULL)
-		verdict = judge(limits, client, now);
+		verdict = judge(limits, client, now, has_entry);
 	else
 		client = find_place(set, now);
 	if (client == NULL)
@@ -135,4 +141,20 @@ clients_leave(struct client *client)
 	uint32_t half_open = atomic_load_explicit(&client->half_open, memory_order_relaxed);
 
 	atomic_store_explicit(&client->half_open, half_open - 1, memory_order_relaxed);
+}
+
+void
+clients_enter(struct client *client)
+{
+	uint32_t sessions = atomic_load_explicit(&client->sessions, memory_order_relaxed);
+
+	atomic_store_explicit(&client->sessions, sessions + 1, memory_order_relaxed);
+}
+
+void
+clients_exit(struct client *client)
+{
+	uint32_t sessions = atomic_load_explicit(&client->sessions, memory_order_relaxed);
+
+	atomic_store_explicit(&client->sessions, sessions - 1, memory_order_relaxed);
 }

@@ -46,6 +46,8 @@ struct config_gateway {
 	uint32_t client_rate;       /* handshakes of one client per second; 0: no limit */
 	uint32_t client_burst;
 	uint32_t client_half_open; /* handshakes in progress of one client; 0: no limit */
+	uint32_t client_sessions;  /* of one client; 0: no limit */
+	uint32_t evict_idle;       /* seconds; 0: no session ends for a new one */
 	uint32_t client_table;     /* clients per handshake core */
 	uint32_t used_hellos;      /* remembered per handshake core */
 	uint32_t hvr_per_prefix;   /* per worker and second; 0: no limit */

@@ -16,6 +16,8 @@ static const char *const changeable[] = {
 	"client-rate",
 	"client-burst",
 	"client-half-open",
+	"client-sessions",
+	"evict-idle",
 	"hvr-per-prefix",
 	"guard-fail",
 	"guard-unproved",
@@ -97,7 +99,8 @@ compare(void *arg, const char *section, const char *key, const char *value)
 static bool
 limits_clients(const struct config *config)
 {
-	return config->gateway.client_rate != 0 || config->gateway.client_half_open != 0;
+	return config->gateway.client_rate != 0 || config->gateway.client_half_open != 0 ||
+	       config->gateway.client_sessions != 0;
 }
 
 /* Clients of a listener that stays as it is resume by the tickets that they have. */
@@ -127,8 +130,13 @@ config_reload_check(struct config *config, const struct config *old, struct erro
 		return refuse(config, comparison.section, comparison.key, error);
 	if (limits_clients(config) != limits_clients(old))
 		return error_set(error,
-			"%s:%u: client-rate and client-half-open: limits of clients as such cannot come or go while hellogate runs: restart it",
+			"%s:%u: client-rate, client-half-open and client-sessions: limits of clients as such cannot come or go while hellogate runs: restart it",
 			config->ini->path, line_of(config, "gateway", "client-rate"));
+	/* Its table has room for the clients of all sessions, or it has not. */
+	if ((config->gateway.client_sessions != 0) != (old->gateway.client_sessions != 0))
+		return error_set(error,
+			"%s:%u: client-sessions cannot be turned on or off while hellogate runs: restart it",
+			config->ini->path, line_of(config, "gateway", "client-sessions"));
 	if (config->gateway.cookie_secret == NULL && old->gateway.cookie_secret == NULL)
 		memcpy(config->gateway.secret, old->gateway.secret, HG_COOKIE_SECRET_LEN);
 	take_tickets(config, old);

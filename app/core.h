@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <rte_cycles.h>
 #include <rte_mempool.h>
 
 #include <stdint.h>
@@ -47,8 +48,9 @@ struct core {
 	bool draining;
 	unsigned int turn; /* the worker whose rings come first, modulo their number */
 	struct session_list sessions;
-	struct session_list due; /* whose timers have run out */
-	struct core_out *out;    /* one for each worker */
+	struct session_list due;   /* whose timers have run out */
+	struct session_list quiet; /* established ones, the longest idle first, to a second */
+	struct core_out *out;      /* one for each worker */
 	uint8_t plaintext[CORE_RECORD_MAX];
 
 	/* written by the core, read by main */
@@ -56,3 +58,18 @@ struct core {
 	_Atomic uint64_t heartbeat;       /* rounds of its loop */
 	struct stats_handshake stats;
 };
+
+/*
+ * A datagram of either side has come. The list is put in order once a second for a session, and not for
+ * every datagram.
+ */
+static inline void
+core_touch(struct session *session, uint64_t now)
+{
+	session->last_active = now;
+	if (session->queued == 0 || now - session->queued < rte_get_tsc_hz())
+		return;
+	session->queued = now;
+	TAILQ_REMOVE(&session->core->quiet, session, quiet);
+	TAILQ_INSERT_TAIL(&session->core->quiet, session, quiet);
+}

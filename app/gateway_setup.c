@@ -197,10 +197,12 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 
 /* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
 static int
-create_admission(struct gateway *gateway, struct admission *admission, struct error *error)
+create_admission(struct gateway *gateway, const struct core *core, struct error *error)
 {
+	struct admission *admission = core->admission;
 	const struct config_gateway *settings = &gateway->config->gateway;
-	size_t clients = clients_size(settings->client_table);
+	uint32_t n_clients = sizes_clients(settings);
+	size_t clients = clients_size(n_clients);
 	size_t used = marks_size(settings->used_hellos);
 	uint64_t hz = rte_get_tsc_hz();
 	void *memory;
@@ -209,7 +211,8 @@ create_admission(struct gateway *gateway, struct admission *admission, struct er
 		memory = rte_zmalloc("clients", clients, RTE_CACHE_LINE_SIZE);
 		if (memory == NULL)
 			return error_set(error, memory_hint, "client-table");
-		clients_init(&admission->clients, memory, settings->client_table, rte_rand());
+		clients_init(&admission->clients, memory, n_clients, rte_rand());
+		admission->clients.with_sessions = settings->client_sessions != 0;
 	}
 	memory = rte_zmalloc("used", used, RTE_CACHE_LINE_SIZE);
 	if (memory == NULL)
@@ -228,11 +231,12 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	core->gateway = gateway;
 	core->index = index;
 	core->admission = &gateway->admission[index];
-	core->sessions_max = RTE_MAX(settings->max_sessions / gateway->n_cores, 1u);
+	core->sessions_max = sizes_sessions(settings);
 	/* The cores rest in epoll, so that an upstream's datagram wakes them. */
 	idle_init(&core->idle, false, CORE_REST_US);
 	TAILQ_INIT(&core->sessions);
 	TAILQ_INIT(&core->due);
+	TAILQ_INIT(&core->quiet);
 	core->out = calloc(gateway->n_workers, sizeof(*core->out));
 	core->pool = create_pool("send", index, sizes_send_pool(gateway->n_workers),
 		RTE_MBUF_DEFAULT_BUF_SIZE, false);
@@ -246,7 +250,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 			settings->upstream_port_last, index, gateway->n_cores,
 			settings->upstream_port_rest * rte_get_tsc_hz()) != 0)
 		return error_set(error, "no memory for upstream-ports");
-	return create_admission(gateway, core->admission, error);
+	return create_admission(gateway, core, error);
 }
 
 /* Every session has a socket of its own. */
@@ -351,7 +355,8 @@ gateway_create(struct gateway *gateway, struct error *error)
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		gateway->core[i].epoll = -1;
 	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
-			     gateway->config->gateway.client_half_open != 0;
+			     gateway->config->gateway.client_half_open != 0 ||
+			     gateway->config->gateway.client_sessions != 0;
 	gateway->spread_seed = (uint32_t)rte_rand();
 	raise_file_limit(gateway->config);
 

@@ -21,6 +21,8 @@ fill_limits(struct generation *generation, const struct config_gateway *settings
 
 	limits->half_open = settings->half_open;
 	limits->clients.half_open = settings->client_half_open;
+	limits->clients.sessions = settings->client_sessions;
+	limits->evict_cycles = settings->evict_idle * hz;
 	pace_init(&limits->pace, hz, settings->handshake_rate, settings->handshake_rate);
 	pace_init(&limits->clients.pace, hz, settings->client_rate, settings->client_burst);
 	pace_init(&generation->hvr, hz, settings->hvr_per_prefix, settings->hvr_per_prefix);

@@ -61,6 +61,8 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 		session_publish(table, session->beside); /* replaces data only: cannot fail */
 	} else {
 		session_unpublish(table, session);
+		if (session->client != NULL && core->admission->clients.with_sessions)
+			clients_exit(session->client);
 	}
 	rte_timer_stop_sync(&session->timer);
 	if (session->is_due)
@@ -68,6 +70,8 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	if (core->unchecked == session)
 		core->unchecked = TAILQ_NEXT(session, all);
 	TAILQ_REMOVE(&core->sessions, session, all);
+	if (session->queued != 0)
+		TAILQ_REMOVE(&core->quiet, session, quiet);
 	upstream_close(session);
 	hg_tls_session_free(session->tls);
 	/* Whoever sees it go frees what the session had of its listener. */
@@ -216,6 +220,8 @@ establish(struct session *session)
 	struct session *old = session->head;
 
 	leave_half_open(session);
+	session->last_active = session->queued = rte_get_tsc_cycles();
+	TAILQ_INSERT_TAIL(&core->quiet, session, quiet);
 	stats_add(&core->stats.handshakes, 1);
 	stats_observe(&core->stats.handshake_time, stats_handshake_times,
 		(uint64_t)((double)(rte_get_tsc_cycles() - session->opened) * 1e6 /
@@ -247,7 +253,7 @@ follow(struct session *session)
 		0) {
 		stats_add(&core->stats.client_datagrams, 1);
 		stats_add(&core->stats.client_bytes, n);
-		session->last_active = rte_get_tsc_cycles();
+		core_touch(session, rte_get_tsc_cycles());
 		upstream_send(session, core->plaintext, n);
 	}
 	switch (hg_tls_session_state(session->tls)) {
@@ -305,12 +311,14 @@ begin(struct core *core, struct session *head, const struct session_key *key, st
 	const struct admission_ask *ask)
 {
 	struct session *session = session_make(core, key, mbuf, packet, hello);
-	bool is_beside = head != NULL && !head->half_open;
+	bool is_beside = head != NULL && !head->half_open, has_entry = head != NULL;
 
 	if (session == NULL) {
 		stats_add(&core->stats.refused_no_memory, 1);
 		return;
 	}
+	if (ask->evicted != NULL)
+		handshake_close(ask->evicted, &core->stats.sessions_evicted);
 	if (head == NULL && session_publish(core->gateway->sessions, session) != 0) {
 		/* Entries that were deleted may wait for a grace period. */
 		stats_add(&core->stats.refused_sessions_full, 1);
@@ -327,7 +335,7 @@ begin(struct core *core, struct session *head, const struct session_key *key, st
 		if (!is_beside)
 			ENDED(head, replaced); /* leaves the table's entry to the new one */
 	}
-	admission_take(core, ask, session);
+	admission_take(core, ask, session, has_entry);
 	stats_add(is_beside ? &core->stats.hello_beside : &core->stats.hello_new, 1);
 	hg_tls_session_enter(session->tls, hg_net_payload(packet), hg_net_payload_len(packet),
 		hello->record_len, hello->cookie, hello->cookie_len);
@@ -357,7 +365,7 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 	struct session *head = session_find(core->gateway->sessions, key), *known;
 	struct admission_ask ask;
 	struct hg_hello hello;
-	bool is_hello = false, unused, replaces;
+	bool is_hello = false, unused;
 
 	/* The worker has parsed it already; this costs less than carrying the result over. */
 	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
@@ -377,8 +385,7 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 			feed(known, mbuf, packet);
 		return;
 	}
-	replaces = head != NULL && (head->half_open || head->beside != NULL);
-	if (admission_admit(core, replaces, &ask))
+	if (admission_admit(core, head, &ask))
 		begin(core, head, key, mbuf, packet, &hello, &ask);
 }
 

@@ -65,12 +65,13 @@ struct session {
 	struct core *core;
 	const struct config_listener *listener;
 	struct listener *place; /* of that listener */
-	struct client *client;  /* while half open; NULL if clients have no limit of their own */
+	struct client *client;  /* NULL if clients have no limit of their own */
 	struct hg_tls_session *tls;
 	struct session *beside; /* of an entry in the table: a handshake that may replace it */
 	struct session *head;   /* of a session beside another: that one */
 	TAILQ_ENTRY(session) all;
-	TAILQ_ENTRY(session) due; /* while its timer has run out and is not yet handled */
+	TAILQ_ENTRY(session) due;   /* while its timer has run out and is not yet handled */
+	TAILQ_ENTRY(session) quiet; /* once established */
 	bool is_due;
 	bool half_open;
 	int upstream;                       /* socket, or -1 */
@@ -84,6 +85,8 @@ struct session {
 	struct rte_timer timer;
 	uint64_t opened;      /* TSC cycles */
 	uint64_t last_active; /* TSC cycles */
+	uint64_t
+		queued; /* TSC cycles: when it went to the end of the list of quiet ones; 0: never */
 };
 
 TAILQ_HEAD(session_list, session);

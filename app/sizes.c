@@ -10,10 +10,9 @@
 #include "core.h"
 #include "exception.h"
 #include "hvr_cap.h"
+#include "marks.h"
 #include "port.h"
-#include "proved.h"
 #include "rings.h"
-#include "used.h"
 #include "worker.h"
 
 #define FILES_SPARE 256u
@@ -63,6 +62,20 @@ sizes_buffer(uint16_t mtu)
 
 	return (uint16_t)RTE_MAX(
 		RTE_ALIGN(longest, RTE_CACHE_LINE_SIZE), RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+uint32_t
+sizes_sessions(const struct config_gateway *settings)
+{
+	return RTE_MAX(settings->max_sessions / settings->handshake_cores, 1u);
+}
+
+uint32_t
+sizes_clients(const struct config_gateway *settings)
+{
+	/* A client with sessions keeps its entry: half of them stay free, so that there is one. */
+	return settings->client_table +
+	       (settings->client_sessions != 0 ? 2 * sizes_sessions(settings) : 0);
 }
 
 uint64_t
@@ -145,12 +158,12 @@ sizes_memory(const struct config *config, unsigned int n_workers, uint32_t page)
 			sizes_buffer(worker[i].mtu), worker[i].packed, page);
 		bytes += HVR_CAP_SIZE;
 		if (settings->bridge_text != NULL)
-			bytes += proved_size(settings->guard_table);
+			bytes += marks_size(settings->guard_table);
 	}
 	for (unsigned int i = 0; i < settings->handshake_cores; i++) {
 		bytes += pool_bytes(
 			sizes_send_pool(n_workers), RTE_MBUF_DEFAULT_BUF_SIZE, false, page);
-		bytes += clients_size(settings->client_table) + used_size(settings->used_hellos);
+		bytes += clients_size(sizes_clients(settings)) + marks_size(settings->used_hellos);
 	}
 	if (exception)
 		bytes += pool_bytes(sizes_kernel_pool(n_workers, kernel), RTE_MBUF_DEFAULT_BUF_SIZE,

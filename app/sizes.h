@@ -33,6 +33,10 @@ unsigned int sizes_kernel_pool(unsigned int n_workers, unsigned int tx_descripto
 /* Bytes of a buffer for a whole frame of a port with that MTU, headroom included. */
 uint16_t sizes_buffer(uint16_t mtu);
 
+/* Sessions of a core, and clients that it knows. */
+uint32_t sizes_sessions(const struct config_gateway *settings);
+uint32_t sizes_clients(const struct config_gateway *settings);
+
 /* Most open files: a socket for each session, and what else there is. */
 uint64_t sizes_files(const struct config_gateway *settings);
 

@@ -74,6 +74,8 @@
 		"verified ClientHellos refused: client-rate of their client used up")                \
 	X(refused_client_half_open,                                                                  \
 		"verified ClientHellos refused: too many handshakes in progress of their client")    \
+	X(refused_client_sessions,                                                                   \
+		"verified ClientHellos refused: their client has client-sessions already")           \
 	X(refused_client_table, "verified ClientHellos refused: no place for another client")        \
 	X(refused_sessions_full, "verified ClientHellos refused: max-sessions reached")              \
 	X(refused_no_memory, "verified ClientHellos refused: no memory for a session")               \
@@ -86,6 +88,7 @@
 	X(sessions_closed, "sessions ended by the client")                                           \
 	X(sessions_broken, "sessions ended by a fatal error after the handshake")                    \
 	X(sessions_idle, "sessions ended: idle-timeout")                                             \
+	X(sessions_evicted, "sessions ended: idle for evict-idle, and no room for a new one")        \
 	X(sessions_removed, "sessions ended: their listener is not in the configuration any more")   \
 	X(sessions_drained, "sessions ended: shutting down")                                         \
 	X(handshakes, "handshakes completed")                                                        \

@@ -351,7 +351,7 @@ receive(struct core *core, struct session *session)
 			stats_add(&stats->upstream_rx_dropped, 1);
 		else
 			stats_add(&stats->upstream_rx, 1);
-		session->last_active = rte_get_tsc_cycles();
+		core_touch(session, rte_get_tsc_cycles());
 		health_heard(&session->server->health, session->last_active);
 	}
 	return n;

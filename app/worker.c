@@ -200,9 +200,10 @@ owner(const struct gateway *gateway, const struct session_key *key, hash_sig_t h
  * in a ring from others.
  */
 static enum hg_verdict
-look_ahead(struct worker_burst *burst, const struct admission *admission,
-	const struct session_key *key, const struct hg_hello *hello)
+look_ahead(const struct gateway *gateway, struct worker_burst *burst, unsigned int core,
+	const struct session_key *key, hash_sig_t hash, const struct hg_hello *hello)
 {
+	const struct admission *admission = &gateway->admission[core];
 	struct mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
 
 	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
@@ -216,6 +217,11 @@ look_ahead(struct worker_burst *burst, const struct admission *admission,
 		return HG_DROP_CLIENT_RATE;
 	case CLIENTS_HALF_OPEN:
 		return HG_DROP_CLIENT_HALF_OPEN;
+	case CLIENTS_SESSIONS:
+		/* A session that it would replace counts for it already. */
+		return rte_hash_lookup_with_hash(gateway->sessions, key, hash) < 0
+			       ? HG_DROP_CLIENT_SESSIONS
+			       : HG_PASS;
 	default:
 		return HG_PASS;
 	}
@@ -259,7 +265,7 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	hash = rte_hash_hash(gateway->sessions, &key);
 	core = owner(gateway, &key, hash);
 	if (verdict == HG_PASS)
-		verdict = look_ahead(burst, &gateway->admission[core], &key, &info->hello);
+		verdict = look_ahead(gateway, burst, core, &key, hash, &info->hello);
 	if (verdict != HG_PASS) {
 		worker_drop(worker, mbuf, verdict);
 		return;

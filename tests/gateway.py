@@ -386,7 +386,7 @@ def check_books(c: Mapping[str, int]) -> None:
     equal('datagrams', c['datagrams'], 'hello_* + records + refused_*',
           c['hello_new'] + c['hello_beside'] + c['hello_again'] + c['records']
           + sum(v for k, v in c.items() if k.startswith('refused_')))
-    ends = ('failed', 'half_open_expired', 'replaced', 'closed', 'broken', 'idle', 'removed',
+    ends = ('failed', 'half_open_expired', 'replaced', 'closed', 'broken', 'idle', 'evicted', 'removed',
             'drained')
     equal('sessions_opened', c['sessions_opened'],
           'ended sessions', sum(c[f'sessions_{end}'] for end in ends))

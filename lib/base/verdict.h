@@ -53,6 +53,8 @@
 	X(CLIENT_RATE, client_rate, "valid cookie, but client-rate of its client is used up")      \
 	X(CLIENT_HALF_OPEN, client_half_open,                                                      \
 		"valid cookie, but its client has too many handshakes in progress")                \
+	X(CLIENT_SESSIONS, client_sessions,                                                        \
+		"valid cookie, but its client has client-sessions already")                        \
 	X(GUARD_FULL, guard_full, "valid cookie, but guard-table has no room for its 4-tuple")     \
 	X(GUARD_HIDDEN, guard_hidden,                                                              \
 		"ClientHello inside a datagram that begins otherwise, for a guarded listener")     \

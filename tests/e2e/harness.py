@@ -356,7 +356,7 @@ def configuration(net: Net, listeners: Mapping[str, Mapping[str, object]],
     Clients have no limits of their own unless a test says so: all of a test have one address."""
     parts: list[tuple[str, Mapping[str, object]]] = [
         ('gateway', {'workers': net.queues, 'handshake_cores': 1, 'client_rate': 0,
-                     'client_half_open': 0, **options}),
+                     'client_half_open': 0, 'client_sessions': 0, **options}),
         ('port wan', {'profile': net.profile(), 'device': net.device(),
                       'address': f'{GW4}/24, {GW6}/48', **(port or {})}),
         *(sections or {}).items()]

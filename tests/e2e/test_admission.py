@@ -307,6 +307,31 @@ def test_client_half_open() -> None:
         g.stop()
 
 
+def test_client_sessions() -> None:
+    """So many sessions of one client, and one more when one ends; who comes back from a port with a
+    session replaces it, and others are not concerned."""
+    refused = ('refused_client_sessions', 'drop_client_sessions')
+    with Net() as net, gateway(net, {'echo': ECHO}, client_sessions=3) as g, \
+            dtls_client(net, '--sessions', 3, '--interactive', '--source-port', 42000) as client:
+        client.expect('^done 0$')
+        assert count(g.stats(), refused) == 0
+        assert run_client(net, '--deadline', 1, expect=1)['handshakes'] == 0
+        assert count(g.stats(), refused) > 0
+        assert run_client(net, host=GW6)['handshakes'] == 1
+        client.say('close')
+        assert client.results()['failed'] == 0
+        g.wait_for(lambda s: s['sessions'] == 0, command='/hellogate/sessions')
+        for _ in range(3):
+            assert run_client(net, '--leave')['handshakes'] == 1
+        run_client(net, '--deadline', 1, expect=1)
+        g.stop()
+    with Net() as net, gateway(net, {'echo': ECHO}, client_sessions=1) as g:
+        for _ in range(3):
+            assert run_client(net, '--leave', '--source-port', 42000)['handshakes'] == 1
+        assert count(g.stats(), refused) == 0
+        g.stop()
+
+
 def test_established_sessions_do_not_count_as_half_open() -> None:
     with Net() as net, gateway(net, {'echo': ECHO}, client_half_open=1) as g:
         for _ in range(3):

@@ -115,6 +115,41 @@ def test_max_sessions() -> None:
         g.stop()
 
 
+def test_the_longest_idle_session_makes_room() -> None:
+    """Those in use never do: with all of them in use a new client is refused."""
+    with Net() as net, gateway(net, {'echo': ECHO}, max_sessions=64, evict_idle=int(slow(4))) as g:
+        with dtls_client(net, '--interactive') as quiet, \
+                dtls_client(net, '--sessions', 63, '--interactive') as busy:
+            quiet.expect('^done 0$')
+            busy.expect('^done 0$')
+            results = run_client(net, '--deadline', 1, expect=1)
+            stats = g.stats()
+            assert results['handshakes'] == stats['sessions_evicted'] == 0, stats
+            assert stats['refused_sessions_full'] >= 1, stats
+            end = time.monotonic() + slow(5)
+            done = 0
+            while time.monotonic() < end:
+                busy.say('echo 1')
+                done += 1
+                busy.expect(f'^done {done}$')
+                time.sleep(0.2)  # the pace of their datagrams
+            with dtls_client(net, '--interactive') as new:
+                new.expect('^done 0$')
+                quiet.expect('^close_notify 0$')
+                assert g.stats()['sessions_evicted'] == 1
+                busy.say('echo 1')
+                busy.expect(f'^done {done + 1}$')
+                # Now the table is full of sessions that are in use.
+                assert run_client(net, '--deadline', 1, expect=1)['handshakes'] == 0
+                for client in (busy, new):
+                    client.say('close')
+                    assert client.results()['failed'] == 0
+            stats = g.wait_for(lambda s: s['sessions_closed'] == 64)
+            assert stats['sessions_evicted'] == 1, stats
+        live(g, 0)
+        g.stop()
+
+
 def test_idle_session_ends_with_close_notify() -> None:
     with Net() as net, movable(net, {'echo': {**ECHO, 'idle_timeout': 3600}}) as (g, clock):
         with dtls_client(net, '--sessions', 3, '--interactive') as client:

@@ -74,8 +74,8 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 	if (worker_is_used(&trial->history, packet))
 		return;
 	if (trial->history.of_clients) {
-		enum clients_verdict verdict =
-			clients_admit(&admission->clients, limits, clients_id(&key), now, &client);
+		enum clients_verdict verdict = clients_admit(
+			&admission->clients, limits, clients_id(&key), now, false, &client);
 
 		fuzz_require(
 			verdict == wanted, "the core's verdict is %d, not %d", verdict, wanted);

@@ -38,7 +38,7 @@ begin(struct clients *clients, uint64_t id, uint64_t now, struct client **ret_cl
 	enum clients_verdict look = clients_look(clients, &limits, id, now), verdict;
 	struct client *client = NULL;
 
-	verdict = clients_admit(clients, &limits, id, now, &client);
+	verdict = clients_admit(clients, &limits, id, now, false, &client);
 	/* What a worker sees is what the core decides, but for clients that are not there yet. */
 	assert_int_equal(look, verdict == CLIENTS_FULL ? CLIENTS_PASS : verdict);
 	if (verdict == CLIENTS_PASS) {
@@ -142,6 +142,34 @@ test_half_open(void **state)
 	free(clients.table);
 }
 
+/* With a 4-tuple that has a session it is no further one; and a client with sessions keeps its place. */
+static void
+test_sessions(void **state)
+{
+	struct clients clients = make(CLIENTS_SET, 0, 1, 0);
+	struct client *client, *other;
+
+	(void)state;
+	limits.sessions = 2;
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(begin(&clients, 7, NOW, &client), CLIENTS_PASS);
+		clients_enter(client);
+		clients_leave(client);
+	}
+	assert_int_equal(begin(&clients, 7, NOW + 1000 * HZ, NULL), CLIENTS_SESSIONS);
+	assert_int_equal(clients_admit(&clients, &limits, 7, NOW, true, &other), CLIENTS_PASS);
+	assert_ptr_equal(other, client);
+	/* Others have none of it, whatever they need places for. */
+	for (uint64_t id = 100; id < 200; id++)
+		assert_int_equal(begin_and_leave(&clients, id, NOW + id * HZ), CLIENTS_PASS);
+	assert_int_equal(begin(&clients, 7, NOW + 1000 * HZ, NULL), CLIENTS_SESSIONS);
+	clients_exit(client);
+	assert_int_equal(begin(&clients, 7, NOW + 1000 * HZ, &other), CLIENTS_PASS);
+	assert_ptr_equal(other, client);
+	limits.sessions = 0;
+	free(clients.table);
+}
+
 /* A table of one set: every place is anyone's. */
 static void
 test_full(void **state)
@@ -230,6 +258,7 @@ main(void)
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_half_open),
+		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_fills_evenly),
 		cmocka_unit_test(test_seed),

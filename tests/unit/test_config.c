@@ -40,6 +40,8 @@ test_defaults(void **state)
 	assert_int_equal(gateway->client_rate, 20);
 	assert_int_equal(gateway->client_burst, 5);
 	assert_int_equal(gateway->client_half_open, 64);
+	assert_int_equal(gateway->client_sessions, 4096);
+	assert_int_equal(gateway->evict_idle, 60);
 	assert_int_equal(gateway->client_table, 16384);
 	assert_int_equal(gateway->used_hellos, 262144);
 	assert_int_equal(gateway->hvr_per_prefix, 0);
@@ -236,7 +238,8 @@ test_ranges(void **state)
 		{ "max-sessions", 64, 8388608 }, { "half-open", 1, 1048576 },
 		{ "handshake-timeout", 1, 60 }, { "handshake-rate", 0, 1000000 },
 		{ "client-rate", 0, 1000000 }, { "client-burst", 1, 10000 },
-		{ "client-half-open", 0, 1048576 }, { "client-table", 8, 1048576 },
+		{ "client-half-open", 0, 1048576 }, { "client-sessions", 0, 8388608 },
+		{ "evict-idle", 0, 604800 }, { "client-table", 8, 1048576 },
 		{ "used-hellos", 8, 16777216 }, { "hvr-per-prefix", 0, 10000000 },
 		{ "key-rotation", 60, 2592000 }, /* 60: the default lifetime */
 	};
@@ -631,8 +634,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 31 of the gateway, 6 of each port, 15 of each listener */
-	assert_int_equal(settings.n, 31 + 2 * 6 + 2 * 15);
+	/* 33 of the gateway, 6 of each port, 15 of each listener */
+	assert_int_equal(settings.n, 33 + 2 * 6 + 2 * 15);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){
