@@ -98,8 +98,8 @@ worker_clock(struct worker_burst *burst)
 }
 
 /*
- * Adds the hello that hello_info[n_hellos] describes to the burst, with all that its cookie is bound to,
- * or drops it and returns false.
+ * Adds the hello that hello_info[n_hellos] describes to the burst, with all that its cookie is bound to.
+ * If that is not all there, as is possible for its parameters alone, drops it and returns false.
  */
 static inline bool
 worker_take_hello(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
@@ -117,8 +117,10 @@ worker_take_hello(struct worker *worker, struct worker_burst *burst, struct rte_
 		.family = info->packet.family,
 	};
 
-	if (hg_cookie_batch_add(&worker->cookies, &ask) < 0) {
-		worker_drop(worker, mbuf, HG_DROP_HELLO_BODY);
+	if (unlikely((hello->offer_len == 0 &&
+			     worker->cookies.keys->binding == HG_COOKIE_BIND_PARAMETERS) ||
+		     hg_cookie_batch_add(&worker->cookies, &ask) < 0)) {
+		worker_drop(worker, mbuf, HG_DROP_HELLO_UNBOUND);
 		return false;
 	}
 	burst->hello[burst->n_hellos++] = mbuf;

@@ -88,9 +88,9 @@ def _junk(kind: int, flow: pk.Flow, hello: pk.Hello) -> bytes:
 
 
 def make(kind: str, count: int, seed: int = 1, jar: pk.CookieJar | None = None,
-         bound: bool = True) -> list[bytes]:
+         binding: str = 'hello') -> list[bytes]:
     """The frames of a set. `verified` needs the gateway's secret and rotation as a CookieJar;
-    bound: are its cookies bound to what a hello says (cookie-binding = hello)?"""
+    binding: what its cookies are bound to (cookie-binding)."""
     if not 0 < count <= SOURCES:
         raise ValueError(f'a set has 1 to {SOURCES} packets')
     rng = random.Random(seed)
@@ -102,7 +102,7 @@ def make(kind: str, count: int, seed: int = 1, jar: pk.CookieJar | None = None,
         elif kind == 'junk' and i % 2:
             frames.append(_junk(i // 2 % 8, flow, hello))
         elif kind == 'verified' and i % VERIFIED_ONE_IN == 0:
-            cookie = jar.mint(flow, hello.bound() if bound else b'', int(time.time()))
+            cookie = jar.mint(flow, hello.bound(binding), int(time.time()))
             frames.append(_frame(flow, hello.with_(cookie=cookie).datagram()))
         else:
             frames.append(_frame(flow, hello.datagram()))
@@ -110,8 +110,8 @@ def make(kind: str, count: int, seed: int = 1, jar: pk.CookieJar | None = None,
 
 
 def write(path: str | os.PathLike, kind: str, count: int, seed: int = 1,
-          jar: pk.CookieJar | None = None, bound: bool = True) -> None:
-    pk.write_pcap(path, make(kind, count, seed, jar, bound))
+          jar: pk.CookieJar | None = None, binding: str = 'hello') -> None:
+    pk.write_pcap(path, make(kind, count, seed, jar, binding))
 
 
 def main() -> int:
@@ -122,7 +122,7 @@ def main() -> int:
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--secret', type=pathlib.Path, help='the cookie secret, 64 hex digits')
     parser.add_argument('--key-rotation', type=int, default=3600, help='seconds (default 3600)')
-    parser.add_argument('--binding', choices=('hello', 'address'), default='hello')
+    parser.add_argument('--binding', choices=('hello', 'parameters', 'address'), default='hello')
     parser.add_argument('file')
     options = parser.parse_args()
     jar = None
@@ -132,7 +132,7 @@ def main() -> int:
         parser.error('--set verified needs --secret')
     if not 0 < options.count <= SOURCES:
         parser.error(f'--count must be 1 to {SOURCES}')
-    write(options.file, options.set, options.count, options.seed, jar, options.binding == 'hello')
+    write(options.file, options.set, options.count, options.seed, jar, options.binding)
     return 0
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Nanoseconds for a cookie's HMAC-SHA256: every kernel, beside OpenSSL and intel-ipsec-mb.
 
-Messages of 45 bytes (IPv4, cookie-binding = address) and 112 (IPv4, cookie-binding = hello, as
+Messages of 51 bytes (IPv4, cookie-binding = hello) and 112 (IPv4, cookie-binding = parameters, as
 OpenSSL's client speaks), in batches of 1 to 64. Timed is all that a message costs once its bytes
 lie in memory: padding, what differs from job to job, the MAC, the tag in memory. Keys, contexts and
 managers are ready before. The ways take turns every 40 microseconds; the least counts. Before, the

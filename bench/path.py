@@ -68,6 +68,7 @@ VARIANTS = (
     Case('ipv6', 'ipv6'),
     Case('junk_half', 'junk'),
     Case('verified_tenth', 'verified'),
+    Case('binding_parameters', binding='parameters'),
     Case('binding_address', binding='address'),
     Case('two_workers', workers=2),
     Case('packets_64', count=64),
@@ -102,7 +103,7 @@ class Bench:
         if key not in self._sets:
             path = self.directory / f'{kind}-{n}-{binding}.pcap'
             hello_pcap.write(path, kind, n, self.options.seed, CookieJar(SECRET, ROTATION),
-                             binding == 'hello')
+                             binding)
             self._sets[key] = path
         return self._sets[key]
 

@@ -23,7 +23,7 @@ DTLS_1_0, DTLS_1_2 = 0xFEFF, 0xFEFD
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY_REQUEST = 1, 2, 3
 RECORD_HEADER, HANDSHAKE_HEADER = 13, 12
-COOKIE_SIZE = 20
+COOKIE_SIZE, FORMAT = 20, 2
 
 
 def mac(text: str) -> bytes:
@@ -218,12 +218,14 @@ class Hello:
     def with_(self, **fields) -> Hello:
         return dataclasses.replace(self, **fields)
 
-    def bound(self) -> bytes:
-        """What a cookie is bound to with cookie-binding = hello."""
-        return (struct.pack('!H', self.client_version) + self.random
-                + struct.pack('!B', len(self.session_id)) + self.session_id
-                + struct.pack('!H', len(self.suites)) + self.suites
+    def parameters(self) -> bytes:
+        """What RFC 6347 section 4.2.1 would have a cookie bound to."""
+        return (self.head() + struct.pack('!H', len(self.suites)) + self.suites
                 + struct.pack('!B', len(self.compression)) + self.compression)
+
+    def bound(self, binding: str = 'hello') -> bytes:
+        """What of it a cookie is bound to."""
+        return bound_by(binding, self.parameters())
 
     def head(self) -> bytes:
         """client_version up to and with the session_id."""
@@ -262,28 +264,46 @@ def stun(kind: int, attributes: bytes = b'', transaction: bytes = bytes(range(12
     return struct.pack('!HHI', kind, len(attributes), 0x2112A442) + transaction + attributes
 
 
-def bound_of(datagram: bytes) -> bytes | None:
-    """What a cookie for the hello in a datagram is bound to; None where no field can be read.
+def bound_by(binding: str, parameters: bytes) -> bytes:
+    """What of these a cookie is bound to."""
+    return {'address': b'', 'hello': parameters[:34], 'parameters': parameters}[binding]
 
-    A fragment that ends right after an empty cookie yields what it carries.
-    """
+
+def parameters_of(datagram: bytes) -> bytes | None:
+    """The same of the hello in a datagram: without suites and compression methods if the fragment ends
+    before they are all there; None where its fields do not fit into it, or into the message."""
     at = RECORD_HEADER + HANDSHAKE_HEADER
     end = RECORD_HEADER + struct.unpack_from('!H', datagram, 11)[0] if len(datagram) > at else 0
     if end > len(datagram) or end < at + 36:
         return None
+    last = at + int.from_bytes(datagram[14:17], 'big')  # of the message, in this fragment or not
     head = at + 35 + datagram[at + 34]
     if head >= end:
         return None
-    cookie = datagram[head]
-    suites = head + 1 + cookie
-    if suites == end and cookie == 0:
+    suites = head + 1 + datagram[head]
+    if suites > end:
+        return None
+    if suites == end:
         return datagram[at:head]
+    if suites + 3 > last:
+        return None
     if suites + 2 > end:
-        return None
+        return datagram[at:head]
     compression = suites + 2 + struct.unpack_from('!H', datagram, suites)[0]
-    if compression >= end or compression + 1 + datagram[compression] > end:
+    if compression + 1 > last:
         return None
-    return datagram[at:head] + datagram[suites:compression + 1 + datagram[compression]]
+    if compression + 1 > end:
+        return datagram[at:head]
+    rest = compression + 1 + datagram[compression]
+    if rest > last:
+        return None
+    return datagram[at:head] + (datagram[suites:rest] if rest <= end else b'')
+
+
+def bound_of(datagram: bytes, binding: str = 'hello') -> bytes | None:
+    """What a cookie for the hello in a datagram is bound to; None where its fields do not fit."""
+    parameters = parameters_of(datagram)
+    return None if parameters is None else bound_by(binding, parameters)
 
 
 # ---- cookies
@@ -315,21 +335,21 @@ class CookieJar:
         return when // self.rotation
 
     def _tag(self, header: bytes, epoch: int, flow: Flow, hello: bytes) -> bytes:
-        key = hmac.digest(self.secret, b'hellogate cookie v1' + struct.pack('!Q', epoch), 'sha256')
+        key = hmac.digest(self.secret, b'hellogate cookie v2' + struct.pack('!Q', epoch), 'sha256')
         return hmac.new(key, header + flow.bound() + hello, hashlib.sha256).digest()[:16]
 
     def mint(self, flow: Flow, hello: bytes, issued: int, epoch: int | None = None) -> bytes:
-        """hello: bound bytes of the hello, or b'' with cookie-binding = address."""
+        """hello: what of it the cookie is bound to, Hello.bound()."""
         if epoch is None:
             epoch = self.epoch(issued)
-        header = struct.pack('!B', 1 << 5 | epoch % 32) + u24(issued & 0xFFFFFF)
+        header = struct.pack('!B', FORMAT << 5 | epoch % 32) + u24(issued & 0xFFFFFF)
         return header + self._tag(header, epoch, flow, hello)
 
     def fault(self, cookie: bytes, flow: Flow, hello: bytes, earliest: int, latest: int) -> str:
         """'' for a cookie that was minted between the two times, else what is wrong with it."""
         if len(cookie) != COOKIE_SIZE:
             return f'{len(cookie)} bytes long'
-        if cookie[0] >> 5 != 1:
+        if cookie[0] >> 5 != FORMAT:
             return f'format {cookie[0] >> 5}'
         issued = int.from_bytes(cookie[1:4], 'big')
         when = next((t for t in range(earliest, latest + 1) if t & 0xFFFFFF == issued), None)

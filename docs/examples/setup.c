@@ -18,13 +18,14 @@
 volatile sig_atomic_t setup_end, setup_reload;
 
 static const char usage[] =
-	"usage: %s [-b hello|address] [-l LIFETIME] [-r ROTATION] [-p PREVIOUS]\n"
+	"usage: %s [-b BINDING] [-l LIFETIME] [-r ROTATION] [-p PREVIOUS]\n"
 	"       ADDRESS PORT CERTIFICATE KEY SECRET\n"
 	"\n"
 	"  ADDRESS      IPv4 or IPv6; 0.0.0.0 or :: for any\n"
 	"  CERTIFICATE  PEM file; KEY: PEM file with its private key\n"
 	"  SECRET       file of 64 hexadecimal digits, as for hellogate's cookie-secret\n"
-	"  -b BINDING   what cookies of DTLS are bound to beside the addresses (hello)\n"
+	"  -b BINDING   what cookies of DTLS are bound to beside the addresses: hello (default),\n"
+	"               parameters or address for nothing\n"
 	"  -l LIFETIME  seconds for which a cookie is good (60)\n"
 	"  -r ROTATION  seconds after which the key changes (3600)\n"
 	"  -p PREVIOUS  file of a former secret whose cookies are good too\n"
@@ -77,6 +78,21 @@ read_secret(const char *path, uint8_t ret_secret[HG_COOKIE_SECRET_LEN])
 	return ok == 1 && len == HG_COOKIE_SECRET_LEN ? NULL : "is not 64 hexadecimal digits";
 }
 
+static enum hg_cookie_binding
+read_binding(struct setup *setup, const char *text)
+{
+	static const char *const name[] = {
+		[HG_COOKIE_BIND_HELLO] = "hello",
+		[HG_COOKIE_BIND_PARAMETERS] = "parameters",
+		[HG_COOKIE_BIND_ADDRESS] = "address",
+	};
+
+	for (unsigned int i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+		if (strcmp(text, name[i]) == 0)
+			return (enum hg_cookie_binding)i;
+	give_up(setup, text, "is neither hello, parameters nor address");
+}
+
 static void
 read_arguments(struct setup *setup, int argc, char **argv)
 {
@@ -85,10 +101,7 @@ read_arguments(struct setup *setup, int argc, char **argv)
 	while ((option = getopt(argc, argv, "b:l:r:p:")) != -1)
 		switch (option) {
 		case 'b':
-			if (strcmp(optarg, "hello") != 0 && strcmp(optarg, "address") != 0)
-				give_up(setup, optarg, "is neither hello nor address");
-			setup->options.binding =
-				optarg[0] == 'h' ? HG_COOKIE_BIND_HELLO : HG_COOKIE_BIND_ADDRESS;
+			setup->options.binding = read_binding(setup, optarg);
 			break;
 		case 'l':
 			setup->options.lifetime = (uint32_t)strtoul(optarg, NULL, 10);

@@ -40,8 +40,10 @@
 	X(HANDSHAKE_SHORT, handshake_short, "record too short for a handshake header")             \
 	X(HELLO_SEQ, hello_seq, "ClientHello with message_seq above 1")                            \
 	X(HELLO_FRAGMENT, hello_fragment, "ClientHello whose fragment length does not fit")        \
-	X(HELLO_BODY, hello_body, "ClientHello whose fields reach past its fragment")              \
+	X(HELLO_BODY, hello_body, "ClientHello whose fields reach past its end")                   \
 	X(HELLO_DTLS13, hello_dtls13, "ClientHello that offers DTLS 1.3 alone")                    \
+	X(HELLO_UNBOUND, hello_unbound,                                                            \
+		"cookie-binding = parameters, and not all of these are there to be bound to")      \
 	X(HVR_PREFIX, hvr_prefix, "no valid cookie, and hvr-per-prefix of its network is used up") \
 	X(WINDING_DOWN, winding_down,                                                              \
 		"ClientHello, but no session begins any more: shutting down")                      \

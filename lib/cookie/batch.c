@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 
-#define FORMAT 1u
+#define FORMAT 2u
 #define TAG_LEN (HG_COOKIE_LEN - HG_COOKIE_HEADER_LEN)
 #define EPOCH_MASK 31u
 #define TIME_MASK 0xffffffu

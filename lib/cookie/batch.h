@@ -3,13 +3,15 @@
  * Minting and checking cookies for a whole burst of ClientHellos with one run of an HMAC kernel.
  *
  * A cookie is 20 bytes:
- *   0      format (3 bits, = 1), key epoch modulo 32 (5 bits)
+ *   0      format (3 bits, = 2), key epoch modulo 32 (5 bits)
  *   1-3    time of issue: seconds since 1970, low 24 bits, big endian
- *   4-19   HMAC-SHA256 truncated to 128 bits (RFC 2104 5) over, each variable part preceded by its
- *          length: bytes 0-3, address family (4 or 6), source and destination address, source and
- *          destination port, and unless the binding is to addresses alone, client_version, random,
- *          session_id, cipher suites and compression methods. Not the extensions: clients may
- * change them between their two hellos.
+ *   4-19   HMAC-SHA256 truncated to 128 bits (RFC 2104 5) over bytes 0-3, address family (4 or 6),
+ *          source and destination address, source and destination port, and by the binding
+ *          hello:      client_version and random. For IPv4 that is one block of SHA-256 in all.
+ *          parameters: client_version, random, session_id, cipher suites and compression methods,
+ *                      each variable part preceded by its length.
+ *          address:    nothing more.
+ *          Never the extensions: clients may change them between their two hellos.
  *
  * Use: begin, add each hello, run, then read verdict and fresh cookie of each. Time is a parameter.
  * For every hello a fresh cookie is made and, if it brought one worth a look, that one is checked:
@@ -30,6 +32,7 @@
 #define HG_COOKIE_HEADER_LEN 4u
 #define HG_COOKIE_BATCH_MAX 64u /* hellos */
 #define HG_COOKIE_JOBS 3u /* of one hello at most: mint, check, check with the former secret */
+#define HG_COOKIE_HELLO_LEN 34u   /* bytes of client_version and random */
 #define HG_COOKIE_BOUND_MAX 2048u /* bytes of client and offer together */
 #define HG_COOKIE_CLOCK_SKEW 5u   /* seconds that another node's clock may be ahead */
 
@@ -52,10 +55,10 @@ struct hg_cookie_hello {
 	 * Source address, destination address, source port, destination port; network byte order.
 	 */
 	const uint8_t *tuple;
-	const uint8_t *client; /* client_version, random, session_id with its length */
+	const uint8_t *client; /* client_version, random, and then session_id with its length */
 	const uint8_t *offer;  /* cipher suites and compression methods with their lengths */
 	const uint8_t *cookie;
-	uint16_t client_len;
+	uint16_t client_len; /* this and all of offer count for HG_COOKIE_BIND_PARAMETERS alone */
 	uint16_t offer_len;
 	uint8_t cookie_len; /* 0: none */
 	uint8_t family;     /* 4: tuple has 12 bytes; 6: 36 */
@@ -97,8 +100,8 @@ void hg_cookie_batch_check(struct hg_cookie_batch *batch, unsigned int number,
 
 /*
  * Adds a hello and returns its number, counted from 0. Returns -ENOSPC after HG_COOKIE_BATCH_MAX
- * hellos, and -EMSGSIZE if client and offer exceed HG_COOKIE_BOUND_MAX; the batch is unchanged
- * then.
+ * hellos, and -EMSGSIZE if it is to be bound to its parameters, and client and offer exceed
+ * HG_COOKIE_BOUND_MAX; the batch is unchanged then.
  *
  * Inline, as *hello then need not exist: written field by field just before, it would be read back
  * before it has reached the cache.
@@ -108,12 +111,14 @@ hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello 
 {
 	struct hg_hmac_job *job = &batch->job[batch->n_jobs];
 	uint8_t *message = batch->arena + batch->used, *p = message;
+	enum hg_cookie_binding binding = batch->keys->binding;
 	size_t tuple_len = hello->family == 4 ? 12 : 36;
 	unsigned int number = batch->n_hellos;
 
 	if (number == HG_COOKIE_BATCH_MAX)
 		return -ENOSPC;
-	if ((size_t)hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX)
+	if (binding == HG_COOKIE_BIND_PARAMETERS &&
+		(size_t)hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX)
 		return -EMSGSIZE;
 	memcpy(p, batch->header, HG_COOKIE_HEADER_LEN);
 	p[HG_COOKIE_HEADER_LEN] = hello->family;
@@ -123,7 +128,10 @@ hg_cookie_batch_add(struct hg_cookie_batch *batch, const struct hg_cookie_hello 
 	else
 		memcpy(p, hello->tuple, 36);
 	p += tuple_len;
-	if (batch->keys->binding == HG_COOKIE_BIND_HELLO) {
+	if (binding == HG_COOKIE_BIND_HELLO) {
+		memcpy(p, hello->client, HG_COOKIE_HELLO_LEN);
+		p += HG_COOKIE_HELLO_LEN;
+	} else if (binding == HG_COOKIE_BIND_PARAMETERS) {
 		memcpy(p, hello->client, hello->client_len);
 		p += hello->client_len;
 		memcpy(p, hello->offer, hello->offer_len);

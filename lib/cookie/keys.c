@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 
-static const char label[] = "hellogate cookie v1";
+static const char label[] = "hellogate cookie v2";
 
 #define LABEL_LEN (sizeof(label) - 1)
 

@@ -4,7 +4,7 @@
  * same keys at the same time, without talking to each other, and a restart loses none.
  *
  *   epoch(t) = t / rotation
- *   key(e)   = HMAC-SHA256(secret, "hellogate cookie v1" || e as 64-bit big endian)
+ *   key(e)   = HMAC-SHA256(secret, "hellogate cookie v2" || e as 64-bit big endian)
  */
 #pragma once
 
@@ -25,9 +25,9 @@ enum hg_cookie_slot {
 
 /* What a cookie is bound to beside the addresses and ports. */
 enum hg_cookie_binding {
-	HG_COOKIE_BIND_HELLO,   /* version, random, session_id, suites, compression (RFC 6347 4.2.1)
-				 */
-	HG_COOKIE_BIND_ADDRESS, /* nothing */
+	HG_COOKIE_BIND_HELLO,      /* client_version and random */
+	HG_COOKIE_BIND_PARAMETERS, /* these, session_id, suites, compression (RFC 6347 4.2.1) */
+	HG_COOKIE_BIND_ADDRESS,    /* nothing */
 };
 
 /*

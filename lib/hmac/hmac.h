@@ -71,7 +71,7 @@ struct hg_hmac_ladder {
 
 /*
  * Fills a ladder with the fastest usable kernel for each size, found by timing all of them on
- * two-block messages (about a millisecond in all, the clock of the operating system). Of several that
+ * messages of one block (about a millisecond in all, the clock of the operating system). Of several that
  * are equally fast it is the last one in hg_hmac_kernels().
  */
 void hg_hmac_ladder_measure(struct hg_hmac_ladder *ret_ladder);

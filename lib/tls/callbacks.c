@@ -37,10 +37,11 @@ struct peer {
 	bool proved; /* DTLSv1_listen() has accepted this cookie, and SSL_accept() will ask again */
 	uint8_t fresh[HG_COOKIE_LEN];
 	uint8_t cookie[HG_COOKIE_LEN]; /* proved */
+	uint8_t client[HG_COOKIE_HELLO_LEN + 1 + HG_HELLO_SESSION_ID_MAX];
 	uint16_t client_len;
 	uint16_t offer_len;
 	size_t room;
-	uint8_t *bound; /* client and offer */
+	uint8_t *offer;
 };
 
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
@@ -68,7 +69,7 @@ free_peer(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, v
 	(void)argl;
 	(void)argp;
 	if (peer != NULL)
-		free(peer->bound);
+		free(peer->offer);
 	free(peer);
 }
 
@@ -241,25 +242,27 @@ ask_bio(SSL *ssl, uint8_t tuple[36], uint8_t *ret_family)
 	return err == 0 ? join_ends(&peer, &local, tuple, ret_family) : err;
 }
 
-/* Keeps what a cookie is bound to: OpenSSL writes its answer over it. */
+/*
+ * Keeps what a cookie is bound to: OpenSSL writes its answer over it. The binding may change before it
+ * is asked for, so this is all that one of them needs.
+ */
 static void
 keep_bound(struct peer *peer, const struct hg_hello *hello)
 {
-	size_t n = (size_t)hello->client_len + hello->offer_len;
-
-	if (n > HG_COOKIE_BOUND_MAX)
+	memcpy(peer->client, hello->client, hello->client_len);
+	peer->client_len = hello->client_len;
+	peer->seen = HG_TLS_HELLO;
+	if (hello->offer_len == 0 || hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX)
 		return;
-	if (n > peer->room) {
-		uint8_t *grown = realloc(peer->bound, n);
+	if (hello->offer_len > peer->room) {
+		uint8_t *grown = realloc(peer->offer, hello->offer_len);
 
 		if (grown == NULL)
 			return;
-		peer->bound = grown;
-		peer->room = n;
+		peer->offer = grown;
+		peer->room = hello->offer_len;
 	}
-	memcpy(peer->bound, hello->client, hello->client_len);
-	memcpy(peer->bound + hello->client_len, hello->offer, hello->offer_len);
-	peer->client_len = hello->client_len;
+	memcpy(peer->offer, hello->offer, hello->offer_len);
 	peer->offer_len = hello->offer_len;
 	peer->seen = HG_TLS_BOUND;
 }
@@ -272,6 +275,7 @@ hg_tls_cookies_message(int write_p, int version, int content_type, const void *m
 	struct hg_hello hello;
 	enum hg_verdict verdict;
 	struct peer *peer;
+	size_t message_len;
 
 	(void)version;
 	(void)arg;
@@ -287,9 +291,13 @@ hg_tls_cookies_message(int write_p, int version, int content_type, const void *m
 	 * OpenSSL 3.0 cannot go on from another message_seq than 1 (RFC 6347 4.2.2, erratum 5186), but
 	 * DTLSv1_listen() accepts 0 and 2.
 	 */
-	peer->unusable = hg_load_be16(handshake + HG_HANDSHAKE_SEQ) != 1 ||
-			 hg_load_be24(handshake + HG_HANDSHAKE_LENGTH) > MESSAGE_LEN_MAX;
-	verdict = hg_hello_parse_body(handshake + HG_HANDSHAKE_LEN, len - HG_HANDSHAKE_LEN, &hello);
+	message_len = hg_load_be24(handshake + HG_HANDSHAKE_LENGTH);
+	peer->unusable =
+		hg_load_be16(handshake + HG_HANDSHAKE_SEQ) != 1 || message_len > MESSAGE_LEN_MAX;
+	len -= HG_HANDSHAKE_LEN;
+	if (message_len < len) /* OpenSSL would have refused it */
+		return;
+	verdict = hg_hello_parse_body(handshake + HG_HANDSHAKE_LEN, len, message_len, &hello);
 	if (verdict == HG_PASS || verdict == HG_DROP_HELLO_DTLS13)
 		keep_bound(peer, &hello);
 }
@@ -334,10 +342,12 @@ settle(SSL *ssl, struct peer *peer, const unsigned char *cookie, size_t len)
 		asked.client = asked.offer = tls_label;
 		asked.client_len = sizeof(tls_label);
 	}
-	if (asked.seen == HG_TLS_BOUND) {
-		asked.client = peer->bound;
+	if (asked.seen == HG_TLS_HELLO || asked.seen == HG_TLS_BOUND) {
+		asked.client = peer->client;
 		asked.client_len = peer->client_len;
-		asked.offer = peer->bound + peer->client_len;
+	}
+	if (asked.seen == HG_TLS_BOUND) {
+		asked.offer = peer->offer;
 		asked.offer_len = peer->offer_len;
 	}
 	asked.family = peer->family;

@@ -86,7 +86,7 @@ check_options(const struct hg_tls_cookies_options *options, struct hg_tls_error 
 	if (rotation < lifetime)
 		return hg_tls_cookies_blame(
 			error, -EINVAL, "rotation", "the rotation is shorter than the lifetime");
-	if (options->binding != HG_COOKIE_BIND_HELLO && options->binding != HG_COOKIE_BIND_ADDRESS)
+	if (options->binding > HG_COOKIE_BIND_ADDRESS)
 		return hg_tls_cookies_blame(error, -EINVAL, "binding", "there is no such binding");
 	return 0;
 }
@@ -255,7 +255,7 @@ work_renew(struct work *work, const struct hg_tls_cookies *cookies, uint64_t now
 		return;
 	/* It cannot fail: the options were checked. */
 	hg_cookie_keys_derive(work->keys, settings->secret, now, settings->rotation,
-		settings->lifetime, HG_COOKIE_BIND_HELLO);
+		settings->lifetime, HG_COOKIE_BIND_PARAMETERS);
 	work->binding = settings->binding;
 	if (settings->has_previous)
 		hg_cookie_keys_accept(work->keys, settings->previous);
@@ -300,29 +300,57 @@ rest_work(struct hg_tls_cookies *cookies, struct work *work, uint64_t *count)
 		work_free(stale);
 }
 
-/* Runs a batch of one; bind: to more than the addresses. */
+/* What a cookie is bound to beside the addresses, of all that is known of the hello. */
+static void
+choose_bound(struct hg_cookie_hello *hello, const struct hg_tls_asked *asked,
+	enum hg_cookie_binding binding)
+{
+	hello->client = hello->offer = asked->tuple; /* nothing of it */
+	if (asked->seen != HG_TLS_ALWAYS && binding == HG_COOKIE_BIND_ADDRESS)
+		return;
+	hello->client = asked->client;
+	hello->client_len = HG_COOKIE_HELLO_LEN;
+	if (asked->seen != HG_TLS_ALWAYS && binding == HG_COOKIE_BIND_HELLO)
+		return;
+	hello->client_len = asked->client_len;
+	hello->offer = asked->offer;
+	hello->offer_len = asked->offer_len;
+}
+
+/* Runs a batch of one. */
 static enum hg_cookie_verdict
 run_batch(struct work *work, const struct hg_hmac_ladder *ladder, uint64_t now,
-	const struct hg_tls_asked *asked, bool bind, uint8_t ret_fresh[HG_COOKIE_LEN])
+	const struct hg_tls_asked *asked, uint8_t ret_fresh[HG_COOKIE_LEN])
 {
 	struct hg_cookie_hello hello = {
 		.tuple = asked->tuple,
-		.client = bind ? asked->client : asked->tuple,
-		.offer = bind ? asked->offer : asked->tuple,
 		.cookie = asked->cookie,
-		.client_len = bind ? asked->client_len : 0,
-		.offer_len = bind ? asked->offer_len : 0,
 		/* None of ours is longer: cut to size it is malformed, too. */
 		.cookie_len =
 			(uint8_t)(asked->cookie_len < UINT8_MAX ? asked->cookie_len : UINT8_MAX),
 		.family = asked->family,
 	};
 
+	choose_bound(&hello, asked, work->binding);
 	hg_cookie_batch_begin(&work->batch, work->keys, now);
 	hg_cookie_batch_add(&work->batch, &hello); /* the caller has looked at the lengths */
 	hg_cookie_batch_run(&work->batch, hg_hmac_ladder_pick(ladder, work->batch.n_jobs));
 	hg_cookie_batch_mint(&work->batch, 0, ret_fresh);
 	return hg_cookie_batch_verdict(&work->batch, 0);
+}
+
+/* As much of a hello a binding needs. */
+static enum hg_tls_seen
+least_seen(enum hg_cookie_binding binding)
+{
+	switch (binding) {
+	case HG_COOKIE_BIND_ADDRESS:
+		return HG_TLS_UNSEEN;
+	case HG_COOKIE_BIND_HELLO:
+		return HG_TLS_HELLO;
+	default:
+		return HG_TLS_BOUND;
+	}
 }
 
 int
@@ -332,16 +360,16 @@ hg_tls_cookies_settle(struct hg_tls_cookies *cookies, const struct hg_tls_asked 
 	uint64_t now = cookies->now(cookies->now_arg);
 	struct work *work = take_work(cookies, now);
 	enum hg_cookie_verdict verdict;
-	bool bind;
+	enum hg_tls_seen least;
 
 	if (work == NULL)
 		return -ENOMEM;
-	bind = work->binding == HG_COOKIE_BIND_HELLO || asked->seen == HG_TLS_ALWAYS;
-	if (bind && asked->seen == HG_TLS_UNSEEN) {
+	least = least_seen(work->binding);
+	if (asked->seen < least && asked->seen == HG_TLS_UNSEEN) {
 		rest_work(cookies, work, NULL);
 		return -ENODATA;
 	}
-	if (bind && asked->seen == HG_TLS_UNBOUND) {
+	if (asked->seen < least) {
 		/*
 		 * An error would end in one of DTLSv1_listen(), over which a server may give up. Nobody
 		 * accepts zeroes: their format is 0.
@@ -350,7 +378,7 @@ hg_tls_cookies_settle(struct hg_tls_cookies *cookies, const struct hg_tls_asked 
 		rest_work(cookies, work, &cookies->counts.unbound);
 		return 0;
 	}
-	verdict = run_batch(work, &cookies->ladder, now, asked, bind, ret_fresh);
+	verdict = run_batch(work, &cookies->ladder, now, asked, ret_fresh);
 	if (verdict == HG_COOKIE_VALID && asked->unusable) {
 		rest_work(cookies, work, &cookies->counts.unusable);
 		return 0;

@@ -14,9 +14,9 @@
  *   hg_tls_cookies_free(cookies);
  *
  * DTLS 1.2: a cookie is bound to the peer's address and port, to the server's, and unless the binding is
- * to addresses alone, to what RFC 6347 4.2.1 names of the hello: version, random, session_id, cipher
- * suites, compression methods. OpenSSL tells cookie callbacks nothing of the hello, but shows it to the
- * message callback before. So this takes the message callback of the SSL_CTX; a program that has one of
+ * to addresses alone, to the hello: its version and random, or all that RFC 6347 4.2.1 names, which is
+ * session_id, cipher suites and compression methods too. OpenSSL tells cookie callbacks nothing of the hello,
+ * but shows it to the message callback before. So this takes the message callback of the SSL_CTX; a program that has one of
  * its own calls hg_tls_cookies_message() from it.
  *
  * TLS 1.3: the cookie is bound to the addresses and ports. It lies within OpenSSL's own, which is bound
@@ -100,7 +100,7 @@ void hg_tls_cookies_message(int write_p, int version, int content_type, const vo
 
 struct hg_tls_cookies_counts {
 	uint64_t verdict[HG_COOKIE_VERDICTS]; /* hellos, by what their cookie was worth */
-	uint64_t unbound;  /* DTLS: no such field in the hello, or more than HG_COOKIE_BOUND_MAX */
+	uint64_t unbound;  /* DTLS: not all fields in the hello, or more than HG_COOKIE_BOUND_MAX */
 	uint64_t unusable; /* DTLS: valid, but OpenSSL could not go on from it; refused */
 };
 

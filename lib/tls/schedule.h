@@ -9,6 +9,7 @@
 enum hg_tls_seen {
 	HG_TLS_UNSEEN,  /* the message callback was never called */
 	HG_TLS_UNBOUND, /* a hello in which not all fields are there to be bound to */
+	HG_TLS_HELLO,   /* client_version and random are there, but not all parameters */
 	HG_TLS_BOUND,
 	HG_TLS_ALWAYS, /* bound to what is in client, whatever the binding */
 };

@@ -75,11 +75,48 @@ prefers_dtls13(const uint8_t *suites, size_t len)
 	       (len >= 4 && suites[2] == SUITE_MAJOR_TLS13);
 }
 
+/*
+ * Cipher suites and compression methods, of which the fragment has the bytes up to end, and the message
+ * so many more. A fragment may end anywhere in them (RFC 6347 4.2.3): where it does, a client's MTU
+ * decides, and its second hello, longer by the cookie, ends earlier. What is there must fit into the
+ * message.
+ */
 static enum hg_verdict
-parse_body(const uint8_t *body, size_t len, struct hg_hello *hello)
+parse_offer(struct hg_hello *hello, const uint8_t *end, size_t more)
 {
-	const uint8_t *end = body + len, *p, *suites;
-	size_t session_id_len, suites_len;
+	const uint8_t *p = hello->offer, *suites;
+	size_t left = (size_t)(end - p), len, suites_len;
+
+	hello->offer_len = 0;
+	if (left == 0)
+		return HG_PASS;
+	if (left + more < 3)
+		return HG_DROP_HELLO_BODY;
+	if (left < 2)
+		return HG_PASS;
+	suites = p + 2;
+	suites_len = hg_load_be16(p);
+	len = 2 + suites_len + 1; /* with that of the compression methods */
+	if (len > left + more)
+		return HG_DROP_HELLO_BODY;
+	if (len > left)
+		return HG_PASS;
+	len += p[len - 1];
+	if (len > left + more)
+		return HG_DROP_HELLO_BODY;
+	if (len > left)
+		return HG_PASS;
+	hello->offer_len = (uint16_t)len;
+	if (prefers_dtls13(suites, suites_len) && is_dtls13_only(p + len, end))
+		return HG_DROP_HELLO_DTLS13;
+	return HG_PASS;
+}
+
+static enum hg_verdict
+parse_body(const uint8_t *body, size_t len, size_t message_len, struct hg_hello *hello)
+{
+	const uint8_t *end = body + len, *p;
+	size_t session_id_len;
 
 	if (len < CLIENT_MIN_LEN + 1)
 		return HG_DROP_HELLO_BODY;
@@ -94,28 +131,8 @@ parse_body(const uint8_t *body, size_t len, struct hg_hello *hello)
 	hello->cookie = p;
 	if (hello->cookie_len > end - p)
 		return HG_DROP_HELLO_BODY;
-	p += hello->cookie_len;
-	hello->offer = p;
-	hello->offer_len = 0;
-	if (p == end && hello->cookie_len == 0)
-		return HG_PASS;
-
-	if (end - p < 2)
-		return HG_DROP_HELLO_BODY;
-	suites_len = hg_load_be16(p);
-	suites = p + 2;
-	p = suites;
-	if ((ptrdiff_t)suites_len + 1 > end - p)
-		return HG_DROP_HELLO_BODY;
-	p += suites_len;
-	if (*p + 1 > end - p)
-		return HG_DROP_HELLO_BODY;
-	p += *p + 1;
-	hello->offer_len = (uint16_t)(p - hello->offer);
-
-	if (prefers_dtls13(suites, suites_len) && is_dtls13_only(p, end))
-		return HG_DROP_HELLO_DTLS13;
-	return HG_PASS;
+	hello->offer = p + hello->cookie_len;
+	return parse_offer(hello, end, message_len - len);
 }
 
 /* For a record that is not, or not in epoch 0, of a handshake. */
@@ -175,13 +192,13 @@ hg_hello_parse(const uint8_t *datagram, size_t len, bool *ret_is_hello, struct h
 	hello->message_seq = (uint8_t)(fragment >> 48);
 	hello->record_len = (uint16_t)(HG_RECORD_LEN + record_len);
 	hello->record_seq = hg_load_be64(datagram + HG_RECORD_EPOCH); /* the epoch is 0 */
-	return parse_body(handshake + HG_HANDSHAKE_LEN, fragment_len, hello);
+	return parse_body(handshake + HG_HANDSHAKE_LEN, fragment_len, hello->message_len, hello);
 }
 
 enum hg_verdict
-hg_hello_parse_body(const uint8_t *body, size_t len, struct hg_hello *hello)
+hg_hello_parse_body(const uint8_t *body, size_t len, size_t message_len, struct hg_hello *hello)
 {
-	return parse_body(body, len, hello);
+	return parse_body(body, len, message_len, hello);
 }
 
 bool

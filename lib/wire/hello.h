@@ -22,7 +22,7 @@ struct hg_hello {
 	const uint8_t *cookie;
 	const uint8_t *offer; /* cipher suites and compression methods with their lengths */
 	uint16_t client_len;  /* 35 to 67 */
-	uint16_t offer_len;   /* 0: the fragment ends right after an empty cookie */
+	uint16_t offer_len;   /* 0: the fragment ends before all of it is there */
 	uint8_t cookie_len;
 	uint8_t message_seq;  /* 0 or 1 */
 	uint16_t record_len;  /* bytes of the first record, header included */
@@ -39,11 +39,12 @@ enum hg_verdict hg_hello_parse(
 	const uint8_t *datagram, size_t len, bool *ret_is_hello, struct hg_hello *ret_hello);
 
 /*
- * The same for the body of a ClientHello alone, or the part of it in its first fragment: fills client,
- * cookie and offer of *ret_hello. Returns HG_PASS, HG_DROP_HELLO_DTLS13, also with them filled, or
- * HG_DROP_HELLO_BODY.
+ * The same for the body of a ClientHello alone, or the len bytes of it in its first fragment; message_len
+ * is that of the whole, at least len. Fills client, cookie and offer of *ret_hello. Returns HG_PASS,
+ * HG_DROP_HELLO_DTLS13, also with them filled, or HG_DROP_HELLO_BODY.
  */
-enum hg_verdict hg_hello_parse_body(const uint8_t *body, size_t len, struct hg_hello *ret_hello);
+enum hg_verdict hg_hello_parse_body(
+	const uint8_t *body, size_t len, size_t message_len, struct hg_hello *ret_hello);
 
 /* Is all of the message in the datagram's first record? */
 static inline bool

@@ -77,8 +77,8 @@ DEVIATIONS = (
               lambda d, v: v.kind == 'accepted' and message_seq(d) == 0),
     Deviation('session_id of more than 32 bytes', 'RFC 5246 section 7.4.1.2: at most 32',
               lambda d, v: v.kind != 'silent' and d[SESSION_ID_AT] > 32),
-    Deviation('suites or compression methods that the fragment does not hold',
-              'the cookie is bound to them; OpenSSL stops reading at the cookie',
+    Deviation('suites or compression methods that reach past the message',
+              'no handshake comes of it; OpenSSL stops reading at the cookie',
               lambda d, v: (v.kind != 'silent' and d[SESSION_ID_AT] <= 32
                             and pk.bound_of(d) is None)),
     Deviation('a second hello with a record sequence number of 2^47 or more',
@@ -302,7 +302,7 @@ def with_cookie(case: Case, peer: lab.Peer) -> bytes:
     at = SESSION_ID_AT + 1 + (datagram[SESSION_ID_AT] if len(datagram) > SESSION_ID_AT else 0)
     if datagram[at:at + 21] != bytes([20]) + ORACLE_COOKIE:
         return datagram
-    cookie = peer.cookie(pk.bound_of(datagram) or b'')
+    cookie = peer.cookie(pk.parameters_of(datagram) or b'')
     return datagram[:at + 1] + cookie + datagram[at + 21:]
 
 

@@ -22,7 +22,7 @@ CIPHERS = 'PSK-NULL-SHA256:ALL:@SECLEVEL=0'
 PSK_FILE = f'{IDENTITY}:{KEY.hex()}\n'
 SUITE, RENEGOTIATION_INFO_SCSV = b'\x00\xb0', b'\x00\xff'
 HELLO = packets.Hello(suites=SUITE + RENEGOTIATION_INFO_SCSV, extensions=None)
-SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE, FINISHED = 14, 16, 20
+NEW_SESSION_TICKET, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE, FINISHED = 4, 14, 16, 20
 MAC_SIZE = 32
 CLOSE_NOTIFY = b'\1\0'
 
@@ -77,7 +77,7 @@ class Client:
     def __post_init__(self) -> None:
         self.hello_message = packets.handshake(self.hello.body(), seq=1)
         self.flight: tuple[bytes, bytes, bytes] | None = None
-        self.client_mac = self.server_mac = self.verify_data = b''
+        self.client_mac = self.server_mac = self.verify_data = self.master = b''
 
     def plain(self, content: bytes, kind: int = packets.HANDSHAKE) -> bytes:
         """A record of epoch 0."""
@@ -100,16 +100,44 @@ class Client:
         if found[1][0] != packets.SERVER_HELLO or body[35 + body[34]:37 + body[34]] != SUITE:
             raise AssertionError(f'not a ServerHello for this suite: {found[1].hex()}')
         size = struct.pack('!H', len(KEY))
-        randoms = self.hello.random, body[2:34]
-        master = prf(size + bytes(len(KEY)) + size + KEY, b'master secret', b''.join(randoms), 48)
-        keys = prf(master, b'key expansion', randoms[1] + randoms[0], 2 * MAC_SIZE)
-        self.client_mac, self.server_mac = keys[:MAC_SIZE], keys[MAC_SIZE:]
+        self.master = prf(size + bytes(len(KEY)) + size + KEY, b'master secret',
+                          self.hello.random + body[2:34], 48)
+        self._derive(body[2:34])
         exchange = packets.handshake(struct.pack('!H', len(IDENTITY)) + IDENTITY.encode(),
                                      kind=CLIENT_KEY_EXCHANGE, seq=2)
         # RFC 6347 section 4.2.6: without the first hello and the HelloVerifyRequest.
         told = self.hello_message + b''.join(found[s] for s in range(1, done + 1)) + exchange
-        self.verify_data = prf(master, b'client finished', hashlib.sha256(told).digest(), 12)
+        self.verify_data = self._finished(b'client finished', told)
         self.flight = exchange, b'\1', packets.handshake(self.verify_data, kind=FINISHED, seq=3)
+        return True
+
+    def _derive(self, server_random: bytes) -> None:
+        keys = prf(self.master, b'key expansion', server_random + self.hello.random, 2 * MAC_SIZE)
+        self.client_mac, self.server_mac = keys[:MAC_SIZE], keys[MAC_SIZE:]
+
+    def _finished(self, label: bytes, told: bytes) -> bytes:
+        return prf(self.master, label, hashlib.sha256(told).digest(), 12)
+
+    def take_resumption(self, master: bytes, datagrams: list[bytes]) -> bool:
+        """The same for a hello with a ticket: True if the server goes on with the session of that
+        master secret (RFC 5077 section 3.1). Makes the answer."""
+        found = messages(datagrams)
+        told = self.hello_message + b''.join(found[s] for s in sorted(found))
+        hello = next((m for m in found.values() if m[0] == packets.SERVER_HELLO), None)
+        if hello is None:
+            return False
+        body = hello[packets.HANDSHAKE_HEADER:]
+        if body[35:35 + body[34]] != self.hello.session_id:
+            raise AssertionError('the server begins another session')
+        self.master = master
+        self._derive(body[2:34])
+        theirs = next((c for k, c in self.opened(datagrams) if k == packets.HANDSHAKE), None)
+        if theirs is None:
+            return False
+        if theirs[packets.HANDSHAKE_HEADER:] != self._finished(b'server finished', told):
+            raise AssertionError('a Finished of another handshake')
+        self.verify_data = self._finished(b'client finished', told + theirs)
+        self.flight = b'', b'\1', packets.handshake(self.verify_data, kind=FINISHED, seq=2)
         return True
 
     def renegotiation(self, random: bytes, seq: int) -> bytes:
@@ -121,7 +149,7 @@ class Client:
     def last_flight(self, exchange: list[bytes] | None = None) -> bytes:
         """ClientKeyExchange, or fragments that stand for it, ChangeCipherSpec and Finished."""
         whole, change, finished = self.flight
-        return b''.join((*(self.plain(part) for part in exchange or [whole]),
+        return b''.join((*(self.plain(part) for part in exchange or [whole] if part),
                          self.plain(change, packets.CHANGE_CIPHER_SPEC),
                          self.seal(finished, packets.HANDSHAKE)))
 

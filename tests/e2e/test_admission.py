@@ -480,7 +480,7 @@ def second_hello(raw: RawPort) -> bytes:
 
 def test_the_hello_of_a_session_that_was_closed() -> None:
     """A second signature is not to be had for it, and its client is not shut out."""
-    for binding in ('hello', 'address'):
+    for binding in ('hello', 'parameters', 'address'):
         with Net() as net, gateway(net, {'echo': ECHO}, cookie_binding=binding) as g, \
                 RawPort(net, outgoing=True) as raw:
             client = ('--source-port', 41000, '--datagrams', 3)

@@ -218,9 +218,9 @@ class Sender:
 
 
 def test_cookies_cross() -> None:
-    """Of a gateway at the library's server, and the other way round, with both bindings."""
+    """Of a gateway at the library's server, and the other way round, with every binding."""
     with Net() as net:
-        for binding in ('hello', 'address'):
+        for binding in ('hello', 'parameters', 'address'):
             for host in (GW4, GW6):
                 hello = packets.Hello(random=bytes([len(binding)] * 32))
                 config = configuration(
@@ -259,7 +259,8 @@ def test_cookies_of_other_keys_and_hellos() -> None:
             ('refused', lambda f: new.mint(f.with_(source_port=1), hello.bound(), now)),
             ('refused', lambda f: new.mint(f.with_(source=GW4), hello.bound(), now)),
             ('refused', lambda f: new.mint(f.with_(destination=CL4), hello.bound(), now)),
-            ('refused', lambda f: new.mint(f, hello.with_(suites=b'\xc0\x2b').bound(), now)),
+            ('refused', lambda f: new.mint(f, hello.with_(random=bytes(32)).bound(), now)),
+            ('refused', lambda f: new.mint(f, hello.parameters(), now)),
             ('refused', lambda f: new.mint(f, hello.with_(client_version=0xFEFF).bound(), now)),
             ('refused', lambda f: new.mint(f, b'', now)),
             ('refused', lambda f: new.mint(f, hello.bound(), now - 3 * ROTATION)),
@@ -283,7 +284,7 @@ def test_cookies_of_other_keys_and_hellos() -> None:
         server.expect('own: is not 64 hexadecimal digits$')
         counts = finish(server)
         assert counts['cookie_valid'] == 4 and counts['cookie_unknown_epoch'] == 1, counts
-        assert counts['cookie_wrong_tag'] == 8, counts
+        assert counts['cookie_wrong_tag'] == 9, counts
 
 
 def test_hostile_datagrams() -> None:

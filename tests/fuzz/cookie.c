@@ -71,6 +71,8 @@ same_bound(const struct bound *a, const struct bound *b)
 		return false;
 	if (state.clock.binding == HG_COOKIE_BIND_ADDRESS)
 		return true;
+	if (state.clock.binding == HG_COOKIE_BIND_HELLO)
+		return memcmp(a->client, b->client, 2 + 32) == 0;
 	return a->client_len == b->client_len && a->offer_len == b->offer_len &&
 	       memcmp(a->client, b->client, a->client_len) == 0 &&
 	       memcmp(a->offer, b->offer, a->offer_len) == 0;
@@ -80,8 +82,7 @@ static void
 read_setup(struct fuzz_input *in)
 {
 	state.n = 0;
-	state.clock.binding =
-		fuzz_take(in, 1) % 2 == 0 ? HG_COOKIE_BIND_HELLO : HG_COOKIE_BIND_ADDRESS;
+	state.clock.binding = (enum hg_cookie_binding)(fuzz_take(in, 1) % 3);
 	state.clock.rotation = (uint32_t)fuzz_take(in, 3) % ROTATION_MAX + 1;
 	state.clock.lifetime = (uint32_t)fuzz_take(in, 3) % state.clock.rotation + 1;
 	state.clock.now = fuzz_take(in, 5); /* up to TIME_MAX */
@@ -192,7 +193,8 @@ deserves(const struct asked *asked)
 static bool
 is_too_long(const struct bound *bound)
 {
-	return bound->client_len + bound->offer_len > HG_COOKIE_BOUND_MAX;
+	return state.clock.binding == HG_COOKIE_BIND_PARAMETERS &&
+	       bound->client_len + bound->offer_len > HG_COOKIE_BOUND_MAX;
 }
 
 static void

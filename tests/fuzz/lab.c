@@ -86,7 +86,7 @@ key_of(uint64_t epoch)
 		uint64_t epoch;
 		uint8_t key[32];
 	} memory[EPOCHS];
-	uint8_t message[27] = "hellogate cookie v1";
+	uint8_t message[27] = "hellogate cookie v2";
 	unsigned int i = epoch % EPOCHS;
 
 	if (!memory[i].known || memory[i].epoch != epoch) {
@@ -111,6 +111,9 @@ put_tag(uint8_t cookie[HG_COOKIE_LEN], const struct lab_bound *bound,
 	memcpy(message + n, bound->tuple, tuple_len);
 	n += tuple_len;
 	if (binding == HG_COOKIE_BIND_HELLO) {
+		memcpy(message + n, bound->client, 2 + 32);
+		n += 2 + 32;
+	} else if (binding == HG_COOKIE_BIND_PARAMETERS) {
 		memcpy(message + n, bound->client, bound->client_len);
 		n += bound->client_len;
 		if (bound->offer_len != 0)
@@ -125,7 +128,7 @@ void
 lab_mint(uint8_t ret_cookie[HG_COOKIE_LEN], const struct lab_bound *bound,
 	enum hg_cookie_binding binding, uint64_t issued, uint64_t epoch)
 {
-	ret_cookie[0] = (uint8_t)(0x20 | epoch % 32);
+	ret_cookie[0] = (uint8_t)(0x40 | epoch % 32);
 	ret_cookie[1] = (uint8_t)(issued >> 16);
 	ret_cookie[2] = (uint8_t)(issued >> 8);
 	ret_cookie[3] = (uint8_t)issued;
@@ -142,7 +145,7 @@ lab_verdict(const struct lab_clock *clock, const struct lab_bound *bound, const 
 
 	if (cookie_len == 0)
 		return HG_COOKIE_NONE;
-	if (cookie_len != HG_COOKIE_LEN || cookie[0] / 32 != 1)
+	if (cookie_len != HG_COOKIE_LEN || cookie[0] / 32 != 2)
 		return HG_COOKIE_MALFORMED;
 	while (epoch != current + 2 && epoch % 32 != cookie[0] % 32)
 		epoch++;

@@ -76,12 +76,65 @@ offers_dtls13_alone(const struct part *rest)
 	return false;
 }
 
+/*
+ * A vector that may go on in later fragments, which have so many bytes more. Returns false if it reaches past
+ * the end of the message; *ret_is_cut says whether it, or the number before it, is not all there.
+ */
+static bool
+skip_cut_vector(struct part *part, unsigned int n, size_t more, size_t *ret_len, bool *ret_is_cut)
+{
+	size_t there = part->end - part->at;
+
+	*ret_is_cut = there < n;
+	*ret_len = 0;
+	if (there + more < n)
+		return false;
+	if (there < n)
+		return true;
+	*ret_len = number(part, n);
+	there -= n;
+	if (*ret_len > there + more)
+		return false;
+	*ret_is_cut = *ret_len > there;
+	part->at = *ret_is_cut ? part->end : part->at + *ret_len;
+	return true;
+}
+
+/* A message ends where its fragment does, or has so many bytes more. */
 static enum hg_verdict
-judge_body(struct part body, struct model_hello *m)
+judge_offer(struct part body, size_t more, struct model_hello *m)
 {
 	const uint8_t *datagram = body.datagram;
-	size_t suites, suites_len;
+	size_t suites, suites_len, compression_len;
+	bool is_cut;
 
+	m->offer = body.at;
+	if (body.at == body.end)
+		return HG_PASS;
+	/* Behind the suites there is at least the number of compression methods. */
+	if (body.end - body.at + more < 3)
+		return HG_DROP_HELLO_BODY;
+	if (!skip_cut_vector(&body, 2, more, &suites_len, &is_cut) ||
+		2 + suites_len + 1 > body.end - m->offer + more)
+		return HG_DROP_HELLO_BODY;
+	if (is_cut)
+		return HG_PASS;
+	suites = body.at - suites_len;
+	if (!skip_cut_vector(&body, 1, more, &compression_len, &is_cut))
+		return HG_DROP_HELLO_BODY;
+	if (is_cut)
+		return HG_PASS;
+	m->offer_len = body.at - m->offer;
+	if (((suites_len >= 2 && datagram[suites] == 0x13) ||
+		    (suites_len >= 4 && datagram[suites + 2] == 0x13)) &&
+		offers_dtls13_alone(&body))
+		return HG_DROP_HELLO_DTLS13;
+	return HG_PASS;
+}
+
+static enum hg_verdict
+judge_body(struct part body, size_t more, struct model_hello *m)
+{
 	m->client = body.at;
 	number(&body, 2);
 	for (unsigned int i = 0; i < 4; i++)
@@ -93,21 +146,7 @@ judge_body(struct part body, struct model_hello *m)
 	if (body.short_of)
 		return HG_DROP_HELLO_BODY;
 	m->cookie = body.at - m->cookie_len;
-	m->offer = body.at;
-	if (m->cookie_len == 0 && body.at == body.end)
-		return HG_PASS;
-
-	suites_len = skip_vector(&body, 2);
-	suites = body.at - suites_len;
-	skip_vector(&body, 1);
-	if (body.short_of)
-		return HG_DROP_HELLO_BODY;
-	m->offer_len = body.at - m->offer;
-	if (((suites_len >= 2 && datagram[suites] == 0x13) ||
-		    (suites_len >= 4 && datagram[suites + 2] == 0x13)) &&
-		offers_dtls13_alone(&body))
-		return HG_DROP_HELLO_DTLS13;
-	return HG_PASS;
+	return judge_offer(body, more, m);
 }
 
 static enum hg_verdict
@@ -159,7 +198,7 @@ judge(const uint8_t *datagram, size_t len, struct model_hello *m)
 		return HG_DROP_HELLO_SEQ;
 	if (part.at + fragment != part.end || fragment > m->message_len)
 		return HG_DROP_HELLO_FRAGMENT;
-	return judge_body(part, m);
+	return judge_body(part, m->message_len - fragment, m);
 }
 
 struct model_hello

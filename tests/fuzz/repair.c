@@ -144,7 +144,7 @@ repair_cookie(uint8_t *datagram, size_t len, size_t max, const uint8_t cookie[20
 	struct model_hello hello = model_hello(datagram, len);
 	size_t tail, grown;
 
-	if (hello.verdict != HG_PASS || !hello.is_hello || hello.offer_len == 0)
+	if (hello.verdict != HG_PASS || !hello.is_hello)
 		return len;
 	tail = len - hello.offer;
 	grown = hello.cookie + HG_COOKIE_LEN + tail;

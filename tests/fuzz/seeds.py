@@ -105,8 +105,8 @@ def capture_all() -> dict[str, Captured]:
 def with_good_cookie(peer: lab.Peer, datagrams: Iterable[bytes]) -> list[bytes]:
     """The second hello with a cookie for this peer in place of COOKIE."""
     datagrams = list(datagrams)
-    bound = next(pk.bound_of(d) for d in datagrams if COOKIE in d)
-    return [d.replace(COOKIE, peer.cookie(bound)) for d in datagrams]
+    parameters = next(pk.parameters_of(d) for d in datagrams if COOKIE in d)
+    return [d.replace(COOKIE, peer.cookie(parameters)) for d in datagrams]
 
 
 # ---- formats of the targets
@@ -256,6 +256,29 @@ def seeds_of_limits() -> Iterator[Seed]:
             yield 'worker', f'limit-rings-{room}-{label}', worker_input([mixed], ring_room=room)
 
 
+BIND_PARAMETERS = 128  # worker_input.h
+
+
+def seeds_of_bindings() -> Iterator[Seed]:
+    """First fragments that end in every field, by themselves and with a cookie, then the rest."""
+    first = pk.Hello()
+    for transport in (lab.IPV4, lab.QINQ):
+        who = peer(WITH_SESSION, transport)
+        label = transport.name.replace(' ', '_')
+        for options in (0, BIND_PARAMETERS):
+            setup = dataclasses.replace(SETUP, binding='parameters' if options else 'hello')
+            hello = dataclasses.replace(who, setup=setup).good(first)
+            for end in (36, 37, 38, 60, 38 + len(first.suites), 39 + len(first.suites),
+                        40 + len(first.suites), 90):
+                parts = [pk.record(pk.handshake(said.body()[:end + len(said.cookie)], seq=seq,
+                                                length=len(said.body())), seq=seq)
+                         for seq, said in enumerate((first, hello))]
+                rest = pk.record(pk.handshake(hello.body()[end + 20:], seq=1, offset=end + 20,
+                                              length=len(hello.body())), seq=2)
+                yield 'worker', f'binding-{options}-{end}-{label}', worker_input(
+                    [[who.send(parts[0])], [who.send(parts[1]), who.send(rest)]], options=options)
+
+
 GUARD_OPEN, GUARD_STRICT = 16, 32  # worker_input.h
 
 
@@ -332,7 +355,7 @@ def guards_of_workers(seeds: Iterable[Seed]) -> Iterator[Seed]:
 def seeds_of_cookies() -> Iterator[Seed]:
     none, any_, own, anothers = range(4)
     yield 'cookie', 'none', cookie_input(cookie_hello(none))
-    for binding in (0, 1):
+    for binding in range(3):
         for scale, away in ((0, 0), (0, 60), (0, 61), (0, 251), (0, 250), (1, 17), (2, 1), (2, 32),
                             (3, 127), (0xF0, 0)):
             yield 'cookie', f'own-{binding}-{scale}-{away}', cookie_input(
@@ -347,7 +370,7 @@ def seeds_of_cookies() -> Iterator[Seed]:
                 cookie_hello(own, 0, 0, field, 5, 0, field, 5, 0, flips=2, who=1), binding=binding)
     for size in (0, 1, 19, 20, 21, 32, 255):
         yield 'cookie', f'any-{size}', cookie_input(
-            cookie_hello(any_, size, *([0x2E] * size)), cookie_hello(own, 0, 0))
+            cookie_hello(any_, size, *([0x4E] * size)), cookie_hello(own, 0, 0))
     for number in (1, 7, 8, 16, 31, 33, 64):
         yield 'cookie', f'batch-{number}', cookie_input(*(
             cookie_hello(i % 2 * own, *[0, 0] * (i % 2), who=i, session_id=i % 33,
@@ -453,7 +476,8 @@ def main() -> int:
     folder = pathlib.Path(sys.argv[1])
     count: dict[str, int] = {}
     for make in (seeds_of_clients, seeds_of_fixtures, seeds_of_strangers, seeds_of_limits,
-                 seeds_of_cookies, seeds_of_configurations, seeds_of_guards, seeds_of_left_out):
+                 seeds_of_bindings, seeds_of_cookies, seeds_of_configurations, seeds_of_guards,
+                 seeds_of_left_out):
         for target, name, content in guards_of_workers(make()):
             path = folder / target / name
             path.parent.mkdir(parents=True, exist_ok=True)

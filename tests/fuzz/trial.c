@@ -33,7 +33,7 @@ put_cookie(uint8_t *frame, size_t len, bool damaged)
 	if (m.family == 0 || m.protocol != HG_NET_UDP)
 		return len;
 	hello = model_hello(datagram, m.l4_len - 8);
-	if (hello.verdict != HG_PASS || !hello.is_hello || hello.offer_len == 0 ||
+	if (hello.verdict != HG_PASS || !hello.is_hello ||
 		hello.client_len + hello.offer_len > HG_COOKIE_BOUND_MAX)
 		return len;
 	bound = (struct lab_bound){
@@ -234,6 +234,15 @@ choose_kernels(struct hg_hmac_ladder *ladder, unsigned int which)
 		ladder->step[i] = kernel[(which < n ? which : which + i) % n];
 }
 
+static enum hg_cookie_binding
+binding(void)
+{
+	if ((trial.input.options & OPTION_BIND_PARAMETERS) != 0)
+		return HG_COOKIE_BIND_PARAMETERS;
+	return (trial.input.options & OPTION_BIND_ADDRESS) != 0 ? HG_COOKIE_BIND_ADDRESS
+								: HG_COOKIE_BIND_HELLO;
+}
+
 static void
 set_up(const uint8_t *data, size_t size)
 {
@@ -244,10 +253,10 @@ set_up(const uint8_t *data, size_t size)
 		.now = LAB_NOW + (uint64_t)trial.input.start,
 		.rotation = LAB_ROTATION,
 		.lifetime = LAB_ROTATION,
-		.binding = (trial.input.options & OPTION_BIND_ADDRESS) != 0 ? HG_COOKIE_BIND_ADDRESS
-									    : HG_COOKIE_BIND_HELLO,
+		.binding = binding(),
 	};
-	choose_kernels(&gateway->hmac, trial.input.options / OPTION_KERNEL);
+	choose_kernels(
+		&gateway->hmac, trial.input.options % OPTION_BIND_PARAMETERS / OPTION_KERNEL);
 	for (unsigned int p = 0; p < LAB_PORTS; p++) {
 		gateway->port[p].device_sums = (trial.input.options & OPTION_DEVICE_SUMS) != 0;
 		gateway->port[p].trusted_sums = (trial.input.options & OPTION_TRUSTED_SUMS) != 0;

@@ -31,7 +31,8 @@ enum worker_option {
 	OPTION_DEVICE_SUMS = 1,
 	OPTION_TRUSTED_SUMS = 2,
 	OPTION_BIND_ADDRESS = 4,
-	OPTION_KERNEL = 8, /* and above: which one */
+	OPTION_KERNEL = 8,            /* and above, up to the next: which one */
+	OPTION_BIND_PARAMETERS = 128, /* whatever OPTION_BIND_ADDRESS says */
 };
 
 enum worker_limit {

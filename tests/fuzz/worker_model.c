@@ -183,8 +183,10 @@ judge_hello(struct packet *packet, const struct lab_clock *clock, const struct h
 	};
 	uint8_t cookie[HG_COOKIE_LEN], hvr[MODEL_HVR_LEN];
 
-	if (hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX) {
-		drop(packet, HG_DROP_HELLO_BODY);
+	if (clock->binding == HG_COOKIE_BIND_PARAMETERS &&
+		(hello->offer_len == 0 ||
+			hello->client_len + hello->offer_len > HG_COOKIE_BOUND_MAX)) {
+		drop(packet, HG_DROP_HELLO_UNBOUND);
 		return;
 	}
 	packet->is_hello = true;

@@ -59,17 +59,17 @@ cookie_give(struct cookie_asked *asked, const uint8_t cookie[HG_COOKIE_LEN])
 
 void
 cookie_expect(uint8_t ret[HG_COOKIE_LEN], const struct cookie_asked *asked, uint64_t now,
-	uint32_t rotation, bool bind_hello)
+	uint32_t rotation, enum hg_cookie_binding binding)
 {
 	uint64_t epoch = now / rotation;
-	uint8_t label[27] = "hellogate cookie v1", key[32], tag[32], message[HG_COOKIE_MESSAGE_MAX];
+	uint8_t label[27] = "hellogate cookie v2", key[32], tag[32], message[HG_COOKIE_MESSAGE_MAX];
 	size_t n = 0, tuple_len = asked->hello.family == 4 ? 12 : 36;
 
 	for (unsigned int b = 0; b < 8; b++)
 		label[19 + b] = (uint8_t)(epoch >> (56 - 8 * b));
 	assert_non_null(HMAC(EVP_sha256(), cookie_secret, sizeof(cookie_secret), label,
 		sizeof(label), key, NULL));
-	ret[0] = (uint8_t)(0x20 | epoch % 32);
+	ret[0] = (uint8_t)(0x40 | epoch % 32);
 	ret[1] = (uint8_t)(now >> 16);
 	ret[2] = (uint8_t)(now >> 8);
 	ret[3] = (uint8_t)now;
@@ -78,7 +78,10 @@ cookie_expect(uint8_t ret[HG_COOKIE_LEN], const struct cookie_asked *asked, uint
 	message[n++] = asked->hello.family;
 	memcpy(message + n, asked->hello.tuple, tuple_len);
 	n += tuple_len;
-	if (bind_hello) {
+	if (binding == HG_COOKIE_BIND_HELLO) {
+		memcpy(message + n, asked->hello.client, 2 + 32);
+		n += 2 + 32;
+	} else if (binding == HG_COOKIE_BIND_PARAMETERS) {
 		memcpy(message + n, asked->hello.client, asked->hello.client_len);
 		n += asked->hello.client_len;
 		memcpy(message + n, asked->hello.offer, asked->hello.offer_len);

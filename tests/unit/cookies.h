@@ -35,4 +35,4 @@ void cookie_give(struct cookie_asked *asked, const uint8_t cookie[HG_COOKIE_LEN]
 
 /* What the cookie must be, from the description in batch.h and keys.h and by OpenSSL alone. */
 void cookie_expect(uint8_t ret[HG_COOKIE_LEN], const struct cookie_asked *asked, uint64_t now,
-	uint32_t rotation, bool bind_hello);
+	uint32_t rotation, enum hg_cookie_binding binding);

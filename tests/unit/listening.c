@@ -138,7 +138,7 @@ heard_cookie(const struct heard *heard)
 
 void
 listening_expect(uint8_t ret[HG_COOKIE_LEN], const struct flow *flow, const uint8_t *datagram,
-	size_t len, uint64_t now, bool bind_hello)
+	size_t len, uint64_t now, enum hg_cookie_binding binding)
 {
 	struct cookie_asked asked = { 0 };
 	struct hg_hello hello;
@@ -153,5 +153,5 @@ listening_expect(uint8_t ret[HG_COOKIE_LEN], const struct flow *flow, const uint
 		.offer = hello.offer,
 		.offer_len = hello.offer_len,
 	};
-	cookie_expect(ret, &asked, now, COOKIE_ROTATION, bind_hello);
+	cookie_expect(ret, &asked, now, COOKIE_ROTATION, binding);
 }

@@ -56,4 +56,4 @@ const uint8_t *heard_cookie(const struct heard *heard);
 
 /* What the cookie for a hello in a datagram must be. */
 void listening_expect(uint8_t ret[HG_COOKIE_LEN], const struct flow *flow, const uint8_t *datagram,
-	size_t len, uint64_t now, bool bind_hello);
+	size_t len, uint64_t now, enum hg_cookie_binding binding);

@@ -25,27 +25,26 @@ scalar(void)
 
 /* Gives the hello a cookie that is good now. */
 static void
-mint(struct cookie_asked *asked)
+mint(struct cookie_asked *asked, enum hg_cookie_binding binding)
 {
 	uint8_t cookie[HG_COOKIE_LEN];
 
-	cookie_expect(cookie, asked, COOKIE_NOW, COOKIE_ROTATION, true);
+	cookie_expect(cookie, asked, COOKIE_NOW, COOKIE_ROTATION, binding);
 	cookie_give(asked, cookie);
 }
 
 /* Batches of every size and kernel in which the hellos differ in all that a verdict depends on. */
 static void
-test_mixed_batches(void **state)
+mixed_batches(enum hg_cookie_binding binding)
 {
 	static struct cookie_asked asked[HG_COOKIE_BATCH_MAX];
 	enum hg_cookie_verdict expected[HG_COOKIE_BATCH_MAX];
 	struct hg_cookie_keys keys =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, binding);
 	const struct hg_hmac_kernel *const *kernels;
 	uint8_t cookie[HG_COOKIE_LEN], fresh[HG_COOKIE_LEN];
 	size_t n_kernels;
 
-	(void)state;
 	kernels = hg_hmac_kernels(&n_kernels);
 	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++) {
 		cookie_hello(&asked[i], i % 3 == 0 ? 6 : 4, i, (uint8_t)(i % 33));
@@ -55,11 +54,11 @@ test_mixed_batches(void **state)
 		cookie_expect(cookie, &asked[i],
 			expected[i] == HG_COOKIE_EXPIRED ? COOKIE_NOW - COOKIE_LIFETIME - 1
 							 : COOKIE_NOW,
-			COOKIE_ROTATION, true);
+			COOKIE_ROTATION, binding);
 		if (expected[i] == HG_COOKIE_MALFORMED)
 			cookie[0] ^= 0x40;
 		else if (expected[i] == HG_COOKIE_UNKNOWN_EPOCH)
-			cookie[0] = (uint8_t)(0x20 | (COOKIE_NOW / COOKIE_ROTATION + 2) % 32);
+			cookie[0] = (uint8_t)(0x40 | (COOKIE_NOW / COOKIE_ROTATION + 2) % 32);
 		else if (expected[i] == HG_COOKIE_WRONG_TAG)
 			cookie[4 + i % 16] ^= 1;
 		cookie_give(&asked[i], cookie);
@@ -72,11 +71,21 @@ test_mixed_batches(void **state)
 			hg_cookie_batch_run(batch, kernels[k]);
 			for (unsigned int i = 0; i < n; i++) {
 				assert_int_equal(hg_cookie_batch_verdict(batch, i), expected[i]);
-				cookie_expect(cookie, &asked[i], COOKIE_NOW, COOKIE_ROTATION, true);
+				cookie_expect(
+					cookie, &asked[i], COOKIE_NOW, COOKIE_ROTATION, binding);
 				hg_cookie_batch_mint(batch, i, fresh);
 				assert_memory_equal(fresh, cookie, HG_COOKIE_LEN);
 			}
 		}
+}
+
+static void
+test_mixed_batches(void **state)
+{
+	(void)state;
+	mixed_batches(HG_COOKIE_BIND_HELLO);
+	mixed_batches(HG_COOKIE_BIND_PARAMETERS);
+	mixed_batches(HG_COOKIE_BIND_ADDRESS);
 }
 
 /* The bytes of a hello are not needed any more once it is added. */
@@ -89,7 +98,7 @@ test_hello_is_copied(void **state)
 
 	(void)state;
 	cookie_hello(&asked, 4, 1, 8);
-	mint(&asked);
+	mint(&asked, HG_COOKIE_BIND_HELLO);
 	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
 	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), 0);
 	memset(&asked, 0xee, sizeof(asked));
@@ -108,7 +117,7 @@ test_batch_is_full(void **state)
 	(void)state;
 	assert_non_null(before);
 	cookie_hello(&asked, 6, 1, 32);
-	mint(&asked);
+	mint(&asked, HG_COOKIE_BIND_HELLO);
 	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
 	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
 		assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
@@ -127,8 +136,8 @@ test_batch_is_full(void **state)
 static void
 test_largest_batch(void **state)
 {
-	struct hg_cookie_keys keys =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct hg_cookie_keys keys = cookie_keys(
+		COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_PARAMETERS);
 	uint8_t *offer = malloc(HG_COOKIE_BOUND_MAX);
 	uint8_t cookie[HG_COOKIE_LEN];
 	struct cookie_asked asked;
@@ -139,7 +148,7 @@ test_largest_batch(void **state)
 	cookie_hello(&asked, 6, 1, 32);
 	asked.hello.offer = offer;
 	asked.hello.offer_len = HG_COOKIE_BOUND_MAX - 67;
-	mint(&asked);
+	mint(&asked, HG_COOKIE_BIND_PARAMETERS);
 	for (unsigned int round = 0; round < 2; round++) {
 		hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
 		for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
@@ -206,7 +215,8 @@ test_former_secret(void **state)
 				assert_int_equal(hg_cookie_batch_verdict(batch, (unsigned int)i),
 					accepted ? cases[i].accepted : cases[i].alone);
 				/* New ones are of the present secret, whatever is accepted. */
-				cookie_expect(fresh, &asked[i], now, COOKIE_ROTATION, true);
+				cookie_expect(fresh, &asked[i], now, COOKIE_ROTATION,
+					HG_COOKIE_BIND_HELLO);
 				hg_cookie_batch_mint(batch, (unsigned int)i, cookie);
 				assert_memory_equal(cookie, fresh, HG_COOKIE_LEN);
 			}
@@ -218,8 +228,8 @@ test_former_secret(void **state)
 static void
 test_hello_too_large(void **state)
 {
-	struct hg_cookie_keys keys =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct hg_cookie_keys keys = cookie_keys(
+		COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_PARAMETERS);
 	struct hg_cookie_batch *before = aligned_alloc(64, sizeof(*before));
 	uint8_t *offer = calloc(1, UINT16_MAX);
 	struct cookie_asked asked, large;
@@ -228,7 +238,7 @@ test_hello_too_large(void **state)
 	assert_non_null(before);
 	assert_non_null(offer);
 	cookie_hello(&asked, 4, 1, 0);
-	mint(&asked);
+	mint(&asked, HG_COOKIE_BIND_PARAMETERS);
 	cookie_hello(&large, 4, 1, 0);
 	large.hello.offer = offer;
 	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
@@ -251,7 +261,7 @@ test_hello_too_large(void **state)
 static void
 test_age(void **state)
 {
-	uint8_t cookie[HG_COOKIE_LEN] = { 0x20, 0x12, 0x34, 0x56 };
+	uint8_t cookie[HG_COOKIE_LEN] = { 0x40, 0x12, 0x34, 0x56 };
 	const uint64_t made = UINT64_C(5) << 24 | 0x123456;
 
 	(void)state;

@@ -272,7 +272,7 @@ test_gateway_refused(void **state)
 	(void)state;
 	config_gateway_refused(
 		"cookie-lifetime = 60s\n", 1, "must be a number from 1 to 86400, not 60s");
-	config_gateway_refused("cookie-binding = none\n", 1, "one of hello|address");
+	config_gateway_refused("cookie-binding = none\n", 1, "one of hello|parameters|address");
 	config_gateway_refused("poll = lazy\n", 1, "one of adaptive|busy");
 	config_gateway_refused(
 		"metrics = on\n", 1, "metrics must be off, ADDRESS:PORT or unix:PATH");

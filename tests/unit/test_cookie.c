@@ -50,18 +50,17 @@ test_known_answers(void **state)
 	struct cookie_asked asked;
 
 	(void)state;
-	for (unsigned int i = 0; i < 8; i++)
+	for (unsigned int i = 0; i < 12; i++)
 		for (uint8_t session_id_len = 0; session_id_len <= 32; session_id_len++) {
-			bool bind_hello = (i & 2) != 0;
+			enum hg_cookie_binding binding = (enum hg_cookie_binding)(i / 4);
 			struct hg_cookie_keys keys =
-				cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME,
-					bind_hello ? HG_COOKIE_BIND_HELLO : HG_COOKIE_BIND_ADDRESS);
+				cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, binding);
 
 			cookie_hello(&asked, (i & 1) != 0 ? 4 : 6, i, session_id_len);
-			if ((i & 4) != 0)
+			if ((i & 2) != 0)
 				asked.hello.offer_len =
 					0; /* the fragment ended behind the cookie */
-			cookie_expect(expected, &asked, COOKIE_NOW, COOKIE_ROTATION, bind_hello);
+			cookie_expect(expected, &asked, COOKIE_NOW, COOKIE_ROTATION, binding);
 			assert_int_equal(ask(&keys, COOKIE_NOW, &asked, cookie), HG_COOKIE_NONE);
 			assert_memory_equal(cookie, expected, HG_COOKIE_LEN);
 			cookie_give(&asked, expected);
@@ -175,7 +174,7 @@ test_epochs(void **state)
 				COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
 			cookie_hello(&asked, 4, i, 0);
 			mint(&keys, issued, &asked);
-			assert_int_equal(asked.cookie[0], 0x20 | epoch % 32);
+			assert_int_equal(asked.cookie[0], 0x40 | epoch % 32);
 			assert_int_equal(ask(&here, issued, &asked, NULL), expected[i]);
 		}
 }
@@ -281,77 +280,121 @@ test_malformed(void **state)
 	for (unsigned int format = 0; format < 8; format++) {
 		asked.cookie[0] = (uint8_t)((asked.cookie[0] & 31u) | format << 5);
 		assert_int_equal(ask(&keys, COOKIE_NOW, &asked, NULL),
-			format == 1 ? HG_COOKIE_VALID : HG_COOKIE_MALFORMED);
+			format == 2 ? HG_COOKIE_VALID : HG_COOKIE_MALFORMED);
 	}
 }
 
-/* Every bit of what is bound, changed: refused when bound to the hello, else only the tuple's. */
+/* Flips each bit of len bytes of the hello: is the cookie refused for the first n bytes, and no other? */
+static void
+flip(const struct hg_cookie_keys *keys, struct cookie_asked *asked, uint8_t *bytes, size_t len,
+	size_t n)
+{
+	for (size_t bit = 0; bit < 8 * len; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(ask(keys, COOKIE_NOW, asked, NULL),
+			bit < 8 * n ? HG_COOKIE_WRONG_TAG : HG_COOKIE_VALID);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+/* Every bit of what is bound, changed: refused. Every other bit: not. */
 static void
 test_binding(void **state)
 {
+	static const size_t client[] = { [HG_COOKIE_BIND_HELLO] = 34,
+		[HG_COOKIE_BIND_PARAMETERS] = 40,
+		[HG_COOKIE_BIND_ADDRESS] = 0 };
 	struct cookie_asked asked;
 
 	(void)state;
-	for (unsigned int form = 0; form < 4; form++) {
-		bool bind_hello = (form & 1) != 0;
+	for (unsigned int form = 0; form < 6; form++) {
+		enum hg_cookie_binding binding = (enum hg_cookie_binding)(form / 2);
+		bool all = binding == HG_COOKIE_BIND_PARAMETERS;
 		struct hg_cookie_keys keys =
-			cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME,
-				bind_hello ? HG_COOKIE_BIND_HELLO : HG_COOKIE_BIND_ADDRESS);
-		uint8_t family = (form & 2) != 0 ? 4 : 6;
+			cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, binding);
+		uint8_t family = form % 2 == 0 ? 4 : 6;
 
 		cookie_hello(&asked, family, form, 5);
 		mint(&keys, COOKIE_NOW, &asked);
-		for (unsigned int bit = 0; bit < 8 * 36; bit++) {
-			bool bound = bit < 8u * (family == 4 ? 12 : 36);
-
-			asked.tuple[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			assert_int_equal(ask(&keys, COOKIE_NOW, &asked, NULL),
-				bound ? HG_COOKIE_WRONG_TAG : HG_COOKIE_VALID);
-			asked.tuple[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		}
-		for (unsigned int bit = 0; bit < 8u * asked.hello.client_len; bit++) {
-			asked.client[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			assert_int_equal(ask(&keys, COOKIE_NOW, &asked, NULL),
-				bind_hello ? HG_COOKIE_WRONG_TAG : HG_COOKIE_VALID);
-			asked.client[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		}
-		for (unsigned int bit = 0; bit < 8u * asked.hello.offer_len; bit++) {
-			asked.offer[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			assert_int_equal(ask(&keys, COOKIE_NOW, &asked, NULL),
-				bind_hello ? HG_COOKIE_WRONG_TAG : HG_COOKIE_VALID);
-			asked.offer[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		}
+		flip(&keys, &asked, asked.tuple, 36, family == 4 ? 12 : 36);
+		flip(&keys, &asked, asked.client, asked.hello.client_len, client[binding]);
+		flip(&keys, &asked, asked.offer, asked.hello.offer_len,
+			all ? asked.hello.offer_len : 0);
 		assert_int_equal(ask(&keys, COOKIE_NOW, &asked, NULL), HG_COOKIE_VALID);
 		asked.hello.offer_len = 0; /* the second hello is fragmented otherwise */
 		assert_int_equal(ask(&keys, COOKIE_NOW, &asked, NULL),
-			bind_hello ? HG_COOKIE_WRONG_TAG : HG_COOKIE_VALID);
+			all ? HG_COOKIE_WRONG_TAG : HG_COOKIE_VALID);
 	}
 }
 
-/* A binding is not part of the header: a node bound to addresses must not take the other kind. */
+/* Mbed TLS 2.28 draws another session_id for each hello that carries a ticket. */
+static void
+test_other_session_id(void **state)
+{
+	struct cookie_asked first, second;
+
+	(void)state;
+	for (unsigned int binding = 0; binding < 3; binding++) {
+		struct hg_cookie_keys keys = cookie_keys(COOKIE_NOW, COOKIE_ROTATION,
+			COOKIE_LIFETIME, (enum hg_cookie_binding)binding);
+
+		for (uint8_t len = 0; len <= 32; len += 16) {
+			cookie_hello(&first, 4, 1, 32);
+			mint(&keys, COOKIE_NOW, &first);
+			cookie_hello(&second, 4, 1, len);
+			memset(second.client + 35, 0x52, len);
+			cookie_give(&second, first.cookie);
+			assert_int_equal(ask(&keys, COOKIE_NOW, &second, NULL),
+				binding == HG_COOKIE_BIND_PARAMETERS ? HG_COOKIE_WRONG_TAG
+								     : HG_COOKIE_VALID);
+		}
+	}
+}
+
+/* A binding is not part of the header: a node with one must not take the cookies of another. */
 static void
 test_binding_modes_differ(void **state)
 {
-	struct hg_cookie_keys hello =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
-	struct hg_cookie_keys address =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_ADDRESS);
 	struct cookie_asked asked;
 
 	(void)state;
-	cookie_hello(&asked, 4, 1, 0);
-	mint(&hello, COOKIE_NOW, &asked);
-	assert_int_equal(ask(&address, COOKIE_NOW, &asked, NULL), HG_COOKIE_WRONG_TAG);
-	mint(&address, COOKIE_NOW, &asked);
-	assert_int_equal(ask(&hello, COOKIE_NOW, &asked, NULL), HG_COOKIE_WRONG_TAG);
+	for (unsigned int i = 0; i < 2 * 3 * 3; i++) {
+		unsigned int made = i / 3 % 3, asks = i % 3;
+		struct hg_cookie_keys keys[2];
+
+		for (unsigned int k = 0; k < 2; k++)
+			keys[k] = cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME,
+				(enum hg_cookie_binding)(k == 0 ? made : asks));
+		cookie_hello(&asked, i < 9 ? 4 : 6, 1, 0);
+		mint(&keys[0], COOKIE_NOW, &asked);
+		assert_int_equal(ask(&keys[1], COOKIE_NOW, &asked, NULL),
+			made == asks ? HG_COOKIE_VALID : HG_COOKIE_WRONG_TAG);
+	}
+}
+
+/* What is bound by default makes one block of SHA-256 for IPv4, two for IPv6. */
+static void
+test_blocks(void **state)
+{
+	struct hg_cookie_keys keys =
+		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct cookie_asked asked;
+
+	(void)state;
+	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
+	for (unsigned int i = 0; i < 2; i++) {
+		cookie_hello(&asked, i == 0 ? 4 : 6, i, 32);
+		assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
+		assert_int_equal(batch->job[i].n_blocks, i + 1);
+	}
 }
 
 /* The same bytes in a row with another border between session_id, suites and compression. */
 static void
 test_injective(void **state)
 {
-	struct hg_cookie_keys keys =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct hg_cookie_keys keys = cookie_keys(
+		COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_PARAMETERS);
 	struct cookie_asked asked, shifted;
 
 	(void)state;
@@ -387,8 +430,8 @@ test_injective(void **state)
 static void
 test_families_differ(void **state)
 {
-	struct hg_cookie_keys keys =
-		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
+	struct hg_cookie_keys keys = cookie_keys(
+		COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_PARAMETERS);
 	uint8_t row[36 + 67 + 10];
 	struct cookie_asked six, four;
 
@@ -441,7 +484,9 @@ main(void)
 		cmocka_unit_test(test_every_bit_flipped),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_binding),
+		cmocka_unit_test(test_other_session_id),
 		cmocka_unit_test(test_binding_modes_differ),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_injective),
 		cmocka_unit_test(test_families_differ),
 	};

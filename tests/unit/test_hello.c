@@ -119,12 +119,12 @@ static void
 test_first_fragment_of_every_length(void **state)
 {
 	static const uint8_t session_id[7] = { 1, 2, 3, 4, 5, 6, 7 };
-	static const uint8_t cookie[20] = { 0x20 };
+	static const uint8_t cookie[20] = { 0x40 };
 
 	(void)state;
 	for (unsigned int form = 0; form < 4; form++) {
 		struct hello_parts parts = hello_usual;
-		size_t len, after_cookie, after_offer;
+		size_t len, after_cookie;
 
 		parts.session_id = session_id;
 		parts.session_id_len = (form & 1) != 0 ? sizeof(session_id) : 0;
@@ -132,13 +132,12 @@ test_first_fragment_of_every_length(void **state)
 		parts.cookie_len = (form & 2) != 0 ? sizeof(cookie) : 0;
 		len = hello_build(datagram, &parts);
 		after_cookie = 61u + parts.session_id_len + parts.cookie_len;
-		after_offer = after_cookie + 2 + parts.suites_len + 2;
 		for (size_t n = 14; n <= len; n++) {
 			hello_build(datagram, &parts);
 			hello_cut(datagram, n);
 			if (n < 25)
 				assert_int_equal(parse(n), HG_DROP_HANDSHAKE_SHORT);
-			else if (n >= after_offer || (n == after_cookie && parts.cookie_len == 0))
+			else if (n >= after_cookie)
 				assert_hello(n);
 			else
 				assert_int_equal(parse(n), HG_DROP_HELLO_BODY);
@@ -403,7 +402,7 @@ test_cookie_lengths(void **state)
 		assert_true(is_hello);
 		assert_int_equal(hello.cookie_len, n);
 		assert_memory_equal(hello.cookie, cookie, n);
-		/* The length says one more than there is: nothing is left for the suites. */
+		/* The length says one more than there is. */
 		hello_cut(datagram, 61u + n);
 		datagram[60] = (uint8_t)(n + 1);
 		if (n < 255)
@@ -443,6 +442,66 @@ test_offer_lengths(void **state)
 		else
 			assert_int_equal(parse(len), HG_DROP_HELLO_BODY);
 	}
+}
+
+/* Is this a hello of which the suites and compression methods have so many bytes in the fragment? */
+static void
+assert_offer(size_t len, size_t offer_len)
+{
+	struct hg_hello hello;
+	bool is_hello = false;
+
+	assert_int_equal(
+		parse_at(guard_place(&guard, datagram, len), len, &is_hello, &hello), HG_PASS);
+	assert_true(is_hello);
+	assert_int_equal(hello.offer_len, offer_len);
+}
+
+/* A fragment ends anywhere in the lists; but what it says of their lengths has to fit into the message. */
+static void
+test_offer_cut(void **state)
+{
+	size_t suites = 61, compression = suites + 2 + hello_usual.suites_len;
+	size_t len = hello_build(datagram, &hello_usual), body = len - HELLO_AT_BODY;
+
+	(void)state;
+	for (size_t end = suites; end <= len; end++) {
+		hello_build(datagram, &hello_usual);
+		hello_cut(datagram, end);
+		assert_offer(end, end >= compression + 2 ? hello_usual.suites_len + 4u : 0);
+		/* A message that ends there, too, is well formed only behind both lists, or before. */
+		put24(datagram + HELLO_AT_MESSAGE_LEN, end - HELLO_AT_BODY);
+		if (end == suites || end >= compression + 2)
+			assert_offer(end, end == suites ? 0 : hello_usual.suites_len + 4u);
+		else
+			assert_int_equal(parse(end), HG_DROP_HELLO_BODY);
+	}
+	for (unsigned int n = 0; n < 0x10000; n++) {
+		bool fits = suites + 2 + n + 1 <= HELLO_AT_BODY + body;
+
+		hello_build(datagram, &hello_usual);
+		datagram[suites] = (uint8_t)(n >> 8);
+		datagram[suites + 1] = (uint8_t)n;
+		hello_cut(datagram, suites + 2);
+		if (fits)
+			assert_offer(suites + 2, 0);
+		else
+			assert_int_equal(parse(suites + 2), HG_DROP_HELLO_BODY);
+	}
+	for (unsigned int n = 0; n < 256; n++) {
+		hello_build(datagram, &hello_usual);
+		datagram[compression] = (uint8_t)n;
+		hello_cut(datagram, compression + 1);
+		if (compression + 1 + n <= HELLO_AT_BODY + body)
+			assert_offer(compression + 1, n == 0 ? hello_usual.suites_len + 3u : 0);
+		else
+			assert_int_equal(parse(compression + 1), HG_DROP_HELLO_BODY);
+	}
+	/* Too short for both lengths, whatever the fragment has of it. */
+	hello_build(datagram, &hello_usual);
+	hello_cut(datagram, suites + 1);
+	put24(datagram + HELLO_AT_MESSAGE_LEN, suites + 2 - HELLO_AT_BODY);
+	assert_int_equal(parse(suites + 1), HG_DROP_HELLO_BODY);
 }
 
 static void
@@ -498,7 +557,7 @@ static void
 test_random_changes(void **state)
 {
 	struct hello_parts parts = hello_usual;
-	static const uint8_t cookie[20] = { 0x20 };
+	static const uint8_t cookie[20] = { 0x40 };
 	unsigned int passed = 0;
 	uint64_t x = 88172645463325252;
 
@@ -569,6 +628,7 @@ main(void)
 		cmocka_unit_test(test_session_id_lengths),
 		cmocka_unit_test(test_cookie_lengths),
 		cmocka_unit_test(test_offer_lengths),
+		cmocka_unit_test(test_offer_cut),
 		cmocka_unit_test(test_client_versions),
 		cmocka_unit_test(test_is_fragment),
 		cmocka_unit_test(test_random_changes),

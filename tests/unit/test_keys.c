@@ -59,7 +59,7 @@ test_epoch(void **state)
 static void
 test_known_answer(void **state)
 {
-	uint8_t message[27] = "hellogate cookie v1", key[32], tag[32];
+	uint8_t message[27] = "hellogate cookie v2", key[32], tag[32];
 	uint8_t padded[sizeof("message") + HG_HMAC_PAD_ROOM] = "message";
 	struct hg_cookie_keys keys = derive(NOW, 3600);
 

@@ -54,7 +54,7 @@ test_same_cookie_as_the_gateway(void **state)
 	struct hg_tls_cookies_counts counts;
 
 	(void)state;
-	for (unsigned int binding = 0; binding < 2; binding++) {
+	for (unsigned int binding = 0; binding < 3; binding++) {
 		options.binding = (enum hg_cookie_binding)binding;
 		listening_open(&listening, &options);
 		for (uint8_t family = 4; family <= 6; family += 2) {
@@ -62,8 +62,8 @@ test_same_cookie_as_the_gateway(void **state)
 			size_t len = hello_build(datagram, &hello_usual);
 			struct heard heard;
 
-			listening_expect(expected, &flow, datagram, len, COOKIE_NOW,
-				options.binding == HG_COOKIE_BIND_HELLO);
+			listening_expect(
+				expected, &flow, datagram, len, COOKIE_NOW, options.binding);
 			heard = listening_hear(listening.ssl, &flow, datagram, len);
 			assert_memory_equal(heard_cookie(&heard), expected, HG_COOKIE_LEN);
 			len = second(datagram, hello_usual, expected);
@@ -102,7 +102,7 @@ test_mapped_addresses(void **state)
 				 (struct sockaddr *)&local),
 		0);
 	heard = listening_hear(listening.ssl, NULL, datagram, len);
-	listening_expect(expected, &flow, datagram, len, COOKIE_NOW, true);
+	listening_expect(expected, &flow, datagram, len, COOKIE_NOW, HG_COOKIE_BIND_HELLO);
 	assert_memory_equal(heard_cookie(&heard), expected, HG_COOKIE_LEN);
 	listening_close(&listening);
 }
@@ -133,7 +133,6 @@ test_bound_to_addresses_and_hello(void **state)
 	struct flow flow = flow_make(4, 40000), other;
 	uint8_t datagram[HELLO_MAX], cookie[HG_COOKIE_LEN];
 	size_t len = hello_build(datagram, &usual);
-	bool bind;
 
 	(void)state;
 	changed[0].client_version = 0xfeff;
@@ -142,13 +141,15 @@ test_bound_to_addresses_and_hello(void **state)
 	changed[2].session_id = suites;
 	changed[2].session_id_len = sizeof(suites);
 	changed[3].extensions = NULL; /* these are bound to nothing */
-	for (unsigned int binding = 0; binding < 2; binding++) {
+	for (unsigned int binding = 0; binding < 3; binding++) {
 		options.binding = (enum hg_cookie_binding)binding;
-		bind = options.binding == HG_COOKIE_BIND_HELLO;
 		listening_open(&listening, &options);
-		listening_expect(cookie, &flow, datagram, len, COOKIE_NOW, bind);
-		for (unsigned int i = 0; i < 3; i++)
-			assert_int_equal(judge(&listening, &changed[i], &flow, cookie), !bind);
+		listening_expect(cookie, &flow, datagram, len, COOKIE_NOW, options.binding);
+		assert_int_equal(judge(&listening, &changed[0], &flow, cookie),
+			options.binding == HG_COOKIE_BIND_ADDRESS);
+		for (unsigned int i = 1; i < 3; i++)
+			assert_int_equal(judge(&listening, &changed[i], &flow, cookie),
+				options.binding != HG_COOKIE_BIND_PARAMETERS);
 		assert_int_equal(judge(&listening, &changed[3], &flow, cookie), 1);
 		for (unsigned int i = 0; i < 4; i++) {
 			struct sockaddr_in *end;
@@ -184,7 +185,7 @@ test_times_and_keys(void **state)
 
 	(void)state;
 	listening_open(&listening, &options);
-	listening_expect(cookie, &flow, datagram, len, edge - 1, true);
+	listening_expect(cookie, &flow, datagram, len, edge - 1, HG_COOKIE_BIND_HELLO);
 	listening.now = edge - 1;
 	assert_int_equal(judge(&listening, &hello_usual, &flow, cookie), 1);
 	listening.now = edge; /* the key has changed by itself */
@@ -198,7 +199,7 @@ test_times_and_keys(void **state)
 	cookie[19] ^= 1;
 	listening.now = edge;
 	assert_int_equal(judge(&listening, &hello_usual, &flow, cookie), 0);
-	cookie[0] ^= 0x40;
+	cookie[0] ^= 0x80;
 	assert_int_equal(judge(&listening, &hello_usual, &flow, cookie), 0);
 	hg_tls_cookies_count(listening.cookies, &counts);
 	assert_int_equal(counts.verdict[HG_COOKIE_VALID], 3);
@@ -221,7 +222,7 @@ test_another_secret(void **state)
 
 	(void)state;
 	listening_open(&listening, &options);
-	listening_expect(cookie, &flow, datagram, len, COOKIE_NOW, true);
+	listening_expect(cookie, &flow, datagram, len, COOKIE_NOW, HG_COOKIE_BIND_HELLO);
 	assert_int_equal(judge(&listening, &hello_usual, &flow, cookie), 1);
 	options.secret = other_secret;
 	options.previous = cookie_secret;
@@ -255,7 +256,7 @@ test_hellos_that_lead_nowhere(void **state)
 
 	(void)state;
 	listening_open(&listening, &options);
-	listening_expect(cookie, &flow, datagram, len, COOKIE_NOW, true);
+	listening_expect(cookie, &flow, datagram, len, COOKIE_NOW, HG_COOKIE_BIND_HELLO);
 	len = second(datagram, usual, cookie);
 	datagram[HELLO_AT_SEQ + 1] = 0;
 	heard = listening_hear(listening.ssl, &flow, datagram, len);
@@ -289,6 +290,7 @@ test_hellos_that_nothing_is_bound_to(void **state)
 	struct heard heard;
 
 	(void)state;
+	options.binding = HG_COOKIE_BIND_PARAMETERS;
 	listening_open(&listening, &options);
 	parts[0].suites = much;
 	parts[0].suites_len = sizeof(much);
@@ -309,12 +311,56 @@ test_hellos_that_nothing_is_bound_to(void **state)
 	}
 	hg_tls_cookies_count(listening.cookies, &counts);
 	assert_int_equal(counts.unbound, 6);
-	/* With a binding to addresses they are hellos like others. */
-	options.binding = HG_COOKIE_BIND_ADDRESS;
-	assert_int_equal(hg_tls_cookies_change(listening.cookies, &options, NULL), 0);
-	heard = listening_hear(listening.ssl, &flow, datagram, hello_build(datagram, &parts[0]));
-	assert_int_equal(heard_cookie(&heard)[0] >> 5, 1);
+	/* With another binding they are hellos like others. */
+	for (unsigned int i = 0; i < 2; i++) {
+		options.binding = i == 0 ? HG_COOKIE_BIND_ADDRESS : HG_COOKIE_BIND_HELLO;
+		assert_int_equal(hg_tls_cookies_change(listening.cookies, &options, NULL), 0);
+		heard = listening_hear(
+			listening.ssl, &flow, datagram, hello_build(datagram, &parts[0]));
+		assert_int_equal(heard_cookie(&heard)[0] >> 5, 2);
+	}
 	listening_close(&listening);
+}
+
+/* The first fragment of a hello may end anywhere behind its cookie. The second hello's ends elsewhere. */
+static void
+test_first_fragments(void **state)
+{
+	static const uint8_t zeroes[HG_COOKIE_LEN];
+	struct hello_parts usual = hello_usual;
+	struct listening listening;
+	struct hg_tls_cookies_options options = listening_options(&listening);
+	struct flow flow = flow_make(4, 40000);
+	uint8_t datagram[HELLO_MAX], cookie[HG_COOKIE_LEN];
+	size_t whole = hello_build(datagram, &usual), offer_end = 61 + 2 + usual.suites_len + 2;
+
+	(void)state;
+	for (unsigned int binding = 0; binding < 3; binding++) {
+		options.binding = (enum hg_cookie_binding)binding;
+		listening_open(&listening, &options);
+		for (size_t end = 61; end <= whole; end++) {
+			bool bound = binding != HG_COOKIE_BIND_PARAMETERS || end >= offer_end;
+			size_t longer = end < 61 + HG_COOKIE_LEN ? 61 + HG_COOKIE_LEN : end;
+			struct heard heard;
+
+			hello_build(datagram, &usual);
+			hello_cut(datagram, end);
+			heard = listening_hear(listening.ssl, &flow, datagram, end);
+			memcpy(cookie, heard_cookie(&heard), HG_COOKIE_LEN);
+			assert_int_equal(memcmp(cookie, zeroes, HG_COOKIE_LEN) != 0, bound);
+			second(datagram, usual, cookie);
+			hello_cut(datagram, end + HG_COOKIE_LEN);
+			heard = listening_hear(listening.ssl, &flow, datagram, end + HG_COOKIE_LEN);
+			assert_int_equal(heard.result, bound);
+			second(datagram, usual, cookie); /* as long as the first */
+			hello_cut(datagram, longer);
+			heard = listening_hear(listening.ssl, &flow, datagram, longer);
+			assert_int_equal(
+				heard.result, bound && (binding != HG_COOKIE_BIND_PARAMETERS ||
+							       end >= offer_end + HG_COOKIE_LEN));
+		}
+		listening_close(&listening);
+	}
 }
 
 static void
@@ -393,7 +439,7 @@ test_wrong_arguments(void **state)
 	bad[3].previous_len = HG_COOKIE_SECRET_LEN;
 	bad[4].rotation = COOKIE_LIFETIME - 1;
 	bad[5].lifetime = HG_COOKIE_LIFETIME_MAX + 1;
-	bad[6].binding = (enum hg_cookie_binding)2;
+	bad[6].binding = (enum hg_cookie_binding)3;
 	bad[7].lifetime = HG_TLS_COOKIES_ROTATION + 1;
 	bad[7].rotation = 0;
 	for (unsigned int i = 0; i < 8; i++) {
@@ -700,6 +746,7 @@ main(void)
 		cmocka_unit_test(test_another_secret),
 		cmocka_unit_test(test_hellos_that_lead_nowhere),
 		cmocka_unit_test(test_hellos_that_nothing_is_bound_to),
+		cmocka_unit_test(test_first_fragments),
 		cmocka_unit_test(test_program_with_a_message_callback_of_its_own),
 		cmocka_unit_test(test_peer_that_nobody_has_told),
 		cmocka_unit_test(test_wrong_arguments),
