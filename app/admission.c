@@ -13,7 +13,8 @@ admission_begin(const struct admission *admission, const struct session_key *key
 	*ret_ask = (struct admission_ask){
 		.now = rte_get_tsc_cycles(),
 		.id = clients_id(key),
-		.mark = used_mark(&admission->used, hello->cookie, hello->client + 2),
+		.mark = used_mark(
+			&admission->used, hello->cookie, hello->client + 2, hello->record_seq),
 	};
 	return !used_has(&admission->used, ret_ask->mark, ret_ask->now);
 }
@@ -95,4 +96,11 @@ admission_take(
 		clients_enter(ask->client);
 	if (!used_add(&admission->used, ask->mark, ask->now))
 		stats_add(&core->stats.used_forgotten, 1);
+	session->hello = ask->mark;
+}
+
+void
+admission_give_up(struct core *core, const struct session *session)
+{
+	used_give_up(&core->admission->used, session->hello, rte_get_tsc_cycles());
 }

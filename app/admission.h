@@ -36,7 +36,7 @@ struct admission {
 struct admission_ask {
 	uint64_t now; /* TSC cycles */
 	uint64_t id;  /* of its client */
-	struct mark mark;
+	struct used_mark mark;
 	struct client *client;   /* once admitted; NULL if clients have no limit of their own */
 	struct session *evicted; /* once admitted: the session that is to end for it, or NULL */
 };
@@ -57,3 +57,6 @@ bool admission_admit(struct core *core, const struct session *head, struct admis
  */
 void admission_take(struct core *core, const struct admission_ask *ask, struct session *session,
 	bool has_entry);
+
+/* The time of its handshake is over: its client may begin again with the same hello. */
+void admission_give_up(struct core *core, const struct session *session);

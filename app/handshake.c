@@ -131,6 +131,7 @@ expire(struct session *session)
 
 	if (session->half_open) {
 		if (now - session->opened >= session->core->generation->handshake_cycles) {
+			admission_give_up(session->core, session);
 			ENDED(session, half_open_expired);
 			return;
 		}

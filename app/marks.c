@@ -119,3 +119,15 @@ marks_store(const struct marks *marks, struct mark mark, struct marks_word *word
 	atomic_store_explicit(&word->mark, mark.value, memory_order_relaxed);
 	atomic_store_explicit(&word->end, end, memory_order_relaxed);
 }
+
+void
+marks_move(const struct marks *marks, struct marks_word *word, struct mark mark, uint64_t now)
+{
+	struct marks_room room = marks_choose(marks, mark, now);
+	uint32_t end = get(&word->end);
+
+	atomic_store_explicit(&room.word->mark, mark.value, memory_order_relaxed);
+	atomic_store_explicit(&room.word->end, end, memory_order_relaxed);
+	if (room.word != word)
+		atomic_store_explicit(&word->mark, 0, memory_order_relaxed);
+}

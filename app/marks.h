@@ -66,3 +66,6 @@ struct marks_room marks_choose(const struct marks *marks, struct mark mark, uint
 /* For the one that writes: stores a mark there; its time begins. */
 void marks_store(
 	const struct marks *marks, struct mark mark, struct marks_word *word, uint64_t now);
+
+/* The same: puts a mark that is not stored in the place of one that is, for the time that it had left. */
+void marks_move(const struct marks *marks, struct marks_word *word, struct mark mark, uint64_t now);

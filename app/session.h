@@ -19,6 +19,7 @@
 #include "net/path.h"
 #include "rings.h"
 #include "tls/session.h"
+#include "used.h"
 
 #define SESSION_RANDOM_LEN 32u
 
@@ -66,6 +67,7 @@ struct session {
 	const struct config_listener *listener;
 	struct listener *place; /* of that listener */
 	struct client *client;  /* NULL if clients have no limit of their own */
+	struct used_mark hello; /* that it was opened by */
 	struct hg_tls_session *tls;
 	struct session *beside; /* of an entry in the table: a handshake that may replace it */
 	struct session *head;   /* of a session beside another: that one */

@@ -204,7 +204,8 @@ look_ahead(const struct gateway *gateway, struct worker_burst *burst, unsigned i
 	const struct session_key *key, hash_sig_t hash, const struct hg_hello *hello)
 {
 	const struct admission *admission = &gateway->admission[core];
-	struct mark mark = used_mark(&admission->used, hello->cookie, hello->client + 2);
+	struct used_mark mark =
+		used_mark(&admission->used, hello->cookie, hello->client + 2, hello->record_seq);
 
 	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
 	if (hg_hello_is_whole(hello) && used_has(&admission->used, mark, worker_clock(burst)))

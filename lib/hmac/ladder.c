@@ -6,7 +6,7 @@
 #include "hmac/kernels.h"
 
 #define BATCH_MAX (1u << (HG_HMAC_STEPS - 1)) /* whose measurement stands for all larger ones */
-#define TRIAL_BLOCKS 1u /* as a cookie over IPv4 has, by default */
+#define TRIAL_BLOCKS 1u                       /* as a cookie over IPv4 has, by default */
 #define TRIAL_ROUNDS 4u
 #define TRIAL_NS 8000u /* for one kernel at one batch size in one round */
 

@@ -219,7 +219,7 @@ def test_check_prints_what_takes_effect() -> None:
     assert code == 0 and not err, (code, out, err)
     for key, value in (('cookie-lifetime', '30'), ('key-rotation', '600'), ('poll', 'adaptive'),
                        ('cookie-binding', 'hello'), ('max-sessions', '65536'),
-                       ('half-open', '1024'), ('session-tickets', 'on'), ('upstream', 'echo'),
+                       ('half-open', '4096'), ('session-tickets', 'on'), ('upstream', 'echo'),
                        ('upstream', r'127\.0\.0\.1:5683'), ('mac', '02:00:00:00:00:0a'),
                        ('certificate', r'\S*server\.pem')):
         assert re.search(rf'^\s*{key} *= *{value}\b', out, re.MULTILINE), (key, out)

@@ -203,6 +203,36 @@ def test_fragments_of_the_second_hello() -> None:
         one.g.stop()
 
 
+def test_a_hello_whose_handshake_was_given_up() -> None:
+    """Its client was out of reach for longer than handshake-timeout, and sends it again, in another
+    record: it gets in. Whoever has copied the record gets nothing, neither before nor after that."""
+    with lab(handshake_timeout=int(slow(2))) as one:
+        peer = one.peer()
+        client = dtls.Client(peer.verified(seeded(7)))
+        record = client.plain(client.hello_message)
+        peer.send(record)
+        one.g.wait_for(lambda s: s['sessions_opened'] == 1)
+        peer.send(*[record] * 5, *(client.plain(client.hello_message) for _ in range(5)))
+        one.g.wait_for(lambda s: s['hello_again'] + s['drop_hello_used'] == 10)
+        one.g.wait_for(lambda s: s['sessions_half_open_expired'] == 1)
+        while peer.receive(0.05):
+            pass
+        peer.send(*[record] * 50)
+        stats = one.g.wait_for(lambda s: s['hello_again'] + s['drop_hello_used'] == 60)
+        assert stats['sessions_opened'] == 1 and peer.receive() is None, stats
+        peer.client = client
+        peer.ask(lambda: [client.plain(client.hello_message)], client.take_flight)
+        peer.finish()
+        peer.echo()
+        peer.send(*[record] * 50, *(client.plain(client.hello_message) for _ in range(50)))
+        one.g.wait_for(lambda s: s['hello_again'] + s['drop_hello_used'] >= 160)
+        peer.echo()
+        peer.close()
+        one.settle(0)
+        _, counters = one.g.stop()
+        assert counters['sessions_opened'] == 2 and counters['handshakes'] == 1, counters
+
+
 def test_early_messages_and_epochs_cost_bounded_memory() -> None:
     """Messages of the future, whole and in part, and records of later epochs, into handshakes in
     progress: what OpenSSL keeps of them is bounded, and it is none of what the client sends."""

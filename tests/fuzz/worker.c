@@ -60,8 +60,8 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 	const uint8_t *datagram = packet->frame + packet->model.l4 + 8;
 	const struct clients_limits *limits = &trial->bed->generation.limits.clients;
 	const struct admission *admission = &trial->bed->gateway.admission[core];
-	struct mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
-		datagram + packet->hello.client + 2);
+	struct used_mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
+		datagram + packet->hello.client + 2, packet->hello.record_seq);
 	struct session_key key = { .family = packet->model.family };
 	enum clients_verdict wanted = worker_admits(&trial->history, packet);
 	struct client *client = NULL;

@@ -34,8 +34,8 @@ test_defaults(void **state)
 	assert_int_equal(gateway->poll_busy, 0);
 	assert_null(gateway->hmac_kernel_name);
 	assert_int_equal(gateway->max_sessions, 65536);
-	assert_int_equal(gateway->half_open, 1024);
-	assert_int_equal(gateway->handshake_timeout, 15);
+	assert_int_equal(gateway->half_open, 4096);
+	assert_int_equal(gateway->handshake_timeout, 40);
 	assert_int_equal(gateway->handshake_rate, 2000);
 	assert_int_equal(gateway->client_rate, 20);
 	assert_int_equal(gateway->client_burst, 5);

@@ -50,7 +50,7 @@ discard(const struct marks *marks)
 /* Of both users of the table: a hello that was used, and a 4-tuple that is known. */
 struct both {
 	struct marks used, proved;
-	struct mark hello;
+	struct used_mark hello;
 	struct session_key key;
 };
 
@@ -64,7 +64,7 @@ make_both(uint32_t seconds, uint64_t hz)
 		.key = { .family = 4, .tuple = { 192, 0, 2, 1 } },
 	};
 
-	both.hello = used_mark(&both.used, cookie, random);
+	both.hello = used_mark(&both.used, cookie, random, 1);
 	return both;
 }
 

@@ -26,20 +26,20 @@ make(uint32_t n, uint64_t hz, uint64_t seed)
 	return used;
 }
 
-static struct mark
+static struct used_mark
 mark_of(const struct marks *used, uint32_t number)
 {
 	uint8_t cookie[20] = { 0x21 }, random[32] = { 0 };
 
 	memcpy(cookie + 4, &number, sizeof(number));
 	memcpy(random + 28, &number, sizeof(number));
-	return used_mark(used, cookie, random);
+	return used_mark(used, cookie, random, 1);
 }
 
 static bool
 add(const struct marks *used, uint32_t number, uint64_t now)
 {
-	struct mark mark = mark_of(used, number);
+	struct used_mark mark = mark_of(used, number);
 	bool kept = used_add(used, mark, now);
 
 	assert_true(used_has(used, mark, now));
@@ -49,7 +49,7 @@ add(const struct marks *used, uint32_t number, uint64_t now)
 static bool
 has(const struct marks *used, uint32_t number, uint64_t now)
 {
-	struct mark mark = mark_of(used, number);
+	struct used_mark mark = mark_of(used, number);
 
 	return used_has(used, mark, now);
 }
@@ -85,7 +85,7 @@ test_mark(void **state)
 {
 	struct marks used = make(64, 1000000000, SEED);
 	uint8_t cookie[20] = { 1, 2, 3 }, random[32] = { 4, 5, 6 };
-	struct mark mark = used_mark(&used, cookie, random);
+	struct used_mark mark = used_mark(&used, cookie, random, 1);
 
 	(void)state;
 	assert_true(used_add(&used, mark, NOW));
@@ -94,13 +94,61 @@ test_mark(void **state)
 
 		for (unsigned int bit = 0; bit < 8; bit++) {
 			*byte ^= (uint8_t)(1u << bit);
-			mark = used_mark(&used, cookie, random);
+			mark = used_mark(&used, cookie, random, 1);
 			assert_false(used_has(&used, mark, NOW));
 			*byte ^= (uint8_t)(1u << bit);
 		}
 	}
-	mark = used_mark(&used, cookie, random);
+	mark = used_mark(&used, cookie, random, 1);
 	assert_true(used_has(&used, mark, NOW));
+	free(used.table);
+}
+
+/* A hello whose handshake was given up: used in the record that it came in, and in no other. */
+static void
+test_given_up(void **state)
+{
+	const uint64_t hz = 1000000000;
+	struct marks used = make(64, hz, SEED);
+	uint8_t cookie[20] = { 1 }, random[32] = { 2 };
+	struct used_mark first = used_mark(&used, cookie, random, 1), second, other;
+
+	(void)state;
+	assert_true(used_add(&used, first, NOW));
+	for (uint64_t seq = 0; seq < 300; seq++) {
+		second = used_mark(&used, cookie, random, seq);
+		assert_true(used_has(&used, second, NOW));
+	}
+	random[0] = 3;
+	other = used_mark(&used, cookie, random, 1);
+	used_give_up(&used, other, NOW); /* never begun */
+	assert_false(used_has(&used, other, NOW));
+	assert_true(used_has(&used, first, NOW));
+	assert_true(used_add(&used, other, NOW));
+	random[0] = 2;
+	used_give_up(&used, first, NOW + 40 * hz);
+	assert_true(used_has(&used, first, NOW + 40 * hz));
+	assert_true(used_has(&used, first, NOW + SECONDS * hz));
+	for (uint64_t seq = 2; seq < 256; seq++) {
+		second = used_mark(&used, cookie, random, seq);
+		assert_false(used_has(&used, second, NOW + 40 * hz));
+	}
+	assert_true(used_has(&used, other, NOW + 40 * hz));
+	/* It begins once more, and is used in every record again, until that is given up, too. */
+	second = used_mark(&used, cookie, random, 6);
+	assert_true(used_add(&used, second, NOW + 41 * hz));
+	for (uint64_t seq = 0; seq < 256; seq++) {
+		second = used_mark(&used, cookie, random, seq);
+		assert_true(used_has(&used, second, NOW + 41 * hz));
+	}
+	second = used_mark(&used, cookie, random, 6);
+	used_give_up(&used, second, NOW + 42 * hz);
+	for (uint64_t seq = 0; seq < 256; seq++) {
+		second = used_mark(&used, cookie, random, seq);
+		assert_int_equal(used_has(&used, second, NOW + 42 * hz), seq == 1 || seq == 6);
+	}
+	/* Nor does it live longer for it. */
+	assert_false(used_has(&used, first, NOW + (SECONDS + 2) * hz + 1));
 	free(used.table);
 }
 
@@ -157,7 +205,7 @@ test_seed(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 1000; i++) {
-		struct mark a = mark_of(&one, i), b = mark_of(&two, i);
+		struct mark a = mark_of(&one, i).hello, b = mark_of(&two, i).hello;
 
 		same += a.set[0] == b.set[0] || a.value == b.value;
 		assert_true(a.set[0] < one.n_sets && a.set[1] < one.n_sets);
@@ -173,6 +221,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_remembers_and_forgets),
 		cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_fills_evenly),
 		cmocka_unit_test(test_seed),
