@@ -169,8 +169,11 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	worker->queue_index = calloc(gateway->n_queues, sizeof(*worker->queue_index));
 	worker->n_forward = calloc(n_forward, sizeof(*worker->n_forward));
 	worker->forward = calloc((size_t)n_forward * WORKER_BURST_MAX, sizeof(*worker->forward));
+	worker->cookies = aligned_alloc(RTE_CACHE_LINE_SIZE,
+		hg_cookie_batch_size(
+			(enum hg_cookie_binding)gateway->config->gateway.cookie_binding));
 	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
-		worker->forward == NULL)
+		worker->forward == NULL || worker->cookies == NULL)
 		return error_set(error, memory_hint, "workers");
 	for (unsigned int q = 0; q < gateway->n_queues; q++) {
 		const struct queue *queue = &gateway->queue[q];
@@ -419,6 +422,7 @@ gateway_destroy(struct gateway *gateway)
 		struct worker *worker = &gateway->worker[i];
 
 		rte_mempool_free(worker->pool);
+		free(worker->cookies);
 		free(worker->queue);
 		free(worker->queue_index);
 		free(worker->n_forward);

@@ -55,7 +55,7 @@ answer_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	uint8_t cookie[HG_COOKIE_LEN];
 	uint64_t sum;
 
-	hg_cookie_batch_mint(&worker->cookies, i, cookie);
+	hg_cookie_batch_mint(worker->cookies, i, cookie);
 	sum = hg_hvr_write(hg_net_payload(packet), cookie);
 	mbuf->ol_flags = 0;
 	if (device_sums)
@@ -287,10 +287,10 @@ worker_settle_hellos(struct worker *worker, struct worker_burst *burst)
 	bool capped = pace->interval != 0;
 	unsigned int n_answered = 0;
 
-	hg_cookie_batch_run(&worker->cookies,
-		hg_hmac_ladder_pick(&worker->gateway->hmac, worker->cookies.n_jobs));
+	hg_cookie_batch_run(worker->cookies,
+		hg_hmac_ladder_pick(&worker->gateway->hmac, worker->cookies->n_jobs));
 	for (unsigned int i = 0; i < burst->n_hellos; i++) {
-		enum hg_cookie_verdict verdict = hg_cookie_batch_verdict(&worker->cookies, i);
+		enum hg_cookie_verdict verdict = hg_cookie_batch_verdict(worker->cookies, i);
 
 		verdicts[verdict]++;
 		if (verdict == HG_COOKIE_VALID) {
@@ -468,7 +468,7 @@ poll_queue(struct worker *worker, unsigned int q, const struct generation *gener
 	burst->n_answers = 0;
 	burst->n_others = 0;
 	burst->answer_bytes = 0;
-	hg_cookie_batch_begin(&worker->cookies, keys, now);
+	hg_cookie_batch_begin(worker->cookies, keys, now);
 	if (burst->port->peer != NULL)
 		return bridge_burst(worker, room);
 	/* In pieces: a packet is looked at soon after the driver has written it. */

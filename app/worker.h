@@ -72,7 +72,7 @@ struct worker {
 	struct hvr_cap hvr_cap;
 	struct marks proved; /* of use if there is a bridge */
 	struct worker_burst burst;
-	struct hg_cookie_batch cookies;
+	struct hg_cookie_batch *cookies;
 
 	/* written by the worker, read by main */
 	_Alignas(64) atomic_bool receiving;
@@ -118,8 +118,8 @@ worker_take_hello(struct worker *worker, struct worker_burst *burst, struct rte_
 	};
 
 	if (unlikely((hello->offer_len == 0 &&
-			     worker->cookies.keys->binding == HG_COOKIE_BIND_PARAMETERS) ||
-		     hg_cookie_batch_add(&worker->cookies, &ask) < 0)) {
+			     worker->cookies->keys->binding == HG_COOKIE_BIND_PARAMETERS) ||
+		     hg_cookie_batch_add(worker->cookies, &ask) < 0)) {
 		worker_drop(worker, mbuf, HG_DROP_HELLO_UNBOUND);
 		return false;
 	}

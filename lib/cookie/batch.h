@@ -66,7 +66,10 @@ struct hg_cookie_hello {
 
 #define HG_COOKIE_MESSAGE_MAX (HG_COOKIE_HEADER_LEN + 1u + 36u + HG_COOKIE_BOUND_MAX)
 
-/* Work space of one thread, about 400 KB of which a burst touches what it needs. Holds no key. */
+/*
+ * Work space of one thread: hg_cookie_batch_size() bytes, aligned to 64, which need not be set to anything.
+ * 40 KB, or 430 KB for HG_COOKIE_BIND_PARAMETERS, of which a burst touches what it needs. Holds no key.
+ */
 struct hg_cookie_batch {
 	const struct hg_cookie_keys *keys;
 	uint32_t now;
@@ -81,13 +84,29 @@ struct hg_cookie_batch {
 		uint8_t tag[HG_COOKIE_LEN - HG_COOKIE_HEADER_LEN]; /* that the hello brought */
 	} hello[HG_COOKIE_BATCH_MAX];
 	struct hg_hmac_job job[HG_COOKIE_JOBS * HG_COOKIE_BATCH_MAX];
-	_Alignas(64) uint8_t arena[HG_COOKIE_JOBS * HG_COOKIE_BATCH_MAX *
-				   (HG_COOKIE_MESSAGE_MAX + HG_HMAC_PAD_ROOM)];
+	_Alignas(64) uint8_t arena[]; /* for messages of the largest size that the binding makes */
 };
 
 _Static_assert(HG_COOKIE_JOBS *HG_COOKIE_BATCH_MAX <= UINT8_MAX + 1, "job numbers fit in a byte");
 
-/* Empties the batch. keys must stay until the batch has run; now in seconds since 1970. */
+/* Bytes for a batch whose keys have that binding; a multiple of 64. */
+static inline size_t
+hg_cookie_batch_size(enum hg_cookie_binding binding)
+{
+	size_t message = HG_COOKIE_MESSAGE_MAX - HG_COOKIE_BOUND_MAX + HG_COOKIE_HELLO_LEN;
+
+	if (binding == HG_COOKIE_BIND_PARAMETERS)
+		message = HG_COOKIE_MESSAGE_MAX;
+	return sizeof(struct hg_cookie_batch) +
+	       HG_COOKIE_JOBS * HG_COOKIE_BATCH_MAX * (message + HG_HMAC_PAD_ROOM);
+}
+
+_Static_assert(HG_COOKIE_JOBS *HG_COOKIE_BATCH_MAX % 64 == 0, "as its alignment asks for");
+
+/*
+ * Empties the batch, which has room for the binding of these keys. They must stay until the batch has run;
+ * now in seconds since 1970.
+ */
 void hg_cookie_batch_begin(
 	struct hg_cookie_batch *batch, const struct hg_cookie_keys *keys, uint64_t now);
 

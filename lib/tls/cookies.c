@@ -24,7 +24,7 @@ struct work {
 	uint64_t epoch;
 	enum hg_cookie_binding
 		binding; /* that of the settings; the batch binds to all it is given */
-	struct hg_cookie_batch batch;
+	struct hg_cookie_batch *batch;
 };
 
 struct settings {
@@ -168,6 +168,7 @@ static void
 work_free(struct work *work)
 {
 	hg_tls_secret_free(work->keys, sizeof(*work->keys));
+	free(work->batch);
 	free(work);
 }
 
@@ -182,16 +183,19 @@ work_free_all(struct work *work)
 	}
 }
 
+/* For settings with that binding, which those of its generation all have. */
 static struct work *
-work_new(void)
+work_new(enum hg_cookie_binding binding)
 {
 	struct work *work = malloc(sizeof(*work));
 
 	if (work == NULL)
 		return NULL;
 	work->keys = hg_tls_secret_alloc(sizeof(*work->keys));
-	if (work->keys == NULL) {
-		free(work);
+	work->batch =
+		aligned_alloc(_Alignof(struct hg_cookie_batch), hg_cookie_batch_size(binding));
+	if (work->keys == NULL || work->batch == NULL) {
+		work_free(work);
 		return NULL;
 	}
 	work->generation = UINT64_MAX; /* of nothing yet */
@@ -273,7 +277,9 @@ take_work(struct hg_tls_cookies *cookies, uint64_t now)
 	if (work != NULL)
 		cookies->resting = work->next;
 	else
-		work = work_new(); /* once for each thread that is here at the same time */
+		work = work_new(
+			cookies->settings
+				->binding); /* once for each thread that is here at the same time */
 	if (work != NULL)
 		work_renew(work, cookies, now);
 	pthread_mutex_unlock(&cookies->lock);
@@ -332,11 +338,11 @@ run_batch(struct work *work, const struct hg_hmac_ladder *ladder, uint64_t now,
 	};
 
 	choose_bound(&hello, asked, work->binding);
-	hg_cookie_batch_begin(&work->batch, work->keys, now);
-	hg_cookie_batch_add(&work->batch, &hello); /* the caller has looked at the lengths */
-	hg_cookie_batch_run(&work->batch, hg_hmac_ladder_pick(ladder, work->batch.n_jobs));
-	hg_cookie_batch_mint(&work->batch, 0, ret_fresh);
-	return hg_cookie_batch_verdict(&work->batch, 0);
+	hg_cookie_batch_begin(work->batch, work->keys, now);
+	hg_cookie_batch_add(work->batch, &hello); /* the caller has looked at the lengths */
+	hg_cookie_batch_run(work->batch, hg_hmac_ladder_pick(ladder, work->batch->n_jobs));
+	hg_cookie_batch_mint(work->batch, 0, ret_fresh);
+	return hg_cookie_batch_verdict(work->batch, 0);
 }
 
 /* As much of a hello a binding needs. */

@@ -28,6 +28,7 @@ static char blocking; /* its address lies in rings that are to be full */
 
 static const char configuration[] =
 	"[gateway]\n"
+	"cookie-binding = parameters\n" /* room for the messages of every binding */
 	"cookie-lifetime = 3600\nkey-rotation = 3600\n"
 	"workers = 1\nhandshake-cores = 2\nmax-sessions = 64\n"
 	"client-sessions = 0\nclient-table = 512\nused-hellos = 2048\nhvr-per-prefix = 1\n"
@@ -45,6 +46,7 @@ static const char configuration[] =
 
 static const char bridge_configuration[] =
 	"[gateway]\n"
+	"cookie-binding = parameters\n" /* room for the messages of every binding */
 	"cookie-lifetime = 3600\nkey-rotation = 3600\n"
 	"workers = 1\nhandshake-cores = 2\nmax-sessions = 64\n"
 	"client-sessions = 0\nclient-table = 512\nused-hellos = 2048\nguard-table = 1024\n"

@@ -17,6 +17,8 @@
 static const uint8_t other_secret[HG_COOKIE_SECRET_LEN] = "another secret of the same size";
 static struct hg_cookie_batch *batch;
 
+#define BATCH_SIZE hg_cookie_batch_size(HG_COOKIE_BIND_PARAMETERS)
+
 static const struct hg_hmac_kernel *
 scalar(void)
 {
@@ -111,7 +113,7 @@ test_batch_is_full(void **state)
 {
 	struct hg_cookie_keys keys =
 		cookie_keys(COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_HELLO);
-	struct hg_cookie_batch *before = aligned_alloc(64, sizeof(*before));
+	struct hg_cookie_batch *before = aligned_alloc(64, BATCH_SIZE);
 	struct cookie_asked asked;
 
 	(void)state;
@@ -121,9 +123,9 @@ test_batch_is_full(void **state)
 	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
 	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
 		assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), i);
-	memcpy(before, batch, sizeof(*before));
+	memcpy(before, batch, BATCH_SIZE);
 	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), -ENOSPC);
-	assert_memory_equal(batch, before, sizeof(*before));
+	assert_memory_equal(batch, before, BATCH_SIZE);
 	hg_cookie_batch_run(batch, scalar());
 	for (unsigned int i = 0; i < HG_COOKIE_BATCH_MAX; i++)
 		assert_int_equal(hg_cookie_batch_verdict(batch, i), HG_COOKIE_VALID);
@@ -230,7 +232,7 @@ test_hello_too_large(void **state)
 {
 	struct hg_cookie_keys keys = cookie_keys(
 		COOKIE_NOW, COOKIE_ROTATION, COOKIE_LIFETIME, HG_COOKIE_BIND_PARAMETERS);
-	struct hg_cookie_batch *before = aligned_alloc(64, sizeof(*before));
+	struct hg_cookie_batch *before = aligned_alloc(64, BATCH_SIZE);
 	uint8_t *offer = calloc(1, UINT16_MAX);
 	struct cookie_asked asked, large;
 
@@ -243,12 +245,12 @@ test_hello_too_large(void **state)
 	large.hello.offer = offer;
 	hg_cookie_batch_begin(batch, &keys, COOKIE_NOW);
 	assert_int_equal(hg_cookie_batch_add(batch, &asked.hello), 0);
-	memcpy(before, batch, sizeof(*before));
+	memcpy(before, batch, BATCH_SIZE);
 	large.hello.offer_len = HG_COOKIE_BOUND_MAX - 35 + 1;
 	assert_int_equal(hg_cookie_batch_add(batch, &large.hello), -EMSGSIZE);
 	large.hello.offer_len = UINT16_MAX; /* the sum of both lengths has more than 16 bits */
 	assert_int_equal(hg_cookie_batch_add(batch, &large.hello), -EMSGSIZE);
-	assert_memory_equal(batch, before, sizeof(*before));
+	assert_memory_equal(batch, before, BATCH_SIZE);
 	large.hello.offer_len = HG_COOKIE_BOUND_MAX - 35;
 	assert_int_equal(hg_cookie_batch_add(batch, &large.hello), 1);
 	hg_cookie_batch_run(batch, scalar());
@@ -279,10 +281,10 @@ static int
 make_batch(void **state)
 {
 	(void)state;
-	batch = aligned_alloc(64, sizeof(*batch));
+	batch = aligned_alloc(64, BATCH_SIZE);
 	if (batch == NULL)
 		return -1;
-	memset(batch, 0, sizeof(*batch)); /* all of it is compared */
+	memset(batch, 0, BATCH_SIZE); /* all of it is compared */
 	return 0;
 }
 

@@ -458,7 +458,7 @@ static int
 make_batch(void **state)
 {
 	(void)state;
-	batch = aligned_alloc(64, sizeof(*batch));
+	batch = aligned_alloc(64, hg_cookie_batch_size(HG_COOKIE_BIND_PARAMETERS));
 	return batch == NULL;
 }
 

@@ -218,7 +218,8 @@ derive_keys(struct hg_cookie_keys *keys)
 static void
 check_cookies(const struct hg_cookie_keys *keys, const struct hg_hmac_kernel *kernel)
 {
-	struct hg_cookie_batch *batch = calloc(1, sizeof(*batch));
+	struct hg_cookie_batch *batch = aligned_alloc(
+		_Alignof(struct hg_cookie_batch), hg_cookie_batch_size(HG_COOKIE_BIND_HELLO));
 	unsigned int found[TAGS];
 
 	if (batch == NULL)
