@@ -44,7 +44,7 @@ PROGRAMS = {
     "ethtool": "ethtool",
     "gdb": "gdb",
     "gnutls-bin": "gnutls-cli gnutls-serv",
-    "iproute2": "bridge ip ss tc",
+    "iproute2": "bridge ip nstat ss tc",
     "iptables": "iptables ip6tables",
     "iputils-ping": "ping",
     "kmod": "lsmod modprobe rmmod",
@@ -84,7 +84,7 @@ MINBASE = set("""
     apt-cache apt-get awk basename bash cat chgrp chmod chown chroot cmp comm cp cut date dd
     deb-systemd-invoke df diff dirname dpkg dpkg-deb dpkg-query du env expr find flock getent
     grep gunzip gzip head hostname id install ldconfig ldd ln ls mkdir mkfifo mknod mktemp mount
-    mountpoint mv nice nohup nproc nsenter numfmt od paste perl printenv readlink realpath rm
+    mountpoint mv nice nohup nproc nsenter numfmt od paste perl printenv readlink realpath renice rm
     rmdir sed seq setpriv setsid sh sha256sum sleep sort split stat stty sync tac tail tar
     taskset tee timeout touch tr truncate umount uname uniq unshare wc whoami xargs""".split())
 BUILTINS = set("""

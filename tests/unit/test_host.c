@@ -274,7 +274,7 @@ test_memory(void **state)
 	assert_uint_in_range(one, 20, 60);
 	assert_uint_in_range(pair, 20, 60);
 	assert_uint_in_range(needed(&workers, ""), 2 * one - 10, 3 * one);
-	assert_uint_in_range(needed(&sessions, ""), one + 80, one + 120);
+	assert_uint_in_range(needed(&sessions, ""), one + 125, one + 165);
 	assert_uint_in_range(needed(&hellos, ""), one + 29, one + 32);
 	assert_uint_in_range(needed(&tap, ""), one + 4, one + 40);
 	assert_uint_in_range(needed(&guards, ""), pair + 62, pair + 65);
