@@ -326,7 +326,6 @@ begin(struct core *core, struct session *head, const struct session_key *key, st
 		session_discard(session);
 		return;
 	}
-	session_open(session);
 	/* One handshake at a time for a 4-tuple: the client has given the other up. */
 	if (is_beside && head->beside != NULL)
 		ENDED(head->beside, replaced);
@@ -336,6 +335,7 @@ begin(struct core *core, struct session *head, const struct session_key *key, st
 		if (!is_beside)
 			ENDED(head, replaced); /* leaves the table's entry to the new one */
 	}
+	session_open(session);
 	admission_take(core, ask, session, has_entry);
 	stats_add(is_beside ? &core->stats.hello_beside : &core->stats.hello_new, 1);
 	hg_tls_session_enter(session->tls, hg_net_payload(packet), hg_net_payload_len(packet),

@@ -2,7 +2,7 @@
 /*
  * For LD_PRELOAD, as EAL's -d takes no library below a directory like /tmp, and for EAL's option
  * --mbuf-pool-ops-name: mempool operations "hg_failing", which are those of a ring, but for pools
- * whose names begin with HG_FAILING_POOLS: these have no buffer left from one SIGUSR1 to the next,
+ * whose names begin with HG_FAILING_POOLS: these have no buffer left from one SIGURG to the next,
  * which is told on stderr, as is the first time that somebody wants one in vain. What lcores keep in
  * their caches goes on being used.
  */
@@ -93,5 +93,5 @@ RTE_INIT(failing_pools_init)
 	failing_pools = getenv("HG_FAILING_POOLS");
 	if (failing_pools == NULL || rte_mempool_register_ops(&failing_ops) < 0)
 		abort();
-	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGURG, &action, NULL);
 }

@@ -185,7 +185,7 @@ def test_sigterm_in_a_flood() -> None:
 
 @contextlib.contextmanager
 def without_buffers(net: Net, pools: str) -> Iterator[Gateway]:
-    """A gateway some of whose pools fail between one SIGUSR1 and the next."""
+    """A gateway some of whose pools fail between one SIGURG and the next."""
     g = Gateway(configuration(net, {'echo': ECHO}), netns=net.gateway,
                 eal=['--mbuf-pool-ops-name=hg_failing'],
                 env={'LD_PRELOAD': str(LIBRARIES / 'libfailing_pools.so'),
@@ -199,7 +199,7 @@ def without_buffers(net: Net, pools: str) -> Iterator[Gateway]:
 
 def pools(g: Gateway, state: str) -> None:
     """Lets the pools fail, or work again, and waits until they do."""
-    os.kill(g.process.pid, signal.SIGUSR1)
+    os.kill(g.process.pid, signal.SIGURG)
     g.process.expect(f'^pools {state}$', stream='err')
 
 

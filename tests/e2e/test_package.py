@@ -7,6 +7,7 @@ The copy is an overlay in a mount namespace of its own: nothing of it reaches th
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import re
 import shlex

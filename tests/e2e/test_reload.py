@@ -205,7 +205,7 @@ def test_limits() -> None:
     served = {'echo': certificate('server')}
     with contextlib.closing(Clock()) as clock, \
             reloading(served, clock=clock, client_half_open=64) as one:
-        assert one.g.telemetry('/hellogate/config')['gateway']['half_open'] == '1024'
+        assert one.g.telemetry('/hellogate/config')['gateway']['half_open'] == '4096'
         one.reload(served, half_open=1, client_half_open=64, handshake_timeout=60)
         assert one.g.telemetry('/hellogate/config')['gateway']['half_open'] == '1'
         run_client(one.net, '--vanish', expect=None)

@@ -85,7 +85,7 @@ def made(calls: list[str], port: int = 0) -> list[str]:
 def test_no_rules_unless_the_profile_asks() -> None:
     with recorded('', configuration(ONE)) as g:
         g.stop()
-        assert g.calls() == ['0 configure', '0 allmulticast', '0 start', '0 stop'], g.log()
+        assert g.calls() == ['0 configure', '0 start', '0 allmulticast', '0 stop'], g.log()
 
 
 def test_one_rule_for_each_address_and_port() -> None:
@@ -93,7 +93,7 @@ def test_one_rule_for_each_address_and_port() -> None:
     binds = {**ONE, 'any': '0.0.0.0:5685'}
     with recorded('[flow]\nsteering = listeners\n', configuration(binds)) as g:
         calls = g.calls()
-        assert calls[:3] == ['0 configure', '0 allmulticast', '0 start'], calls
+        assert calls[:3] == ['0 configure', '0 start', '0 allmulticast'], calls
         assert sorted(made(calls[3:])) == sorted([
             *RULES, 'eth / ipv4 dst 198.18.0.1 / udp dst 5685 / queue 0',
             'eth / ipv4 dst 198.18.0.2 / udp dst 5685 / queue 0']), calls
