@@ -402,8 +402,13 @@ gateway_close_ports(struct gateway *gateway)
 	unsigned int missing = 0;
 
 	exception_close(gateway->exception);
+	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++) {
+		port_stop(&gateway->port[i]);
+		port_settle();
+	}
 	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++)
 		port_close(&gateway->port[i]);
+	port_settle();
 	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++)
 		if (gateway->worker[i].pool != NULL)
 			missing += count_missing(gateway, &gateway->worker[i]);

@@ -169,7 +169,7 @@ write_ring(struct writer *writer, const struct gateway *gateway, unsigned int co
 			rank < 0 ? rings_out(&gateway->rings, i, core)
 				 : rings_in(&gateway->rings, i, core, (enum rings_class)rank);
 
-		most = RTE_MAX(most, rte_ring_count(ring));
+		most = RTE_MAX(most, rings_level(ring));
 	}
 	fprintf(writer->to, "hellogate_ring_packets{core=\"%u\",ring=\"%s\"} %u\n", core, name,
 		most);

@@ -3,11 +3,13 @@
 
 #include <rte_bus.h>
 #include <rte_dev.h>
+#include <rte_alarm.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include "capture.h"
@@ -293,6 +295,27 @@ port_stop(struct port *port)
 	if (port->started && rte_eth_dev_stop(port->id) != 0)
 		LOG(WARNING, "port %s: the device does not stop\n", port->config->name);
 	port->started = false;
+}
+
+static void
+on_alarm(void *arg)
+{
+	sem_post(arg);
+}
+
+void
+port_settle(void)
+{
+	sem_t done;
+
+	if (sem_init(&done, 0, 0) != 0)
+		return;
+	/* The second is not looked at before all that was there with the first. */
+	for (unsigned int i = 0; i < 2; i++)
+		if (rte_eal_alarm_set(1, on_alarm, &done) == 0)
+			while (sem_wait(&done) != 0)
+				; /* interrupted */
+	sem_destroy(&done);
 }
 
 void

@@ -69,5 +69,12 @@ int port_start(struct port *port, struct rte_mempool *const *pool, struct error 
 void port_stop(struct port *port);
 void port_close(struct port *port);
 
+/*
+ * Waits until DPDK's interrupt thread has done what stopping or closing a port has brought it. The other end of
+ * a memif link in this process learns there that it has lost its peer, and frees what stopping it at that
+ * moment would free, too; and what a closed port leaves to that thread must be done before DPDK's memory goes.
+ */
+void port_settle(void);
+
 /* Looks at the link, logs a change. */
 void port_check_link(struct port *port);

@@ -25,7 +25,7 @@ has_room(const struct core *core, const struct session *session)
 	unsigned int worker = core->gateway->queue[session->queue].worker;
 	const struct rte_ring *ring = rings_out(&core->gateway->rings, worker, core->index);
 
-	return core->out[worker].n + FAREWELL <= rte_ring_free_count(ring);
+	return rings_level(ring) + core->out[worker].n + FAREWELL <= rte_ring_get_capacity(ring);
 }
 
 unsigned int

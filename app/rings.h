@@ -167,6 +167,9 @@ rings_take(const struct rings *rings, unsigned int worker, unsigned int core, en
 	return n;
 }
 
+/* How many lie in a ring; a moment old for all but its two threads. */
+unsigned int rings_level(const struct rte_ring *ring);
+
 /*
  * Where the rings to the cores end now, each in ret_end[rings_count_in()]. What a worker has put before a
  * grace period that is over lies before that.

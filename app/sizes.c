@@ -105,7 +105,7 @@ pool_bytes(unsigned int n, uint16_t buffer, bool packed, uint32_t page)
 static uint64_t
 table_bytes(uint32_t n)
 {
-	return (uint64_t)n * 76 + (uint64_t)rte_align32pow2(n) * 24;
+	return (uint64_t)n * 76 + (uint64_t)rte_align32pow2(n) * 32;
 }
 
 /* Deals queues out as gateway_create() does, as many as the profiles let a port have. */

@@ -70,7 +70,7 @@ def test_clients() -> None:
         counts = finish(s)
         assert counts['handshakes'] == 27 and counts['cookie_valid'] == 27, counts
         assert counts['cookie_none'] == counts['cookie_wrong_tag'] == 0, counts
-        assert counters['guard_hellos'] == 27 and counters['hvr'] >= 27, counters
+        assert counters['guard_hellos'] >= 27 and counters['hvr'] >= 27, counters
         assert counters['forwarded'] == counters['arp_replies'] == 0, counters
         assert counters['drop_bridge_full'] == 0, counters
         # Both kernels leave them to cards that are not there, and neither has dropped any.

@@ -16,7 +16,7 @@ from typing import Iterator
 
 from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, Gateway, Net,
                      Pki, Process, Skip, command, configuration, dtls_client, echo_line, in_netns,
-                     kernel_ipv6, need, packets, process, run, running, s_client, slow, target)
+                     kernel_ipv6, need, packets, process, run, running, s_client, slow, target, until)
 
 sys.path.insert(0, str(SOURCE / 'tests' / 'fixtures'))
 
@@ -119,7 +119,9 @@ def test_tls_clients_are_asked_to_retry() -> None:
                                env={'OPENSSL_CONF': PKI.path('openssl.cnf')}) as server:
         with process('tshark', '-q', '-i', net.client_if, '-f', f'tcp port {PORT}', '-w', capture,
                      netns=net.client, name='tshark') as tshark:
-            tshark.expect('Capture started')  # "Capturing on" it says before that
+            # What it says comes before it does so, or not at all: the file has a header when it captures.
+            until(lambda: pathlib.Path(capture).exists() and pathlib.Path(capture).stat().st_size > 0,
+                  tshark.log)
             for client in (s_client_tls(net), s_client_tls(net, host=GW6),
                            s_client_tls(net, '-groups', 'P-384', '-no_middlebox'), gnutls_cli(net)):
                 with client as c:

@@ -37,7 +37,7 @@ class Machine:
                                LAYERS.format(directory)], name='holder')
 
     def argv(self, *words: str) -> list[str]:
-        return ['nsenter', '-t', str(self.holder.pid), '-m', 'chroot', self.root, *words]
+        return ['nsenter', '-t', str(self.holder.pid), '-m', '-r', 'chroot', self.root, *words]
 
     def ask(self, *words: str) -> str:
         p = subprocess.run(self.argv(*words), capture_output=True, text=True, check=False)
