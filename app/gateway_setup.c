@@ -404,11 +404,12 @@ gateway_close_ports(struct gateway *gateway)
 	exception_close(gateway->exception);
 	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++) {
 		port_stop(&gateway->port[i]);
-		port_settle();
+		port_settle(&gateway->port[i]);
 	}
-	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++)
+	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++) {
 		port_close(&gateway->port[i]);
-	port_settle();
+		port_settle(&gateway->port[i]);
+	}
 	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++)
 		if (gateway->worker[i].pool != NULL)
 			missing += count_missing(gateway, &gateway->worker[i]);

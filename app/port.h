@@ -36,9 +36,10 @@ struct port {
 	uint16_t mtu; /* bytes of the longest IP packet that may be sent */
 	bool probed;
 	bool started;
-	bool device_sums;        /* the device fills in IPv4 and UDP checksums */
-	bool trusted_sums;       /* its verdict on received ones is believed */
-	bool partial_sums;       /* so are those that a neighbour on this host left out */
+	bool device_sums;  /* the device fills in IPv4 and UDP checksums */
+	bool trusted_sums; /* its verdict on received ones is believed */
+	bool partial_sums; /* so are those that a neighbour on this host left out */
+	bool is_memif;
 	bool diverts;            /* what is not for a listener goes elsewhere */
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
 	struct port *peer;       /* the other one of the bridge, or NULL */
@@ -70,11 +71,12 @@ void port_stop(struct port *port);
 void port_close(struct port *port);
 
 /*
- * Waits until DPDK's interrupt thread has done what stopping or closing a port has brought it. The other end of
- * a memif link in this process learns there that it has lost its peer, and frees what stopping it at that
- * moment would free, too; and what a closed port leaves to that thread must be done before DPDK's memory goes.
+ * Waits until DPDK's interrupt thread has done what stopping or closing a port of memif has brought it. The other
+ * end of the link, if it is in this process, learns there that it has lost its peer, and frees what stopping it
+ * at that moment would free, too; and what a closed port leaves to that thread must be done before DPDK's memory
+ * goes.
  */
-void port_settle(void);
+void port_settle(const struct port *port);
 
 /* Looks at the link, logs a change. */
 void port_check_link(struct port *port);
