@@ -15,10 +15,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 sys.dont_write_bytecode = True
-from check_profiles import Problems, Tap  # noqa: E402
+from tap import Problems, Tap, main  # noqa: E402
 
 
 class Binary:
@@ -136,35 +136,22 @@ def compiled(directory: Path, old: str = "", new: str = "") -> Binary:
     return Binary(binary, [middle])
 
 
-def self_test() -> Iterator[tuple[str, Problems]]:
+def self_test(tap: Tap) -> None:
     with tempfile.TemporaryDirectory(prefix="check-binary-") as name:
         directory = Path(name)
         sound = compiled(directory)
         for title, check in CHECKS.items():
-            yield f"sound: {title}", check(sound)
+            tap.result(f"sound: {title}", check(sound))
         for old, new, check in FAULTS:
             if check is check_branches and platform.machine() != "x86_64":
                 continue
             found = check(compiled(directory, old, new))
-            yield f"notices {new}", [] if found else ["did not notice"]
+            tap.result(f"notices {new}", [] if found else ["did not notice"])
 
 
-def main() -> int:
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    tap = Tap()
-    if sys.argv[1] == "--self-test":
-        for name, problems in self_test():
-            tap.result(name, problems)
-    else:
-        build = Path(sys.argv[1])
-        binary = Binary(build / "app/hellogate", objects_of(build))
-        for name, check in CHECKS.items():
-            tap.result(name, check(binary))
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+def built(build: Path) -> Binary:
+    return Binary(build / "app/hellogate", objects_of(build))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, CHECKS, built, self_test))

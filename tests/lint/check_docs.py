@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
-from check_profiles import Problems, Tap, c_arguments  # noqa: E402
-from check_source import Skip, list_files, run  # noqa: E402
+from check_profiles import c_arguments  # noqa: E402
+from check_source import list_files, run  # noqa: E402
+from tap import Problems, Skip, Tap, apply, main  # noqa: E402
 
 KEY_TABLES = {"GATEWAY": "app/config.c", "PORT": "app/config_port.c",
               "LISTENER": "app/config_listener.c"}
@@ -377,15 +378,6 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
 }
 
 
-def apply(check: Callable[[Path], Problems], root: Path) -> tuple[Problems, str]:
-    try:
-        return check(root), ""
-    except FileNotFoundError as error:
-        return [str(error)], ""
-    except Skip as reason:
-        return [], str(reason)
-
-
 # --- self-test ------------------------------------------------------------------------------------
 
 KEY_HEAD = "| key | range | default | meaning |\n|---|---|---|---|\n"
@@ -514,20 +506,5 @@ def self_test(tap: Tap) -> None:
                    [] if check_readme(root) else ["not found"])
 
 
-def main() -> int:
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    tap = Tap()
-    if sys.argv[1] == "--self-test":
-        self_test(tap)
-    else:
-        root = Path(sys.argv[1]).resolve()
-        for title, check in CHECKS.items():
-            tap.result(title, *apply(check, root))
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, CHECKS, Path.resolve, self_test))

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
-from check_docs import apply  # noqa: E402
-from check_profiles import Problems, Tap  # noqa: E402
-from check_source import Skip, list_files  # noqa: E402
+from check_source import list_files  # noqa: E402
+from tap import Problems, Skip, Tap, apply, main  # noqa: E402
 
 # Which programs come from which packages. What a new script calls may have to be added.
 PROGRAMS = {
@@ -413,20 +412,5 @@ def self_test(tap: Tap) -> None:
                    skip)
 
 
-def main() -> int:
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    tap = Tap()
-    if sys.argv[1] == "--self-test":
-        self_test(tap)
-    else:
-        root = Path(sys.argv[1]).resolve()
-        for title, check in CHECKS.items():
-            tap.result(title, *apply(check, root))
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, CHECKS, Path.resolve, self_test))

@@ -16,6 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
+sys.dont_write_bytecode = True
+from tap import Problems, Tap  # noqa: E402
+
 NAME_MAX = 63  # as app/ini.h has it
 LINE_MAX = 320  # bytes of a profile: longer ones are hard to read
 ATTRIBUTES = {"type", "min", "max", "choices", "pattern", "default", "required", "help"}
@@ -27,24 +30,6 @@ C_TYPES = {"INTEGER": "integer", "CHOICE": "choice", "STRING": "string", "CUSTOM
 SAME_HOST = {"net_af_packet", "net_af_xdp", "net_memif", "net_pcap", "net_tap", "net_virtio"}
 
 Ini = dict[str, dict[str, str]]
-Problems = list[str]
-
-
-class Tap:
-    """Counts and prints results; a failure is followed by its reasons."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.failed = 0
-
-    def result(self, name: str, problems: Problems, skip: str = "") -> None:
-        self.count += 1
-        self.failed += bool(problems)
-        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}" +
-              (f" # SKIP {skip}" if skip else ""))
-        for problem in problems:
-            print("\n".join("#   " + line for line in problem.splitlines()))
-        sys.stdout.flush()
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -582,8 +567,7 @@ def main() -> int:
     for name, case in cases:
         with tempfile.TemporaryDirectory() as top:
             tap.result(f"host-setup.sh: {name}", case(FakeHost(script, top)))
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

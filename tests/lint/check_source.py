@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
-from check_profiles import Problems, Tap  # noqa: E402
+from tap import Problems, Skip, Tap, apply, main  # noqa: E402
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
@@ -84,10 +84,6 @@ C_TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
-class Skip(Exception):
-    """The rule cannot be checked here; the text says why."""
-
-
 class Symbol(NamedTuple):
     name: str
     kind: str  # nm's letter
@@ -98,7 +94,7 @@ class Symbol(NamedTuple):
 class Tree:
     """The files of the project, without what git ignores, and the objects of its build."""
 
-    def __init__(self, root: Path, build: Path | None) -> None:
+    def __init__(self, root: Path, build: Path | None = None) -> None:
         self.root = root.resolve()
         self.build = build
         self.files = list_files(self.root)
@@ -500,13 +496,6 @@ RULES: dict[str, Callable[[Tree], Problems]] = {
 }
 
 
-def apply(rule: Callable[[Tree], Problems], tree: Tree) -> tuple[Problems, str]:
-    try:
-        return rule(tree), ""
-    except Skip as reason:
-        return [], str(reason)
-
-
 # --- self-test ------------------------------------------------------------------------------------
 
 SPDX = "# SPDX-License-Identifier: BSD-3-Clause\n"
@@ -622,20 +611,5 @@ def self_test(tap: Tap) -> None:
                 build_objects(root)
 
 
-def main() -> int:
-    tap = Tap()
-    if sys.argv[1:] == ["--self-test"]:
-        self_test(tap)
-    elif len(sys.argv) in (2, 3):
-        tree = Tree(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None)
-        for title, rule in RULES.items():
-            tap.result(title, *apply(rule, tree))
-    else:
-        print(__doc__, file=sys.stderr)
-        return 2
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, RULES, Tree, self_test, (1, 2)))

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the lints share: how checks are run, and how their results are told (TAP)."""
+
+import sys
+from pathlib import Path
+from typing import Callable, Iterable, TypeVar
+
+Problems = list[str]
+Subject = TypeVar("Subject")
+
+
+class Skip(Exception):
+    """The rule cannot be checked here; the text says why."""
+
+
+class Tap:
+    """Counts and prints results; a failure is followed by its reasons."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failed = 0
+
+    def result(self, name: str, problems: Problems, skip: str = "") -> None:
+        self.count += 1
+        self.failed += bool(problems)
+        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}" +
+              (f" # SKIP {skip}" if skip else ""))
+        for problem in problems:
+            print("\n".join("#   " + line for line in problem.splitlines()))
+        sys.stdout.flush()
+
+    def end(self) -> int:
+        """Prints the plan; returns the exit code."""
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+def apply(check: Callable[[Subject], Problems], subject: Subject) -> tuple[Problems, str]:
+    """What it finds, and why it was skipped, if it was."""
+    try:
+        return check(subject), ""
+    except FileNotFoundError as error:
+        return [str(error)], ""
+    except Skip as reason:
+        return [], str(reason)
+
+
+def main(usage: str, checks: dict[str, Callable[[Subject], Problems]],
+         subject: Callable[..., Subject], self_test: Callable[[Tap], None],
+         paths: Iterable[int] = (1,)) -> int:
+    """The checks, with what subject makes of the command line's paths, of which paths says how
+    many there may be; or with --self-test that.
+    """
+    tap = Tap()
+    if sys.argv[1:] == ["--self-test"]:
+        self_test(tap)
+    elif len(sys.argv) - 1 in paths:
+        made = subject(*map(Path, sys.argv[1:]))
+        for title, check in checks.items():
+            tap.result(title, *apply(check, made))
+    else:
+        print(usage, file=sys.stderr)
+        return 2
+    return tap.end()
