@@ -334,27 +334,38 @@ test_lost_last_flight(void **state)
 	conversation_free(talk);
 }
 
-/* Application data in the datagram that completes the handshake. */
-static void
-test_data_behind_finished(void **state)
+/*
+ * Resumed, the client's Finished is the last message: on their way are it and "first" and "second" behind it.
+ * The session in options is the caller's.
+ */
+static struct conversation *
+data_behind_finished(struct client_options *options)
 {
 	struct conversation *talk = conversation_new(&plain);
-	struct client_options options = { .session = NULL };
-	uint8_t datagram[WIRE_DATAGRAM_MAX], whole[WIRE_DATAGRAM_MAX];
-	size_t len, whole_len = 0;
 
-	(void)state;
 	assert_int_equal(conversation_handshake(talk, context), HG_TLS_ESTABLISHED);
-	options.session = SSL_get1_session(talk->client);
+	options->session = SSL_get1_session(talk->client);
 	conversation_free(talk);
-	talk = conversation_new(&options);
-	/* Resumed, the client's Finished is the last message. */
+	talk = conversation_new(options);
 	conversation_get_cookie(talk);
 	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
 	conversation_client(talk);
 	assert_true(SSL_is_init_finished(talk->client));
 	assert_int_equal(SSL_write(talk->client, "first", 5), 5);
 	assert_int_equal(SSL_write(talk->client, "second", 6), 6);
+	return talk;
+}
+
+/* Application data in the datagram that completes the handshake. */
+static void
+test_data_behind_finished(void **state)
+{
+	struct client_options options = { .session = NULL };
+	struct conversation *talk = data_behind_finished(&options);
+	uint8_t datagram[WIRE_DATAGRAM_MAX], whole[WIRE_DATAGRAM_MAX];
+	size_t len, whole_len = 0;
+
+	(void)state;
 	while ((len = wire_pop(&talk->to_server, datagram)) != 0) {
 		memcpy(whole + whole_len, datagram, len);
 		whole_len += len;
@@ -509,22 +520,13 @@ test_forged_fragments(void **state)
 static void
 test_data_overtakes_finished(void **state)
 {
-	struct conversation *talk = conversation_new(&plain);
 	struct client_options options = { .session = NULL };
+	struct conversation *talk = data_behind_finished(&options);
 	struct wire *records = calloc(1, sizeof(*records));
 	unsigned int n;
 
 	(void)state;
 	assert_non_null(records);
-	assert_int_equal(conversation_handshake(talk, context), HG_TLS_ESTABLISHED);
-	options.session = SSL_get1_session(talk->client);
-	conversation_free(talk);
-	talk = conversation_new(&options);
-	conversation_get_cookie(talk);
-	assert_int_equal(conversation_enter(talk, context, 1200), HG_TLS_HANDSHAKE);
-	conversation_client(talk);
-	assert_int_equal(SSL_write(talk->client, "first", 5), 5);
-	assert_int_equal(SSL_write(talk->client, "second", 6), 6);
 	n = split_records(talk, records);
 	assert_int_equal(n, 4); /* ChangeCipherSpec, Finished, two of data */
 	while (n-- > 0)
