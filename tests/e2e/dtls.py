@@ -9,22 +9,32 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
+import random
 import socket
 import struct
 import time
 from typing import Callable, Iterable
 
-from harness import GW4, PATIENCE, Net, in_netns, packets, slow
+from harness import GW4, PATIENCE, Net, Pki, in_netns, packets, slow
 
 IDENTITY, KEY = 'crafted', bytes(range(100, 116))
-# For the listener that such clients talk to, which takes ordinary ones too if it has a certificate.
-CIPHERS = 'PSK-NULL-SHA256:ALL:@SECLEVEL=0'
-PSK_FILE = f'{IDENTITY}:{KEY.hex()}\n'
 SUITE, RENEGOTIATION_INFO_SCSV = b'\x00\xb0', b'\x00\xff'
 HELLO = packets.Hello(suites=SUITE + RENEGOTIATION_INFO_SCSV, extensions=None)
 NEW_SESSION_TICKET, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE, FINISHED = 4, 14, 16, 20
 MAC_SIZE = 32
 CLOSE_NOTIFY = b'\1\0'
+
+
+def settings(pki: Pki) -> dict[str, str]:
+    """Of a listener that such clients talk to. It takes ordinary ones too if it has a certificate."""
+    path = pki.directory / 'crafted.psk'
+    path.write_text(f'{IDENTITY}:{KEY.hex()}\n')
+    return {'psk_file': str(path), 'ciphers': 'PSK-NULL-SHA256:ALL:@SECLEVEL=0'}
+
+
+def seeded(number: int) -> bytes:
+    """A random of a hello, another one for every number."""
+    return random.Random(number).randbytes(32)
 
 
 def prf(secret: bytes, label: bytes, seed: bytes, size: int) -> bytes:

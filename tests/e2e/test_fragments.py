@@ -6,7 +6,6 @@ first fragment, and clients that draw another session_id each time.
 from __future__ import annotations
 
 import contextlib
-import random
 import struct
 from typing import Iterator, Sequence
 
@@ -18,10 +17,8 @@ PKI = Pki()
 SECRET = bytes(range(32))
 SECRET_FILE = PKI.directory / 'cookie.secret'
 SECRET_FILE.write_text(SECRET.hex() + '\n')
-PSK_FILE = PKI.directory / 'crafted.psk'
-PSK_FILE.write_text(dtls.PSK_FILE)
 LISTENER = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key'),
-            'psk_file': PSK_FILE, 'ciphers': dtls.CIPHERS}
+            **dtls.settings(PKI)}
 JAR = packets.CookieJar(SECRET, 3600)
 NETWORK = '198.19'  # every address of it is the clients'
 OVERHEAD = 20 + 8 + packets.RECORD_HEADER + packets.HANDSHAKE_HEADER  # of a fragment over IPv4
@@ -30,10 +27,6 @@ UNKNOWN = struct.pack('!27H', *range(0xFE01, 0xFE1C))
 LONG = dtls.HELLO.with_(suites=UNKNOWN + dtls.HELLO.suites,
                         extensions=packets.extension(21, bytes(80)))  # padding (RFC 7685)
 COOKIE_END = 36 + packets.COOKIE_SIZE  # in a second hello without session_id
-
-
-def seeded(number: int) -> bytes:
-    return random.Random(number).randbytes(32)
 
 
 @contextlib.contextmanager
@@ -96,7 +89,7 @@ def test_first_fragments_of_every_length() -> None:
     with lab() as (g, peers):
         ends = range(COOKIE_END, len(LONG.body()) + packets.COOKIE_SIZE + 1)
         for end in ends:
-            converse(peers.next(), LONG.with_(random=seeded(end)), [end])
+            converse(peers.next(), LONG.with_(random=dtls.seeded(end)), [end])
         stats = g.wait_for(lambda s: s['sessions_closed'] == len(ends))
         assert stats['hvr'] == stats['sessions_opened'] == len(ends), stats
         assert stats['cookie_wrong_tag'] == stats['drop_hello_body'] == 0, stats
@@ -108,7 +101,7 @@ def test_every_mtu_from_110_to_300() -> None:
     with lab() as (g, peers):
         mtus = range(110, 301)
         for mtu in mtus:
-            converse(peers.next(), LONG.with_(random=seeded(mtu)), every(mtu - OVERHEAD))
+            converse(peers.next(), LONG.with_(random=dtls.seeded(mtu)), every(mtu - OVERHEAD))
         stats = g.wait_for(lambda s: s['sessions_closed'] == len(mtus))
         assert stats['hvr'] == stats['handshakes'] == len(mtus), stats
         g.stop()
@@ -119,7 +112,7 @@ def test_fragments_in_the_wrong_order() -> None:
     with lab() as (g, peers):
         mtus = range(110, 301, 38)
         for mtu in mtus:
-            converse(peers.next(), LONG.with_(random=seeded(mtu)), every(mtu - OVERHEAD),
+            converse(peers.next(), LONG.with_(random=dtls.seeded(mtu)), every(mtu - OVERHEAD),
                      backwards=True)
         stats = g.wait_for(lambda s: s['sessions_closed'] == len(mtus))
         assert stats['handshakes'] == len(mtus) and stats['drop_no_session'] > 0, stats
@@ -156,16 +149,16 @@ def test_another_session_id_in_each_hello() -> None:
     """As Mbed TLS 2.16.12 to 3.1 does with a ticket: RFC 5077 section 3.4 lets it choose."""
     with lab() as (g, peers):
         peer = peers.next()
-        asking = LONG.with_(random=seeded(1), extensions=packets.extension(35, b''))
+        asking = LONG.with_(random=dtls.seeded(1), extensions=packets.extension(35, b''))
         client = peer.enter(peer.verified(asking.random, hello=asking))
         got = peer.ask(lambda: [client.last_flight()], client.is_finished)
         peer.echo()
         peer.close()
         ticket = next(m for m in dtls.messages(got).values() if m[0] == dtls.NEW_SESSION_TICKET)
         again = peers.next()
-        hello = LONG.with_(random=seeded(2), session_id=seeded(3),
+        hello = LONG.with_(random=dtls.seeded(2), session_id=dtls.seeded(3),
                            extensions=packets.extension(35, ticket[packets.HANDSHAKE_HEADER + 6:]))
-        verified = first_hello(again, hello, []).with_(session_id=seeded(4))
+        verified = first_hello(again, hello, []).with_(session_id=dtls.seeded(4))
         again.client = resumed = dtls.Client(verified)
         again.ask(lambda: [resumed.plain(resumed.hello_message)],
                   lambda got: resumed.take_resumption(client.master, got))

@@ -22,10 +22,8 @@ PKI = Pki()
 SECRET = bytes(range(32))
 SECRET_FILE = PKI.directory / 'cookie.secret'
 SECRET_FILE.write_text(SECRET.hex() + '\n')
-PSK_FILE = PKI.directory / 'crafted.psk'
-PSK_FILE.write_text(dtls.PSK_FILE)
 LISTENER = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key'),
-            'psk_file': PSK_FILE, 'ciphers': dtls.CIPHERS}
+            **dtls.settings(PKI)}
 SESSIONS = '/hellogate/sessions'
 JAR = packets.CookieJar(SECRET, 3600)
 NETWORK = '198.19'  # every address of it is the clients'
@@ -35,11 +33,6 @@ SCALE = 1 if slow(1) == 1 else 4  # for counts that a sanitizer would take minut
 COSTLY = packets.Hello()
 NO_RENEGOTIATION, UNEXPECTED_MESSAGE = b'\1\x64', b'\2\x0a'  # warning, fatal alert
 RING = 512  # packets between a worker and a handshake core
-
-
-def seeded(number: int) -> bytes:
-    """A random of a hello, another one for every number."""
-    return random.Random(number).randbytes(32)
 
 
 class Lab:
@@ -150,7 +143,7 @@ def test_hellos_and_requests_that_are_thirty_seconds_late() -> None:
     60 s; and copies of both hellos that come when the session has long begun."""
     with lab() as one:
         peer = one.peer()
-        first = dtls.HELLO.with_(random=seeded(1))
+        first = dtls.HELLO.with_(random=dtls.seeded(1))
         client = peer.enter(peer.verified(first.random, age=30))
         peer.finish()
         peer.echo()
@@ -187,13 +180,13 @@ def test_fragments_of_the_second_hello() -> None:
                 cut = left.pop(0) if len(left) > 1 else left[0]
                 return [client.plain(dtls.fragment(client.hello_message, a, b or size))
                         for a, b in cut]
-            peer.enter(peer.verified(seeded(number), hello=hello), send)
+            peer.enter(peer.verified(dtls.seeded(number), hello=hello), send)
             peer.finish()
             peer.echo()
         stats = one.g.wait_for(lambda s: s['handshakes'] == len(cuts))
         assert stats['sessions_opened'] == len(cuts), stats
         never = one.peer(port=42900)
-        client = dtls.Client(never.verified(seeded(99), hello=hello))
+        client = dtls.Client(never.verified(dtls.seeded(99), hello=hello))
         never.send(client.plain(dtls.fragment(client.hello_message, 0, 70)))
         one.g.wait_for(lambda s: s['half_open'] == 1, command=SESSIONS)
         one.clock.pass_by(60)
@@ -208,7 +201,7 @@ def test_a_hello_whose_handshake_was_given_up() -> None:
     record: it gets in. Whoever has copied the record gets nothing, neither before nor after that."""
     with lab(handshake_timeout=int(slow(2))) as one:
         peer = one.peer()
-        client = dtls.Client(peer.verified(seeded(7)))
+        client = dtls.Client(peer.verified(dtls.seeded(7)))
         record = client.plain(client.hello_message)
         peer.send(record)
         one.g.wait_for(lambda s: s['sessions_opened'] == 1)
@@ -241,7 +234,7 @@ def test_early_messages_and_epochs_cost_bounded_memory() -> None:
     with lab(handshake_timeout=60) as one:
         peers = [one.peer(f'{NETWORK}.{n}.1', 42000) for n in range(sessions)]
         for number, peer in enumerate(peers):
-            peer.enter(peer.verified(seeded(number)))
+            peer.enter(peer.verified(dtls.seeded(number)))
         before = one.resident()
         draw = random.Random(38)
         grown = []
@@ -314,11 +307,11 @@ def test_fragments_that_overlap_and_conflict() -> None:
     honest, hostile = 30, 600
     with lab(clock=True, handshake_timeout=60, half_open=1000) as one:
         bystander = one.peer()
-        bystander.connect(seeded(0))
+        bystander.connect(dtls.seeded(0))
         for number in range(honest):
             draw = random.Random(number)
             peer = one.peer(f'{NETWORK}.1.{number}')
-            client = peer.enter(peer.verified(seeded(number)))
+            client = peer.enter(peer.verified(dtls.seeded(number)))
             pieces = shuffled_fragments(client.flight[0], draw)
             peer.ask(lambda client=client, pieces=pieces: [client.last_flight(pieces)],
                      client.is_finished)
@@ -328,7 +321,7 @@ def test_fragments_that_overlap_and_conflict() -> None:
         for number in range(hostile):
             draw = random.Random(1000 + number)
             peer = one.peer(f'{NETWORK}.{2 + number // 250}.{number % 250}')
-            client = peer.enter(peer.verified(seeded(number)))
+            client = peer.enter(peer.verified(dtls.seeded(number)))
             pieces = false_fragments(client.flight[0], draw)
             if draw.random() < .5:
                 pieces += shuffled_fragments(client.flight[0], draw)
@@ -368,7 +361,7 @@ def test_forged_records_in_a_handshake() -> None:
                   (packets.HANDSHAKE, 0, packets.handshake(b'x', kind=16, seq=2, offset=5))))]
     with lab() as one:
         peer = one.peer()
-        client = peer.enter(peer.verified(seeded(0)))
+        client = peer.enter(peer.verified(dtls.seeded(0)))
         peer.send(*forged, b''.join(forged))
         whole, change, finished = client.flight
         peer.send(client.plain(whole))
@@ -395,7 +388,7 @@ def test_record_numbers_of_repeated_hellos_and_flights() -> None:
     repeated; and no number of epoch 0 comes twice, so that no client takes a flight for a replay."""
     with lab() as one:
         peer = one.peer()
-        client = dtls.Client(peer.verified(seeded(0)), record_seq=7)
+        client = dtls.Client(peer.verified(dtls.seeded(0)), record_seq=7)
         peer.client = client
         got = peer.ask(lambda: [client.plain(client.hello_message)], client.take_flight)
         while len([d for d in got if packets.HANDSHAKE == d[0] and d[13] == 2]) < 2:
@@ -417,7 +410,7 @@ def test_warnings_end_no_session() -> None:
     close_notify and a fatal one end the session."""
     with lab() as one:
         peer = one.peer()
-        client = peer.connect(seeded(0))
+        client = peer.connect(dtls.seeded(0))
         for count in range(1, 21):
             peer.send(client.seal(bytes((1, (100, 90, 110, 255)[count % 4])), packets.ALERT))
             one.g.wait_for(lambda s, count=count: s['ignored_warning'] == count)
@@ -426,7 +419,7 @@ def test_warnings_end_no_session() -> None:
         for number, (alert, counter) in enumerate(((dtls.CLOSE_NOTIFY, 'sessions_closed'),
                                                    (b'\2\x28', 'sessions_broken'))):
             other = one.peer(f'{NETWORK}.7.{number}')
-            client = other.connect(seeded(1 + number))
+            client = other.connect(dtls.seeded(1 + number))
             other.echo()
             other.send(client.seal(alert, packets.ALERT))
             one.g.wait_for(lambda s, counter=counter: s[counter] == 1)
@@ -442,13 +435,13 @@ def test_reconnect_storm_on_one_live_session() -> None:
     storm = 3000 // SCALE
     with lab() as one:
         peer = one.peer()
-        live = peer.connect(seeded(0))
+        live = peer.connect(dtls.seeded(0))
         peer.echo()
         before = one.g.stats()
         times, seen = [], []
         for start in range(0, storm, 60):
             for number in range(start, start + 60):
-                peer.send(peer.verified(seeded(1 + number), hello=COSTLY).datagram())
+                peer.send(peer.verified(dtls.seeded(1 + number), hello=COSTLY).datagram())
             times.append(peer.echo())
             seen.append(one.g.sessions())
         one.answered()
@@ -463,7 +456,7 @@ def test_reconnect_storm_on_one_live_session() -> None:
         # The client that comes back in earnest takes over.
         while peer.receive():
             pass
-        peer.connect(seeded(10**6))
+        peer.connect(dtls.seeded(10**6))
         peer.echo()
         one.g.wait_for(lambda s: s['handshakes'] == 2)
         one.settle(1)
@@ -480,7 +473,7 @@ def test_flood_of_records_with_bad_tags_at_a_live_session() -> None:
     flood = 40000 // SCALE
     with lab() as one:
         peer = one.peer()
-        client = peer.connect(seeded(0))
+        client = peer.connect(dtls.seeded(0))
         peer.echo()
         before, asked = one.g.stats(), peer.asked
         draw = random.Random(41)
@@ -521,13 +514,13 @@ def test_renegotiation_storm_in_a_live_session() -> None:
     storm = 2000 // SCALE
     with lab() as one:
         bystander = one.peer(f'{NETWORK}.255.2')
-        bystander.connect(seeded(0))
+        bystander.connect(dtls.seeded(0))
         peer = one.peer()
-        client = peer.connect(seeded(0))
+        client = peer.connect(dtls.seeded(0))
         memory = one.resident()
         got: list[bytes] = []
         for start in range(0, storm, 50):
-            peer.send(*(client.renegotiation(seeded(seq), seq) for seq in range(start, start + 50)))
+            peer.send(*(client.renegotiation(dtls.seeded(seq), seq) for seq in range(start, start + 50)))
             while len(got) < start + 50:
                 got.append(peer.receive(slow(PATIENCE)) or b'')
                 assert got[-1], f'no answer to the hello behind {len(got) - 1} others'
@@ -536,7 +529,7 @@ def test_renegotiation_storm_in_a_live_session() -> None:
         if memory:
             assert one.resident() - memory < 1 << 20
         # One that is out of sequence ends the session of who sent it, and no other.
-        peer.send(client.renegotiation(seeded(0), 0), client.seal(b'more'))
+        peer.send(client.renegotiation(dtls.seeded(0), 0), client.seal(b'more'))
         assert client.opened([peer.receive(slow(PATIENCE))]) == [(packets.ALERT, UNEXPECTED_MESSAGE)]
         one.settle(1)
         bystander.echo()
@@ -556,7 +549,7 @@ def test_ten_times_the_cap_of_half_open_handshakes() -> None:
     with lab(clock=True, half_open=cap, handshake_timeout=60) as one:
         peers = [one.peer(f'{NETWORK}.255.{n}') for n in range(talkers)]
         for number, peer in enumerate(peers):
-            peer.connect(seeded(number))
+            peer.connect(dtls.seeded(number))
         calm = [peer.echo() for _ in range(20) for peer in peers]
         frames = (one.verified(n, COSTLY) for n in range(10**9))
         busy, most, seen = [], 0, talkers
@@ -592,7 +585,7 @@ def test_a_hundred_thousand_handshakes_that_fail() -> None:
     hello = packets.Hello(suites=b'\0\0', extensions=None)
     with lab() as one:
         bystander = one.peer()
-        bystander.connect(seeded(0))
+        bystander.connect(dtls.seeded(0))
         one.settle(1)
         frames = (one.verified(n, hello) for n in range(10**9))
         one.push(frames, lambda s: s['sessions_failed'] >= count / 10)
@@ -615,7 +608,7 @@ def test_memory_under_a_flood_of_spoofed_hellos() -> None:
     count = 400000 // SCALE
     with lab() as one:
         bystander = one.peer()
-        bystander.connect(seeded(0))
+        bystander.connect(dtls.seeded(0))
         template = packets.Hello().datagram()
         spoofed = [one.frame(packets.Flow(f'{NETWORK}.{n >> 8}.{n & 255}', 1024 + n, GW4, PORT),
                              template[:27] + struct.pack('!I', n) + template[31:])

@@ -84,14 +84,12 @@ def test_proxy_protocol() -> None:
 
 def test_empty_datagrams() -> None:
     """An empty record makes no datagram, not even of a header alone; nor does an empty answer."""
-    psk = PKI.directory / 'crafted.psk'
-    psk.write_text(dtls.PSK_FILE)
     jar = packets.CookieJar(bytes(range(32)), 3600)
     secret = PKI.directory / 'cookie.secret'
     secret.write_text(bytes(range(32)).hex() + '\n')
     with Net() as net, Recorder(net.gateway) as server, \
-            gateway(net, coap(where(server), proxy_protocol='v2', psk_file=psk,
-                              ciphers=dtls.CIPHERS), cookie_secret=secret) as g, \
+            gateway(net, coap(where(server), proxy_protocol='v2', **dtls.settings(PKI)),
+                    cookie_secret=secret) as g, \
             dtls.Peer(net, CL4, 42000, PORT, jar) as peer:
         client = peer.connect(bytes(32))
         peer.echo()
