@@ -19,7 +19,7 @@ from typing import Callable, Iterator, NamedTuple
 sys.dont_write_bytecode = True
 from check_profiles import c_arguments  # noqa: E402
 from check_source import list_files, run  # noqa: E402
-from tap import Problems, Skip, Tap, apply, main  # noqa: E402
+from tap import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
 KEY_TABLES = {"GATEWAY": "app/config.c", "PORT": "app/config_port.c",
               "LISTENER": "app/config_listener.c"}
@@ -484,9 +484,7 @@ FAULTS = [
 def self_test(tap: Tap) -> None:
     with tempfile.TemporaryDirectory() as top:
         root = Path(top)
-        for name, text in SOUND.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
+        lay(root, SOUND)
         for command in README_COMMANDS:
             (root / command).chmod(0o755)
         for title, check in CHECKS.items():
@@ -494,13 +492,7 @@ def self_test(tap: Tap) -> None:
         tap.result("every check has a fault",
                    [f"{title} has none" for title, check in CHECKS.items()
                     if check not in {fault[0] for fault in FAULTS}])
-        for check, name, old, new, wanted in FAULTS:
-            assert old in SOUND[name], (name, old)
-            (root / name).write_text(SOUND[name].replace(old, new))
-            problems, skip = apply(check, root)
-            found = skip or any(wanted in problem for problem in problems)
-            tap.result(f"fault: {wanted}", [] if found else [f"found: {problems}"], skip)
-            (root / name).write_text(SOUND[name])
+        find_faults(tap, root, SOUND, FAULTS)
         (root / README_COMMANDS[0]).chmod(0o644)
         tap.result("fault: a command that cannot be run",
                    [] if check_readme(root) else ["not found"])

@@ -23,7 +23,7 @@ from typing import Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
 from check_source import list_files  # noqa: E402
-from tap import Problems, Skip, Tap, apply, main  # noqa: E402
+from tap import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
 # Which programs come from which packages. What a new script calls may have to be added.
 PROGRAMS = {
@@ -393,18 +393,10 @@ FAULTS = [
 def self_test(tap: Tap) -> None:
     with tempfile.TemporaryDirectory() as top:
         root = Path(top)
-        for name, text in SOUND.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
+        lay(root, SOUND)
         for title, check in CHECKS.items():
             tap.result(f"sound: {title}", *apply(check, root))
-        for check, name, old, new, wanted in FAULTS:
-            assert old in SOUND[name], (name, old)
-            (root / name).write_text(SOUND[name].replace(old, new))
-            problems, skip = apply(check, root)
-            found = skip or any(wanted in problem for problem in problems)
-            tap.result(f"fault: {wanted}", [] if found else [f"found: {problems}"], skip)
-            (root / name).write_text(SOUND[name])
+        find_faults(tap, root, SOUND, FAULTS)
         PROGRAMS["dpkg"] = "frob"
         problems, skip = apply(check_owners, root)
         tap.result("fault: a program that a package has not",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
-from tap import Problems, Skip, Tap, apply, main  # noqa: E402
+from tap import Problems, Skip, Tap, apply, lay, main  # noqa: E402
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
@@ -585,9 +585,7 @@ def self_test(tap: Tap) -> None:
     with tempfile.TemporaryDirectory() as top:
         root = Path(top)
         shutil.copy(Path(__file__).parents[2] / ".clang-format", root)
-        for name, text in SOUND.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
+        lay(root, SOUND)
         build_objects(root)
         for title, rule in RULES.items():
             problems, skip = apply(rule, Tree(root, root / "build"))

@@ -7,6 +7,8 @@ from typing import Callable, Iterable, TypeVar
 
 Problems = list[str]
 Subject = TypeVar("Subject")
+# Check, file, what is put in place of what, what must be reported.
+Fault = tuple[Callable[[Path], Problems], str, str, str, str]
 
 
 class Skip(Exception):
@@ -43,6 +45,24 @@ def apply(check: Callable[[Subject], Problems], subject: Subject) -> tuple[Probl
         return [str(error)], ""
     except Skip as reason:
         return [], str(reason)
+
+
+def lay(root: Path, files: dict[str, str]) -> None:
+    """Writes them below root."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def find_faults(tap: Tap, root: Path, sound: dict[str, str], faults: Iterable[Fault]) -> None:
+    """Whether each check reports what it must of the sound files with one fault in them."""
+    for check, name, old, new, wanted in faults:
+        assert old in sound[name], (name, old)
+        (root / name).write_text(sound[name].replace(old, new))
+        problems, skip = apply(check, root)
+        found = skip or any(wanted in problem for problem in problems)
+        tap.result(f"fault: {wanted}", [] if found else [f"found: {problems}"], skip)
+        (root / name).write_text(sound[name])
 
 
 def main(usage: str, checks: dict[str, Callable[[Subject], Problems]],
