@@ -70,6 +70,13 @@ def until(condition: Callable[[], object], told: Callable[[], object] = lambda: 
         time.sleep(pace)
 
 
+def asked(counters: Mapping[str, int]) -> int:
+    """How many hellos without a cookie were answered: each of them, which may be more than there are
+    clients, for one that hears nothing for a second says hello again."""
+    assert counters['hvr'] == counters['cookie_none'], counters
+    return counters['hvr']
+
+
 def die_with_parent() -> None:
     """For preexec_fn: no child outlives a test that was killed."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

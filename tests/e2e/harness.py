@@ -30,7 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import packets  # noqa: E402,F401: for the tests
 from gateway import (BUILD, PATIENCE, RUNTIME, SANITIZERS, SOURCE, Gateway,  # noqa: E402,F401
-                     Process, check_config, hellogate, kill_all, slow, until)
+                     Process, asked, check_config, hellogate, kill_all, slow, until)
 
 GW4, CL4 = '198.18.0.1', '198.18.0.2'
 GW6, CL6 = '2001:2::1', '2001:2::2'

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 
 from clock import movable
-from harness import (GW4, GW6, PATIENCE, PORT, Net, Pki, RawPort, command, echo_line, gateway, need,
-                     need_ipv6, packets, process, run, run_client, s_client, slow, wait_for_udp)
+from harness import (GW4, GW6, PATIENCE, PORT, Net, Pki, RawPort, asked, command, echo_line,
+                     gateway, need, need_ipv6, packets, process, run, run_client, s_client, slow,
+                     wait_for_udp)
 
 PKI = Pki()
 PSK = 'secret of the tests'
@@ -54,8 +55,8 @@ def s_client_round_trip(listener: dict[str, object], *options: str, expect: str 
             s_client_end(p)
         g.wait_for(lambda s: s['sessions_closed'] == 1)
         _, counters = g.stop()
-        assert counters['handshakes'] == 1 and counters['hvr'] == 1, counters
-        assert counters['cookie_valid'] >= 1 and counters['cookie_none'] == 1, counters
+        assert counters['handshakes'] == 1 and asked(counters) >= 1, counters
+        assert counters['cookie_valid'] >= 1, counters
         assert counters['client_datagrams'] == counters['upstream_rx'] == 1, counters
         return p.stdout
 
@@ -211,7 +212,7 @@ def test_s_client_resumption() -> None:
                 s_client_end(p)
             g.wait_for(lambda s: s['sessions_closed'] == count)
         _, counters = g.stop()
-        assert counters['hvr'] == 2 and counters['cookie_none'] == 2, counters
+        assert asked(counters) >= 2, counters
         assert counters['handshakes'] == 2 and counters['handshakes_resumed'] == 1, counters
 
 
@@ -234,7 +235,7 @@ def test_s_client_dtls_1_0_is_refused() -> None:
             assert p.wait() != 0
         g.wait_for(lambda s: s['sessions_failed'] == 1)
         _, counters = g.stop()
-        assert counters['hvr'] == 1 and counters['handshakes'] == 0, counters
+        assert asked(counters) >= 1 and counters['handshakes'] == 0, counters
 
 
 def later_fragments(raw: RawPort) -> int:
@@ -260,7 +261,7 @@ def round_trip(listener: dict[str, object], *argv: str, ended: str = 'sessions_c
         if ended:
             g.wait_for(lambda s: s[ended] == 1)
         _, counters = g.stop()
-        assert counters['hvr'] == 1 and counters['cookie_valid'] >= 1, counters
+        assert asked(counters) >= 1 and counters['cookie_valid'] >= 1, counters
         assert counters['client_datagrams'] == counters['upstream_rx'], counters
         if fragmented:
             assert later_fragments(raw) > 0
@@ -319,7 +320,7 @@ def coap(tool: str, listener: dict[str, object], *options: str, host: str = GW4)
                 assert 'This is a test server made with libcoap' in p.stdout, p.output()
             g.wait_for(lambda s: s['sessions_closed'] == 1)
             _, counters = g.stop()
-            assert counters['hvr'] == 1 and counters['handshakes'] == 1, counters
+            assert asked(counters) >= 1 and counters['handshakes'] == 1, counters
             assert counters['upstream_tx'] >= 1 and counters['upstream_rx'] >= 1, counters
 
 

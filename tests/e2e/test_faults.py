@@ -13,9 +13,9 @@ import time
 from typing import Iterator
 
 from clock import movable
-from harness import (BUILD, GW4, PORT, EchoServer, Gateway, Net, Pki, Process, RawPort, command,
-                     configuration, dtls_client, gateway, in_netns, neighbour, packets, process,
-                     run, run_client, running, until)
+from harness import (BUILD, GW4, PORT, EchoServer, Gateway, Net, Pki, Process, RawPort, asked,
+                     command, configuration, dtls_client, gateway, in_netns, neighbour, packets,
+                     process, run, run_client, running, until)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -287,7 +287,7 @@ def test_clock_set_back_and_forward_a_little() -> None:
                 client.say('go')
                 assert client.results()['hvr'] == 1
         stats = g.stats()
-        assert stats['cookie_valid'] == 3 and stats['hvr'] == 3, stats
+        assert stats['cookie_valid'] >= 3 and asked(stats) >= 3, stats
 
 
 # ---- output

@@ -10,8 +10,8 @@ import struct
 from typing import Iterator, Sequence
 
 import dtls
-from harness import (BUILD, GW4, PORT, Gateway, Net, Pki, Skip, command, echo_line, gateway, need,
-                     packets, process, run, run_client, s_client)
+from harness import (BUILD, GW4, PORT, Gateway, Net, Pki, Skip, asked, command, echo_line, gateway,
+                     need, packets, process, run, run_client, s_client)
 
 PKI = Pki()
 SECRET = bytes(range(32))
@@ -91,7 +91,7 @@ def test_first_fragments_of_every_length() -> None:
         for end in ends:
             converse(peers.next(), LONG.with_(random=dtls.seeded(end)), [end])
         stats = g.wait_for(lambda s: s['sessions_closed'] == len(ends))
-        assert stats['hvr'] == stats['sessions_opened'] == len(ends), stats
+        assert asked(stats) >= stats['sessions_opened'] == len(ends), stats
         assert stats['cookie_wrong_tag'] == stats['drop_hello_body'] == 0, stats
         g.stop()
 
@@ -103,7 +103,7 @@ def test_every_mtu_from_110_to_300() -> None:
         for mtu in mtus:
             converse(peers.next(), LONG.with_(random=dtls.seeded(mtu)), every(mtu - OVERHEAD))
         stats = g.wait_for(lambda s: s['sessions_closed'] == len(mtus))
-        assert stats['hvr'] == stats['handshakes'] == len(mtus), stats
+        assert asked(stats) >= stats['handshakes'] == len(mtus), stats
         g.stop()
 
 
@@ -182,7 +182,7 @@ def test_mbed_tls_resumes() -> None:
         for number, mtu in enumerate((0, 300, 200), 1):
             command(str(client), GW4, str(PORT), str(mtu), netns=net.client)
             stats = g.wait_for(lambda s, n=number: s['sessions_closed'] == 2 * n)
-            assert stats['handshakes_resumed'] == number and stats['hvr'] == 2 * number, stats
+            assert stats['handshakes_resumed'] == number and asked(stats) >= 2 * number, stats
         assert stats['cookie_wrong_tag'] == stats['drop_hello_body'] == 0, stats
         g.stop()
 

@@ -63,7 +63,7 @@ def test_reload_under_traffic() -> None:
         counts = finish(s)
         guarded = 2 * sum(GW4 in chosen['bind'] for chosen in options * 2)
         assert counts['handshakes'] == 4 * len(options), counts
-        assert counters['guard_hellos'] == guarded, counters
+        assert counters['guard_hellos'] >= guarded, counters
         # Without a guard the server asks itself.
         assert counts['cookie_none'] >= 4 * len(options) - guarded, counts
         for name in ('bridge_full', 'guard_hidden', 'guard_full'):
@@ -171,7 +171,7 @@ def test_refused_reload() -> None:
             assert client.results()['received'] == 10
         _, counters = g.stop()
         counts = finish(s)
-        assert counters['guard_hellos'] == counts['cookie_valid'] == 2, (counters, counts)
+        assert counters['guard_hellos'] >= counts['cookie_valid'] == 2, (counters, counts)
         assert counts['cookie_none'] == 0, counts
 
 

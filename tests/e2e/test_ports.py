@@ -9,9 +9,9 @@ import socket
 import struct
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, EchoServer, Gateway,
-                     Net, Pki, RawPort, Skip, command, dtls_client, echo_line, gateway, in_netns,
-                     kernel_ipv6, need_ipv6, neighbour, packets, run, run_client, run_in_vain,
-                     s_client, slow, until)
+                     Net, Pki, RawPort, Skip, asked, command, dtls_client, echo_line, gateway,
+                     in_netns, kernel_ipv6, need_ipv6, neighbour, packets, run, run_client,
+                     run_in_vain, s_client, slow, until)
 
 PKI = Pki()
 
@@ -36,7 +36,7 @@ def both_families(driver: str, queues: int = 1) -> None:
             assert results['received'] == 5000, results
             g.wait_for(lambda s: s['sessions_closed'] == 2 * count)
         _, counters = g.stop()
-        assert counters['handshakes'] == 4 and counters['hvr'] == 4, counters
+        assert counters['handshakes'] == 4 and asked(counters) >= 4, counters
         assert counters['arp_replies'] >= 1 and counters['neighbour_adverts'] >= 1, counters
         assert counters['client_datagrams'] == counters['upstream_rx'] == 10002, counters
         dropped = {k: v for k, v in counters.items() if v and k in (
@@ -306,7 +306,7 @@ def left_out(net: Net, g: Gateway, number: int) -> int:
                 assert answer.payload[13] == packets.HELLO_VERIFY_REQUEST, answer
     stats = g.wait_for(lambda s: s['sessions_closed'] == 2)
     assert stats['drop_udp_checksum'] == stats['drop_icmp_checksum'] == 0, stats
-    assert stats['echo_replies'] == 4 and stats['neighbour_adverts'] >= 1, stats
+    assert stats['echo_replies'] >= 4 and stats['neighbour_adverts'] >= 1, stats
     return stats['hvr'] + stats['forwarded']
 
 
