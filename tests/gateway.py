@@ -144,7 +144,11 @@ class Process:
             return text + ''.join(p for s, p in self._partial.items() if stream in (None, s))
 
     def alive(self) -> bool:
-        return self.popen.poll() is None
+        """Has it not ended? Of one that has, all that it has written is there."""
+        if self.popen.poll() is None:
+            return True
+        self._join()
+        return False
 
     def send(self, text: str | bytes) -> None:
         """Writes to its standard input."""
@@ -163,8 +167,6 @@ class Process:
         end = time.monotonic() + slow(deadline)
         while True:
             running = self.alive()
-            if not running:
-                self._join()
             match = regex.search(self.output(stream))
             if match:
                 return match

@@ -70,7 +70,9 @@ class Flow:
     client: tuple
     socket: socket.socket
     count: dict[str, int] = dataclasses.field(default_factory=lambda: {UP: 0, DOWN: 0})
-    waiting: dict[str, list[bytes]] = dataclasses.field(default_factory=lambda: {UP: [], DOWN: []})
+    sent: dict[str, int] = dataclasses.field(default_factory=lambda: {UP: 0, DOWN: 0})  # the newest
+    waiting: dict[str, list[tuple[int, bytes]]] = dataclasses.field(
+        default_factory=lambda: {UP: [], DOWN: []})
 
 
 class Lane:
@@ -87,6 +89,7 @@ class Lane:
         self.flows: dict[tuple, Flow] = {}
         self.seen = {UP: 0, DOWN: 0}
         self.lost = {UP: 0, DOWN: 0}
+        self.overtaken = 0
         with in_netns(proxy.netns):
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(('127.0.0.1', 0))
@@ -96,8 +99,9 @@ class Lane:
     def total(self) -> int:
         return sum(self.seen.values())
 
-    def losses(self) -> int:
-        return sum(self.lost.values())
+    def faults(self) -> int:
+        """Of datagrams that were lost or came later than one that was sent after them."""
+        return sum(self.lost.values()) + self.overtaken
 
     def flow(self, client: tuple) -> Flow:
         if client not in self.flows:
@@ -118,20 +122,23 @@ class Lane:
         if direction == UP and self.stop and self.stop(datagram):
             self.stopped.append((flow, datagram))
             return
-        delays, overtaken = self.path.fate(flow.number, direction, flow.count[direction])
+        number = flow.count[direction]
+        delays, overtaken = self.path.fate(flow.number, direction, number)
         flow.count[direction] += 1
         self.seen[direction] += 1
         self.lost[direction] += not delays
         for delay in delays:
             if overtaken:
-                flow.waiting[direction].append(datagram)
+                flow.waiting[direction].append((number, datagram))
                 self.proxy.later(delay + OVERTAKEN, self.send_waiting, flow, direction)
             elif delay:
-                self.proxy.later(delay, self.send, flow, direction, datagram)
+                self.proxy.later(delay, self.send, flow, direction, number, datagram)
             else:
-                self.send(flow, direction, datagram)
+                self.send(flow, direction, number, datagram)
 
-    def send(self, flow: Flow, direction: str, datagram: bytes) -> None:
+    def send(self, flow: Flow, direction: str, number: int, datagram: bytes) -> None:
+        self.overtaken += number < flow.sent[direction]
+        flow.sent[direction] = max(number, flow.sent[direction])
         try:
             if direction == UP:
                 flow.socket.send(datagram)
@@ -143,8 +150,8 @@ class Lane:
 
     def send_waiting(self, flow: Flow, direction: str) -> None:
         waiting, flow.waiting[direction] = flow.waiting[direction], []
-        for datagram in waiting:
-            self.send(flow, direction, datagram)
+        for number, datagram in waiting:
+            self.send(flow, direction, number, datagram)
 
     def close(self) -> None:
         self.socket.close()

@@ -7,7 +7,7 @@ A client has completed when it has got an answer over its session. Clients with 
 (RFC 6347 section 4.2.4) have to complete with their first connection. ncat and socat have no timer:
 what they send is sent again only when something comes from the server, so a lost hello,
 HelloVerifyRequest or last flight of the server's is the end of that handshake, whatever a server
-does. They have to complete as their users make them: with another connection, one of so many.
+does, and so is a second fragment of a hello that comes before the first one. They have to complete as their users make them: with another connection, one of so many.
 libcoap gives a handshake up after a few timeouts and gets two more. turnutils_uclient is not here: it
 throws dice for its DTLS version, and waits for ever for the answer to a request that was lost.
 """
@@ -100,18 +100,20 @@ def users(listeners: Mapping[str, object]) -> list[User]:
 def one_try(net: Net, user: User, lane: Lane) -> Iterator[bool]:
     """Yields False as long as it takes, then whether it came to anything."""
     argv = [a.replace('{port}', str(lane.port)) for a in user.argv]
-    heard, quiet_since, lost = lane.total(), time.monotonic(), lane.losses()
+    heard, quiet_since, faults = lane.total(), time.monotonic(), lane.faults()
     with process(*argv, netns=net.client, name=user.name) as p:
         sent_at, sent = 0.0, 0
-        # It waits in vain if something was lost and nothing comes any more. Else the machine is slow.
-        while time.monotonic() - quiet_since < slow(user.patience) or lane.losses() == lost:
+        # It waits in vain if something was lost, or came in the wrong order, and nothing comes any more. Else
+        # the machine is slow.
+        while time.monotonic() - quiet_since < slow(user.patience) or lane.faults() == faults:
+            running = p.alive()
             if lane.total() != heard:
                 heard, quiet_since = lane.total(), time.monotonic()
             if re.search(user.answer or r'^line \d+$', p.output('out'), re.MULTILINE):
                 p.end_input()
                 yield True
                 return
-            if not p.alive():
+            if not running:
                 return
             if not user.answer and time.monotonic() - sent_at > slow(AGAIN):
                 with contextlib.suppress(OSError):  # it has just ended
