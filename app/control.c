@@ -16,6 +16,7 @@
 #include "gateway_setup.h"
 #include "generation.h"
 #include "handshake.h"
+#include "interrupts.h"
 #include "mirror.h"
 #include "notify.h"
 #include "port.h"
@@ -264,6 +265,7 @@ tick(struct gateway *gateway, unsigned int *ticks)
 	keep_alive(gateway);
 	rotate(gateway, atomic_load_explicit(&gateway->now, memory_order_relaxed));
 	generation_reap(gateway);
+	interrupts_look(gateway);
 	if (++*ticks % TICKS_PER_LOOK == 0) {
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
@@ -342,6 +344,7 @@ drain(struct gateway *gateway)
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		wait_for_clear(gateway, &gateway->worker[i].running);
 	rte_eal_mp_wait_lcore();
+	interrupts_release(gateway);
 }
 
 int
@@ -349,6 +352,7 @@ control_run(struct gateway *gateway, struct error *error)
 {
 	char hmac[HG_HMAC_LADDER_TEXT], ready[HG_HMAC_LADDER_TEXT + 100];
 
+	interrupts_hold(gateway);
 	if (launch(gateway) != 0) {
 		drain(gateway);
 		return error_set(error, "DPDK does not start an lcore");

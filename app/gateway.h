@@ -16,6 +16,7 @@
 #include "cookie/keys.h"
 #include "health.h"
 #include "hmac/hmac.h"
+#include "interrupts.h"
 #include "notify.h"
 #include "rings.h"
 
@@ -64,13 +65,14 @@ struct gateway {
 	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
-	struct worker *worker;       /* n_workers of them */
-	struct core *core;           /* n_cores of them */
-	struct admission *admission; /* n_cores of them */
-	bool by_client;              /* a client's sessions are all on one core */
-	uint32_t spread_seed;        /* which one */
-	struct exception *exception; /* NULL: no port has an exception path */
-	struct notify notify;        /* main's own */
+	struct worker *worker;        /* n_workers of them */
+	struct core *core;            /* n_cores of them */
+	struct admission *admission;  /* n_cores of them */
+	bool by_client;               /* a client's sessions are all on one core */
+	uint32_t spread_seed;         /* which one */
+	struct exception *exception;  /* NULL: no port has an exception path */
+	struct notify notify;         /* main's own */
+	struct interrupts interrupts; /* likewise */
 
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */

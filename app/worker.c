@@ -537,6 +537,14 @@ send_sessions(struct worker *worker)
 	return total;
 }
 
+static void
+stand_still(struct worker *worker)
+{
+	atomic_store_explicit(&worker->halt, WORKER_HALT_DONE, memory_order_release);
+	while (atomic_load_explicit(&worker->halt, memory_order_acquire) == WORKER_HALT_DONE)
+		rte_pause();
+}
+
 int
 worker_run(void *arg)
 {
@@ -554,6 +562,9 @@ worker_run(void *arg)
 		uint32_t rest;
 		uint64_t now;
 
+		if (unlikely(atomic_load_explicit(&worker->halt, memory_order_relaxed) ==
+			     WORKER_HALT_ASKED))
+			stand_still(worker);
 		stage = atomic_load_explicit(&gateway->stage, memory_order_acquire);
 		if (stage <= STAGE_WIND_DOWN) {
 			worker->winding_down = stage == STAGE_WIND_DOWN;

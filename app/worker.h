@@ -53,6 +53,13 @@ struct worker_burst {
 	uint8_t record_place[WORKER_BURST_MAX];
 };
 
+/* Whether a worker is to stand still between two rounds, and does. */
+enum worker_halt {
+	WORKER_HALT_NONE,
+	WORKER_HALT_ASKED, /* by main */
+	WORKER_HALT_DONE,  /* by the worker, until main lets it go on */
+};
+
 struct worker {
 	/* written by main before the start, read by the worker */
 	struct gateway *gateway;
@@ -78,6 +85,7 @@ struct worker {
 	_Alignas(64) atomic_bool receiving;
 	atomic_bool running;        /* set by main before the start */
 	_Atomic uint64_t heartbeat; /* rounds of its loop */
+	_Atomic(enum worker_halt) halt;
 	struct stats_worker stats;
 };
 

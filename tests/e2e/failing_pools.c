@@ -4,8 +4,10 @@
  * --mbuf-pool-ops-name: mempool operations "hg_failing", which are those of a ring, but for pools
  * whose names begin with HG_FAILING_POOLS: these have no buffer left from one SIGURG to the next,
  * which is told on stderr, as is the first time that somebody wants one in vain. What lcores keep in
- * their caches goes on being used.
+ * their caches goes on being used. With HG_FAILING_POOLS_STALL whoever wants one then gets it, but the
+ * first one half a second later, which is told too; and lcores keep none.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_errno.h>
@@ -21,6 +24,7 @@
 
 static atomic_bool failing, refused;
 static const char *failing_pools;
+static bool stalls;
 
 static void
 on_signal(int signal)
@@ -34,6 +38,18 @@ on_signal(int signal)
 	atomic_store(&failing, now);
 	written = write(STDERR_FILENO, said[now], strlen(said[now]));
 	(void)written;
+}
+
+struct rte_mempool *
+rte_mempool_create_empty(const char *name, unsigned int n, unsigned int element, unsigned int cache,
+	unsigned int private, int socket, unsigned int flags)
+{
+	static struct rte_mempool *(*real)(const char *, unsigned int, unsigned int, unsigned int,
+		unsigned int, int, unsigned int);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "rte_mempool_create_empty");
+	return real(name, n, element, stalls ? 0 : cache, private, socket, flags);
 }
 
 static int
@@ -59,15 +75,32 @@ ops_enqueue(struct rte_mempool *pool, void *const *object, unsigned int n)
 	return rte_ring_mp_enqueue_bulk(pool->pool_data, object, n, NULL) != 0 ? 0 : -ENOBUFS;
 }
 
+/* The middle of a burst takes long. */
+static void
+stall(const char *pool)
+{
+	const struct timespec moment = { .tv_nsec = 500000000 };
+
+	fprintf(stderr, "pool %s stalls\n", pool);
+	nanosleep(&moment, NULL);
+}
+
 static int
 ops_dequeue(struct rte_mempool *pool, void **object, unsigned int n)
 {
 	if (atomic_load(&failing) &&
 		strncmp(pool->name, failing_pools, strlen(failing_pools)) == 0) {
-		if (!atomic_exchange(&refused, true))
+		bool first = !atomic_exchange(&refused, true);
+
+		if (first && stalls)
+			stall(pool->name);
+		if (stalls)
+			goto give;
+		if (first)
 			fprintf(stderr, "pool %s refuses\n", pool->name);
 		return -ENOBUFS;
 	}
+give:
 	return rte_ring_mc_dequeue_bulk(pool->pool_data, object, n, NULL) != 0 ? 0 : -ENOBUFS;
 }
 
@@ -93,5 +126,6 @@ RTE_INIT(failing_pools_init)
 	failing_pools = getenv("HG_FAILING_POOLS");
 	if (failing_pools == NULL || rte_mempool_register_ops(&failing_ops) < 0)
 		abort();
+	stalls = getenv("HG_FAILING_POOLS_STALL") != NULL;
 	sigaction(SIGURG, &action, NULL);
 }

@@ -10,11 +10,14 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import textwrap
 from typing import Iterator, Mapping
 
-from harness import (BUILD, CL4, GW4, GW6, PORT, RUNTIME, SANITIZERS, SOURCE, Net, Pki, Process,
-                     Skip, command, gateway, need, packets, process, run, target, wait_for_udp)
+from harness import (BUILD, CL4, GW4, GW6, PORT, RUNTIME, SANITIZERS, SOURCE, Gateway, Net, Pki,
+                     Process, Skip, command, configuration, gateway, need, packets, process, run,
+                     running, target, until, wait_for_udp)
+from line import preloaded
 
 from gateway import check_sanitizers
 
@@ -111,6 +114,36 @@ def test_flood_over_memif() -> None:
             _, stats = g.stop()
             assert stats['hvr'] == 3000 and stats['arp_replies'] >= 1, stats
             assert drops(stats) == stats['forwarded'] == 0, stats
+
+
+def test_the_other_end_of_memif_goes() -> None:
+    """It is killed while a worker is in the middle of a burst from there. The next one is served."""
+    with Net() as net:
+        memif = Memif(net)
+        env = {**preloaded('failing_pools'), 'HG_FAILING_POOLS': 'receive-',
+               'HG_FAILING_POOLS_STALL': '1'}
+        with running(Gateway(configuration(net, {'echo': certified()}, port=memif.port),
+                             netns=net.gateway, eal=['--mbuf-pool-ops-name=hg_failing'],
+                             env=env), net) as g:
+            def said(line: str, times: int) -> None:
+                until(lambda: g.process.stderr.count(f'{line}\n') == times, g.log)
+
+            for times in 1, 2, 3:
+                before = g.stats()['hvr']
+                prefix = f'hg{os.getpid()}.gen{next(_serial)}'
+                with process(str(HELLOGEN), '--device', memif.device, '--target', target(GW4),
+                             '--src', SOURCES4, '--seconds', '600', '--', '--no-huge', '--no-shconf',
+                             '-m', '256', f'--file-prefix={prefix}', netns=net.client) as other:
+                    g.wait_for(lambda s, n=before: s['hvr'] > n)
+                    g.wait_for(lambda p: p['wan']['link_up'], command='/hellogate/ports')
+                    g.process.popen.send_signal(signal.SIGURG)
+                    said('pool receive-0 stalls', times)
+                    other.kill()
+                shutil.rmtree(RUNTIME / prefix, ignore_errors=True)
+                g.wait_for(lambda p: not p['wan']['link_up'], command='/hellogate/ports')
+                g.process.popen.send_signal(signal.SIGURG)
+                said('pools work', times)
+            g.stop()
 
 
 def test_mix_over_memif() -> None:
