@@ -344,7 +344,7 @@ drain(struct gateway *gateway)
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		wait_for_clear(gateway, &gateway->worker[i].running);
 	rte_eal_mp_wait_lcore();
-	interrupts_release(gateway);
+	interrupts_end(gateway);
 }
 
 int
@@ -352,7 +352,7 @@ control_run(struct gateway *gateway, struct error *error)
 {
 	char hmac[HG_HMAC_LADDER_TEXT], ready[HG_HMAC_LADDER_TEXT + 100];
 
-	interrupts_hold(gateway);
+	interrupts_begin(gateway);
 	if (launch(gateway) != 0) {
 		drain(gateway);
 		return error_set(error, "DPDK does not start an lcore");

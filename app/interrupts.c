@@ -2,6 +2,7 @@
 #include "interrupts.h"
 
 #include <rte_alarm.h>
+#include <rte_ethdev.h>
 
 #include <time.h>
 
@@ -9,11 +10,10 @@
 #include "port.h"
 #include "worker.h"
 
-/* What is due when this callback returns is called before anything else that the thread has to do. */
+#define POLL_US 1000u /* without a link: until the next look for one */
+/* After a rest. What is due when an alarm returns comes before anything else that the thread has to do. */
 #define RETURN_US 20u
-
-/* With a link nothing is to be done but to see it go; without one, the ends have a lot to tell each other. */
-#define LOOKS_CONNECTED 4u
+#define LOOKS_A_TURN 4u
 
 static void
 wait(sem_t *sem)
@@ -22,19 +22,44 @@ wait(sem_t *sem)
 		; /* interrupted */
 }
 
-/* In the interrupt thread, which looks at what has come up meanwhile before it comes here again. */
-static void
-rest(void *arg)
+static bool
+has_link(const struct gateway *gateway)
 {
-	struct interrupts *interrupts = arg;
+	struct rte_eth_link link;
 
-	sem_post(&interrupts->at_rest);
-	wait(&interrupts->go);
-	if (!atomic_load_explicit(&interrupts->free, memory_order_relaxed) &&
-		rte_eal_alarm_set(RETURN_US, rest, interrupts) == 0)
-		return;
-	atomic_store_explicit(&interrupts->free, true, memory_order_relaxed);
-	sem_post(&interrupts->at_rest);
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		if (gateway->port[i].is_memif &&
+			rte_eth_link_get_nowait(gateway->port[i].id, &link) == 0 &&
+			link.link_status == RTE_ETH_LINK_UP)
+			return true;
+	return false;
+}
+
+static void
+tell(struct interrupts *interrupts, enum interrupts_state state)
+{
+	atomic_store_explicit(&interrupts->state, state, memory_order_relaxed);
+	sem_post(&interrupts->told);
+}
+
+/* In the interrupt thread, which looks at what else has come up before it comes here again. */
+static void
+on_alarm(void *arg)
+{
+	struct gateway *gateway = arg;
+	struct interrupts *interrupts = &gateway->interrupts;
+	bool rests = has_link(gateway);
+
+	if (rests) {
+		tell(interrupts, INTERRUPTS_REST);
+		wait(&interrupts->go);
+	} else if (interrupts->answers) {
+		tell(interrupts, INTERRUPTS_RUN);
+	}
+	interrupts->answers = rests;
+	if (atomic_load_explicit(&interrupts->end, memory_order_relaxed) ||
+		rte_eal_alarm_set(rests ? RETURN_US : POLL_US, on_alarm, gateway) != 0)
+		tell(interrupts, INTERRUPTS_ENDED);
 }
 
 static bool
@@ -42,16 +67,6 @@ has_memif(const struct worker *worker)
 {
 	for (unsigned int i = 0; i < worker->n_queues; i++)
 		if (worker->queue[i]->port->is_memif)
-			return true;
-	return false;
-}
-
-static bool
-is_connected(const struct gateway *gateway)
-{
-	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		if (gateway->port[i].is_memif &&
-			atomic_load_explicit(&gateway->port[i].link_up, memory_order_relaxed))
 			return true;
 	return false;
 }
@@ -72,8 +87,15 @@ halt_workers(struct gateway *gateway, bool halt)
 			nanosleep(&moment, NULL);
 }
 
+/* What the thread has told. */
+static void
+hear(struct interrupts *interrupts)
+{
+	interrupts->known = atomic_load_explicit(&interrupts->state, memory_order_relaxed);
+}
+
 void
-interrupts_hold(struct gateway *gateway)
+interrupts_begin(struct gateway *gateway)
 {
 	struct interrupts *interrupts = &gateway->interrupts;
 	bool wanted = false;
@@ -82,11 +104,9 @@ interrupts_hold(struct gateway *gateway)
 		wanted |= gateway->port[i].is_memif;
 	if (!wanted)
 		return;
-	sem_init(&interrupts->at_rest, 0, 0);
 	sem_init(&interrupts->go, 0, 0);
-	interrupts->held = rte_eal_alarm_set(RETURN_US, rest, interrupts) == 0;
-	if (interrupts->held)
-		wait(&interrupts->at_rest);
+	sem_init(&interrupts->told, 0, 0);
+	interrupts->begun = rte_eal_alarm_set(RETURN_US, on_alarm, gateway) == 0;
 }
 
 void
@@ -94,28 +114,36 @@ interrupts_look(struct gateway *gateway)
 {
 	struct interrupts *interrupts = &gateway->interrupts;
 
-	if (!interrupts->held || atomic_load_explicit(&interrupts->free, memory_order_relaxed))
+	if (!interrupts->begun)
 		return;
-	if (is_connected(gateway) && ++interrupts->looks % LOOKS_CONNECTED != 0)
+	if (interrupts->known != INTERRUPTS_REST) {
+		if (sem_trywait(&interrupts->told) == 0)
+			hear(interrupts);
+		return;
+	}
+	if (++interrupts->looks % LOOKS_A_TURN != 0)
 		return;
 	halt_workers(gateway, true);
 	sem_post(&interrupts->go);
-	wait(&interrupts->at_rest);
+	wait(&interrupts->told);
 	halt_workers(gateway, false);
+	hear(interrupts);
 }
 
 void
-interrupts_release(struct gateway *gateway)
+interrupts_end(struct gateway *gateway)
 {
 	struct interrupts *interrupts = &gateway->interrupts;
 
-	if (!interrupts->held)
+	if (!interrupts->begun)
 		return;
-	interrupts->held = false;
-	if (!atomic_exchange_explicit(&interrupts->free, true, memory_order_relaxed)) {
-		sem_post(&interrupts->go);
-		wait(&interrupts->at_rest);
+	atomic_store_explicit(&interrupts->end, true, memory_order_relaxed);
+	sem_post(&interrupts->go);
+	while (interrupts->known != INTERRUPTS_ENDED) {
+		wait(&interrupts->told);
+		hear(interrupts);
 	}
-	sem_destroy(&interrupts->at_rest);
+	interrupts->begun = false;
 	sem_destroy(&interrupts->go);
+	sem_destroy(&interrupts->told);
 }
