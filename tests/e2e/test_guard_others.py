@@ -314,7 +314,8 @@ def test_the_rest_of_a_hello() -> None:
         with process('ncat', '--udp', '--ssl', GW4, str(PORT), netns=net.client) as p:
             echo_line(p)  # its second hello comes in fragments
         _, counters = g.stop()
-        assert counters['drop_guard_unproved'] == 2, counters  # its first one, too
+        # Its first one, too, unless the rest of that has waited on another CPU until its cookie was good.
+        assert counters['drop_guard_unproved'] in (1, 2), counters
         counts = finish(s)
         assert counts['handshakes'] == counts['cookie_valid'] == 1, counts
         assert counts['ignored'] == 0, counts

@@ -13,6 +13,7 @@
 #include "handshake.h"
 #include "lcores.h"
 #include "port_table.h"
+#include "ranges.h"
 #include "removal.h"
 
 #define SERVED 5684u
@@ -124,7 +125,7 @@ test_a_few_in_a_round(void **state)
 	}
 	assert_int_equal(n_ended, 5000);
 	assert_int_equal(count(SERVED), 1500);
-	assert_in_range(rounds, 5000 / REMOVAL_ENDS, 5000 / REMOVAL_ENDS + 10);
+	assert_uint_in_range(rounds, 5000 / REMOVAL_ENDS, 5000 / REMOVAL_ENDS + 10);
 	/* And then there is nothing to do, until there is another generation. */
 	assert_int_equal(step(), 0);
 	generation.number++;
