@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
+
 /* Of EAL's options, those that may be there more than once. */
 #define REPEATABLE "-a --allow -b --block -d --log-level --trace --vdev "
 
@@ -147,7 +149,7 @@ add_devices(struct eal_args *args, const struct config *config)
 	for (unsigned int i = 0; i < config->n_ports; i++) {
 		const char *device = config->port[i].device;
 
-		if (strchr(device, ':') == NULL || strncmp(device, "net_", 4) == 0)
+		if (!device_is_pci(device))
 			continue;
 		if (add_text(args, "-a") != 0 || add_text(args, device) != 0)
 			return -ENOMEM;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "host_port.h"
 #include "sizes.h"
 
@@ -274,11 +275,11 @@ needed_capabilities(const struct config *config)
 		const struct config_port *port = &config->port[i];
 
 		needed |= port->profile.capabilities;
-		if (host_port_has_driver(port, "net_af_packet"))
+		if (device_has_driver(port->device, "net_af_packet"))
 			needed |= UINT64_C(1) << CAP_NET_RAW;
-		if (host_port_has_driver(port, "net_af_xdp"))
+		if (device_has_driver(port->device, "net_af_xdp"))
 			needed |= UINT64_C(1) << CAP_NET_RAW | UINT64_C(1) << CAP_NET_ADMIN;
-		if (host_port_has_driver(port, "net_tap"))
+		if (device_has_driver(port->device, "net_tap"))
 			needed |= UINT64_C(1) << CAP_NET_ADMIN;
 	}
 	return needed;

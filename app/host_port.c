@@ -8,52 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
+
 /* Whom a port is told about as. */
 struct subject {
 	const struct host *host;
 	const struct config_port *port;
 };
 
-bool
-host_port_is_pci(const struct config_port *port)
-{
-	return strchr(port->device, ':') != NULL && strncmp(port->device, "net_", 4) != 0;
-}
-
-bool
-host_port_has_driver(const struct config_port *port, const char *driver)
-{
-	size_t len = strcspn(port->device, ",");
-
-	while (len > 0 && port->device[len - 1] >= '0' && port->device[len - 1] <= '9')
-		len--;
-	return strlen(driver) == len && strncmp(port->device, driver, len) == 0;
-}
-
-/* The value of name=value in the device string. */
-static bool
-argument(const struct config_port *port, const char *name, char text[VIEW_TEXT])
-{
-	const char *at = port->device;
-	size_t len = strlen(name);
-
-	while ((at = strchr(at, ',')) != NULL) {
-		at++;
-		if (strncmp(at, name, len) != 0 || at[len] != '=')
-			continue;
-		at += len + 1;
-		snprintf(text, VIEW_TEXT, "%.*s", (int)strcspn(at, ","), at);
-		return true;
-	}
-	return false;
-}
-
 static unsigned int
 count_argument(const struct config_port *port, const char *name, unsigned int otherwise)
 {
 	char text[VIEW_TEXT];
 
-	return argument(port, name, text) ? (unsigned int)strtoul(text, NULL, 10) : otherwise;
+	return device_argument(port->device, name, text) ? (unsigned int)strtoul(text, NULL, 10)
+							 : otherwise;
 }
 
 /* --- addresses ---------------------------------------------------------------------------------- */
@@ -254,12 +223,10 @@ report_pci(const struct subject *subject)
 {
 	const struct view *view = &subject->host->view;
 	const char *name = subject->port->name, *device = subject->port->device;
-	bool is_short = strcspn(device, ":") == 2; /* without its domain */
 	char pci[VIEW_TEXT], driver[VIEW_TEXT];
 	struct subject self = *subject;
 
-	snprintf(pci, sizeof(pci), "%s%.*s", is_short ? "0000:" : "", (int)strcspn(device, ","),
-		device);
+	device_pci(device, pci);
 	if (!view_exists(view, "sys/bus/pci/devices/%s", pci)) {
 		view_lacks(view, "PCI device %s of port %s: there is none here", pci, name);
 		return;
@@ -289,22 +256,18 @@ host_port_report(const struct host *host, const struct config_port *port)
 	const struct subject subject = { .host = host, .port = port };
 	char interface[VIEW_TEXT];
 
-	if (host_port_is_pci(port)) {
+	if (device_is_pci(port->device)) {
 		report_pci(&subject);
 		return;
 	}
-	if (host_port_has_driver(port, "net_tap") && !view_exists(&host->view, "dev/net/tun"))
+	if (device_has_driver(port->device, "net_tap") && !view_exists(&host->view, "dev/net/tun"))
 		view_lacks(&host->view, "/dev/net/tun for port %s: see modprobe tun", port->name);
-	/* An interface that is there before the port: a tap is made by it. */
-	if ((!host_port_has_driver(port, "net_af_packet") &&
-		    !host_port_has_driver(port, "net_af_xdp")) ||
-		!argument(port, "iface", interface))
+	if (!device_interface(port->device, interface))
 		return;
 	report_interface(&subject, interface);
-	if (host_port_has_driver(port, "net_af_packet"))
-		report_queues(&subject, interface, "qpairs", 0, count_argument(port, "qpairs", 1));
+	if (device_has_driver(port->device, "net_af_packet"))
+		report_queues(&subject, interface, "qpairs", 0, device_queues(port->device));
 	else
 		report_queues(&subject, interface, "queue_count",
-			count_argument(port, "start_queue", 0),
-			count_argument(port, "queue_count", 1));
+			count_argument(port, "start_queue", 0), device_queues(port->device));
 }

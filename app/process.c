@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host_port.h"
+#include "device.h"
 #include "tls/secret.h"
 
 RTE_LOG_REGISTER(process_log, hellogate.process, INFO);
@@ -155,7 +155,7 @@ static void
 make_lock_folder(const struct config *config)
 {
 	for (unsigned int i = 0; i < config->n_ports; i++)
-		if (host_port_has_driver(&config->port[i], "net_af_xdp"))
+		if (device_has_driver(config->port[i].device, "net_af_xdp"))
 			(void)mkdir("/run/xdp", 0700);
 }
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+device_is_pci(const char *device)
+{
+	return strchr(device, ':') != NULL && strncmp(device, "net_", 4) != 0;
+}
+
+void
+device_pci(const char *device, char text[VIEW_TEXT])
+{
+	bool is_short = strcspn(device, ":") == 2; /* without its domain */
+
+	snprintf(text, VIEW_TEXT, "%s%.*s", is_short ? "0000:" : "", (int)strcspn(device, ","),
+		device);
+}
+
+bool
+device_has_driver(const char *device, const char *driver)
+{
+	size_t len = strcspn(device, ",");
+
+	while (len > 0 && device[len - 1] >= '0' && device[len - 1] <= '9')
+		len--;
+	return strlen(driver) == len && strncmp(device, driver, len) == 0;
+}
+
+bool
+device_argument(const char *device, const char *name, char text[VIEW_TEXT])
+{
+	size_t len = strlen(name);
+
+	while ((device = strchr(device, ',')) != NULL) {
+		device++;
+		if (strncmp(device, name, len) != 0 || device[len] != '=')
+			continue;
+		device += len + 1;
+		snprintf(text, VIEW_TEXT, "%.*s", (int)strcspn(device, ","), device);
+		return true;
+	}
+	return false;
+}
+
+bool
+device_interface(const char *device, char text[VIEW_TEXT])
+{
+	return (device_has_driver(device, "net_af_packet") ||
+		       device_has_driver(device, "net_af_xdp")) &&
+	       device_argument(device, "iface", text);
+}
+
+unsigned int
+device_queues(const char *device)
+{
+	bool is_af_packet = device_has_driver(device, "net_af_packet");
+	char text[VIEW_TEXT];
+
+	if (!is_af_packet && !device_has_driver(device, "net_af_xdp"))
+		return 0;
+	return device_argument(device, is_af_packet ? "qpairs" : "queue_count", text)
+		       ? (unsigned int)strtoul(text, NULL, 10)
+		       : 1;
+}
