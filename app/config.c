@@ -307,7 +307,8 @@ read_gateway(struct config *config, struct error *error)
 		return blame(config, rotation_given ? "key-rotation" : "cookie-lifetime", error,
 			"key-rotation must be at least cookie-lifetime");
 	if (strcmp(gateway->workers_text, "auto") != 0 &&
-		(setting_parse_number(gateway->workers_text, 128, &gateway->workers) != 0 ||
+		(setting_parse_number(
+			 gateway->workers_text, CONFIG_WORKERS_MAX, &gateway->workers) != 0 ||
 			gateway->workers == 0))
 		return blame(
 			config, "workers", error, "workers must be auto or a number from 1 to 128");

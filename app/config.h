@@ -16,6 +16,8 @@
 #include "profile.h"
 #include "tls/context.h"
 
+#define CONFIG_WORKERS_MAX 128u
+#define CONFIG_CORES_MAX 128u
 #define CONFIG_PORTS_MAX 16u
 #define CONFIG_LISTENERS_MAX 64u
 #define CONFIG_BINDS_MAX 16u     /* of one listener */

@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
-#include <rte_lcore.h>
 #include <rte_log.h>
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 
 #include "config_reload.h"
+#include "eal.h"
 #include "exception.h"
 #include "gateway_setup.h"
 #include "generation.h"
@@ -171,37 +171,26 @@ control_fini(struct gateway *gateway)
 	atomic_store_explicit(&gateway->keys, NULL, memory_order_relaxed);
 }
 
-/* The lcores in the order in which they were given: main, then n_workers, then the cores. */
-static unsigned int
-nth_lcore(unsigned int n)
-{
-	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
-
-	while (n-- > 0)
-		lcore = rte_get_next_lcore(lcore, 1, 0);
-	return lcore;
-}
-
 /* Starts the lcores. The flags of those that run are set, also if one does not start. */
 static int
 launch(struct gateway *gateway)
 {
 	for (unsigned int i = 0; i < gateway->n_cores; i++) {
-		struct core *core = &gateway->core[i];
+		struct core *core = gateway->core[i];
 
 		atomic_store_explicit(&core->running, true, memory_order_relaxed);
-		if (rte_eal_remote_launch(handshake_run, core, nth_lcore(gateway->n_workers + i)) !=
+		if (rte_eal_remote_launch(handshake_run, core, eal_lcore(gateway->n_workers + i)) !=
 			0) {
 			atomic_store_explicit(&core->running, false, memory_order_relaxed);
 			return -EBUSY;
 		}
 	}
 	for (unsigned int i = 0; i < gateway->n_workers; i++) {
-		struct worker *worker = &gateway->worker[i];
+		struct worker *worker = gateway->worker[i];
 
 		atomic_store_explicit(&worker->receiving, true, memory_order_relaxed);
 		atomic_store_explicit(&worker->running, true, memory_order_relaxed);
-		if (rte_eal_remote_launch(worker_run, worker, nth_lcore(i)) != 0) {
+		if (rte_eal_remote_launch(worker_run, worker, eal_lcore(i)) != 0) {
 			atomic_store_explicit(&worker->receiving, false, memory_order_relaxed);
 			atomic_store_explicit(&worker->running, false, memory_order_relaxed);
 			return -EBUSY;
@@ -334,15 +323,15 @@ drain(struct gateway *gateway)
 {
 	atomic_store_explicit(&gateway->stage, STAGE_STOP_RECEIVING, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		wait_for_clear(gateway, &gateway->worker[i].receiving);
+		wait_for_clear(gateway, &gateway->worker[i]->receiving);
 	mirror_end(gateway);
 	atomic_store_explicit(&gateway->stage, STAGE_DRAIN, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		wait_for_clear(gateway, &gateway->core[i].running);
+		wait_for_clear(gateway, &gateway->core[i]->running);
 	exception_stop(gateway->exception);
 	atomic_store_explicit(&gateway->stage, STAGE_STOP, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		wait_for_clear(gateway, &gateway->worker[i].running);
+		wait_for_clear(gateway, &gateway->worker[i]->running);
 	rte_eal_mp_wait_lcore();
 	interrupts_end(gateway);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "placement.h"
+
 bool
 device_is_pci(const char *device)
 {
@@ -64,4 +66,19 @@ device_queues(const char *device)
 	return device_argument(device, is_af_packet ? "qpairs" : "queue_count", text)
 		       ? (unsigned int)strtoul(text, NULL, 10)
 		       : 1;
+}
+
+int
+device_node(const struct view *view, const char *device)
+{
+	char text[VIEW_TEXT];
+	int64_t node = -1;
+
+	if (device_is_pci(device)) {
+		device_pci(device, text);
+		node = view_number(view, "sys/bus/pci/devices/%s/numa_node", text);
+	} else if (device_interface(device, text)) {
+		node = view_number(view, "sys/class/net/%s/device/numa_node", text);
+	}
+	return node >= 0 ? (int)node : PLACEMENT_ANY;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the device string of a port says. */
+/* What the device string of a port says, and /sys of such a device. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,3 +26,9 @@ bool device_interface(const char *device, char text[VIEW_TEXT]);
 
 /* The queues that it asks a driver for that has one otherwise; 0: its driver knows better. */
 unsigned int device_queues(const char *device);
+
+/*
+ * The NUMA node of the hardware behind it, or PLACEMENT_ANY: there is none, or one node, or nobody knows. DPDK says of
+ * a vdev the node of whoever made it.
+ */
+int device_node(const struct view *view, const char *device);

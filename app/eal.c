@@ -114,6 +114,16 @@ out:
 	return err;
 }
 
+unsigned int
+eal_lcore(unsigned int n)
+{
+	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
+
+	while (n-- > 0)
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+	return lcore;
+}
+
 void
 eal_stop(void)
 {

@@ -21,4 +21,10 @@ int eal_count_workers(const struct config *config, const struct options *options
 int eal_start(const struct config *config, const struct options *options, unsigned int n_workers,
 	struct error *error);
 
+/*
+ * The lcores that EAL has beside main's, in the order in which they were given: the workers' from 0 on, then
+ * those of the handshake cores. RTE_MAX_LCORE or more if there is none with that number.
+ */
+unsigned int eal_lcore(unsigned int n);
+
 void eal_stop(void);

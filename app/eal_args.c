@@ -107,7 +107,8 @@ eal_args_workers(const struct config_gateway *settings, unsigned int n_cpus)
 {
 	if (settings->workers != CONFIG_AUTO)
 		return settings->workers;
-	return n_cpus > settings->handshake_cores ? n_cpus - settings->handshake_cores : 1;
+	n_cpus = n_cpus > settings->handshake_cores ? n_cpus - settings->handshake_cores : 1;
+	return n_cpus < CONFIG_WORKERS_MAX ? n_cpus : CONFIG_WORKERS_MAX;
 }
 
 bool

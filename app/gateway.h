@@ -17,6 +17,7 @@
 #include "health.h"
 #include "hmac/hmac.h"
 #include "interrupts.h"
+#include "nodes.h"
 #include "notify.h"
 #include "rings.h"
 
@@ -65,14 +66,15 @@ struct gateway {
 	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
-	struct worker *worker;        /* n_workers of them */
-	struct core *core;            /* n_cores of them */
+	struct worker **worker;       /* n_workers of them, each on its node */
+	struct core **core;           /* n_cores of them, likewise */
 	struct admission *admission;  /* n_cores of them */
 	bool by_client;               /* a client's sessions are all on one core */
 	uint32_t spread_seed;         /* which one */
 	struct exception *exception;  /* NULL: no port has an exception path */
 	struct notify notify;         /* main's own */
 	struct interrupts interrupts; /* likewise */
+	struct nodes nodes;           /* where memory is wanted; main's own */
 
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */

@@ -3,6 +3,7 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_random.h>
@@ -19,10 +20,15 @@
 #include "core.h"
 #include "exception.h"
 #include "generation.h"
+#include "nodes.h"
+#include "placement.h"
 #include "port.h"
 #include "session.h"
 #include "sizes.h"
 #include "worker.h"
+
+RTE_LOG_REGISTER(gateway_setup_log, hellogate.gateway, INFO);
+#define LOG(level, ...) rte_log(RTE_LOG_##level, gateway_setup_log, "hellogate: " __VA_ARGS__)
 
 #define WORKER_REST_US 200u
 #define CORE_REST_US 500u
@@ -47,59 +53,78 @@ probe_ports(struct gateway *gateway, struct error *error)
 	return err;
 }
 
-/* The worker of the queue of that number of a port, if it has been dealt out. */
-static uint16_t
-find_worker(const struct gateway *gateway, unsigned int n, const struct port *port, uint16_t number)
+/* What costs most where it goes wrong, and nothing else shows. */
+static void
+tell_crossing(const struct port *port, const struct placement_port *placed, const int *node)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (gateway->queue[i].port == port && gateway->queue[i].number == number)
-			return gateway->queue[i].worker;
-	return UINT16_MAX;
+	unsigned int n = placement_crossing(placed, node);
+
+	if (n != 0)
+		LOG(WARNING,
+			"port %s: its device is on NUMA node %d, but the workers of %u of %u queues are on others: packets cross between nodes, which costs time\n",
+			port->config->name, port->node, n, port->n_queues);
 }
 
 /*
- * Deals the queues of all ports out to the workers in turn. Queues of one number of a bridge's ports
- * belong to one worker, which receives from either and sends to the other.
+ * Deals the queues of all ports out to the workers. Queues of one number of a bridge's ports belong to
+ * one worker, which receives from either and sends to the other.
  */
 static int
 deal_queues(struct gateway *gateway, struct error *error)
 {
-	unsigned int n = 0, next = 0;
+	struct placement_port placed[CONFIG_PORTS_MAX];
+	unsigned int n = 0;
 
 	gateway->queue = calloc(gateway->n_queues, sizeof(*gateway->queue));
 	if (gateway->queue == NULL)
 		return error_set(error, memory_hint, "queues");
-	for (unsigned int p = 0; p < gateway->n_ports; p++)
-		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++) {
-			uint16_t worker = UINT16_MAX;
+	for (unsigned int p = 0; p < gateway->n_ports; p++) {
+		const struct port *port = &gateway->port[p];
 
-			if (gateway->port[p].peer != NULL)
-				worker = find_worker(gateway, n, gateway->port[p].peer, q);
-			if (worker == UINT16_MAX)
-				worker = (uint16_t)(next++ % gateway->n_workers);
-			gateway->queue[n] = (struct queue){
+		placed[p] = (struct placement_port){
+			.node = port->node,
+			.n_queues = port->n_queues,
+			.peer = port->peer != NULL ? port->peer->number : PLACEMENT_ALONE,
+			.guards = port->guards,
+		};
+	}
+	placement_deal(placed, gateway->n_ports, gateway->nodes.worker, gateway->n_workers);
+	for (unsigned int p = 0; p < gateway->n_ports; p++) {
+		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++)
+			gateway->queue[n++] = (struct queue){
 				.port = &gateway->port[p],
 				.number = q,
-				.worker = worker,
+				.worker = placed[p].worker[q],
 			};
-		}
+		tell_crossing(&gateway->port[p], &placed[p], gateway->nodes.worker);
+	}
 	return 0;
 }
+
+/* Packet buffers, and the node of those who use them most. */
+struct pool {
+	const char *kind;
+	unsigned int number;
+	unsigned int n;
+	uint16_t size;
+	bool packed;
+	int node;
+};
 
 /*
  * A pool whose buffers follow each other without a gap. rte_pktmbuf_pool_create() lets none cross a
  * page, for devices that know physical addresses.
  */
 static struct rte_mempool *
-create_packed_pool(const char *name, unsigned int n, uint16_t size)
+create_packed_pool(const char *name, const struct pool *wanted, int node)
 {
 	struct rte_pktmbuf_pool_private sizes = {
-		.mbuf_data_room_size = size,
+		.mbuf_data_room_size = wanted->size,
 		.mbuf_priv_size = RINGS_NOTE_ROOM,
 	};
-	struct rte_mempool *pool = rte_mempool_create_empty(name, n,
-		sizeof(struct rte_mbuf) + RINGS_NOTE_ROOM + size, SIZES_POOL_CACHE, sizeof(sizes),
-		SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	struct rte_mempool *pool = rte_mempool_create_empty(name, wanted->n,
+		sizeof(struct rte_mbuf) + RINGS_NOTE_ROOM + wanted->size, SIZES_POOL_CACHE,
+		sizeof(sizes), node, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	if (pool == NULL)
 		return NULL;
@@ -116,38 +141,51 @@ fail:
 }
 
 static struct rte_mempool *
-create_pool(const char *kind, unsigned int number, unsigned int n, uint16_t size, bool packed)
+create_pool(struct nodes *nodes, const struct pool *wanted)
 {
+	int node = nodes_first(nodes, wanted->node);
 	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool;
 
-	snprintf(name, sizeof(name), "%s-%u", kind, number);
-	if (packed)
-		return create_packed_pool(name, n, size);
-	return rte_pktmbuf_pool_create(
-		name, n, SIZES_POOL_CACHE, RINGS_NOTE_ROOM, size, SOCKET_ID_ANY);
+	snprintf(name, sizeof(name), "%s-%u", wanted->kind, wanted->number);
+	do
+		pool = wanted->packed ? create_packed_pool(name, wanted, node)
+				      : rte_pktmbuf_pool_create(name, wanted->n, SIZES_POOL_CACHE,
+						RINGS_NOTE_ROOM, wanted->size, node);
+	while (pool == NULL && nodes_fall_back(nodes, &node));
+	return pool;
 }
 
+/* What a worker has on its node; gateway_destroy() frees what there is of it. */
 static int
-create_hvr_cap(struct worker *worker, struct error *error)
+create_tables(struct gateway *gateway, struct worker *worker, struct error *error)
 {
-	struct hvr_cap *cap = &worker->hvr_cap;
-
-	cap->seed = (uint32_t)rte_rand();
-	cap->due = rte_zmalloc("hvr-cap", HVR_CAP_SIZE, RTE_CACHE_LINE_SIZE);
-	if (cap->due == NULL)
-		return error_set(error, memory_hint, "hvr-per-prefix");
-	return 0;
-}
-
-static int
-create_proved(struct worker *worker, const struct config_gateway *settings, struct error *error)
-{
-	size_t size = marks_size(settings->guard_table);
+	const struct config_gateway *settings = &gateway->config->gateway;
+	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
+	int node = gateway->nodes.worker[worker->index];
+	struct nodes *nodes = &gateway->nodes;
 	void *memory;
 
+	worker->queue =
+		nodes_alloc(nodes, "queues", gateway->n_queues * sizeof(*worker->queue), node);
+	worker->queue_index = nodes_alloc(
+		nodes, "queues", gateway->n_queues * sizeof(*worker->queue_index), node);
+	worker->n_forward =
+		nodes_alloc(nodes, "forward", n_forward * sizeof(*worker->n_forward), node);
+	worker->forward = nodes_alloc(nodes, "forward",
+		(size_t)n_forward * WORKER_BURST_MAX * sizeof(*worker->forward), node);
+	worker->cookies = nodes_alloc(nodes, "cookies",
+		hg_cookie_batch_size((enum hg_cookie_binding)settings->cookie_binding), node);
+	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
+		worker->forward == NULL || worker->cookies == NULL)
+		return error_set(error, memory_hint, "workers");
+	worker->hvr_cap.seed = (uint32_t)rte_rand();
+	worker->hvr_cap.due = nodes_alloc(nodes, "hvr-cap", HVR_CAP_SIZE, node);
+	if (worker->hvr_cap.due == NULL)
+		return error_set(error, memory_hint, "hvr-per-prefix");
 	if (settings->bridge_text == NULL)
 		return 0;
-	memory = rte_zmalloc("proved", size, RTE_CACHE_LINE_SIZE);
+	memory = nodes_alloc(nodes, "proved", marks_size(settings->guard_table), node);
 	if (memory == NULL)
 		return error_set(error, memory_hint, "guard-table");
 	marks_init(&worker->proved, memory, settings->guard_table, settings->guard_timeout,
@@ -158,23 +196,18 @@ create_proved(struct worker *worker, const struct config_gateway *settings, stru
 static int
 create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
-	struct worker *worker = &gateway->worker[index];
-	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
+	int node = gateway->nodes.worker[index];
+	struct worker *worker = nodes_alloc(&gateway->nodes, "worker", sizeof(*worker), node);
 	struct sizes_worker sizes = { 0 };
 
+	if (worker == NULL)
+		return error_set(error, memory_hint, "workers");
+	gateway->worker[index] = worker;
 	worker->gateway = gateway;
 	worker->index = index;
 	idle_init(&worker->idle, gateway->config->gateway.poll_busy != 0, WORKER_REST_US);
-	worker->queue = calloc(gateway->n_queues, sizeof(*worker->queue));
-	worker->queue_index = calloc(gateway->n_queues, sizeof(*worker->queue_index));
-	worker->n_forward = calloc(n_forward, sizeof(*worker->n_forward));
-	worker->forward = calloc((size_t)n_forward * WORKER_BURST_MAX, sizeof(*worker->forward));
-	worker->cookies = aligned_alloc(RTE_CACHE_LINE_SIZE,
-		hg_cookie_batch_size(
-			(enum hg_cookie_binding)gateway->config->gateway.cookie_binding));
-	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
-		worker->forward == NULL || worker->cookies == NULL)
-		return error_set(error, memory_hint, "workers");
+	if (create_tables(gateway, worker, error) != 0)
+		return -EINVAL;
 	for (unsigned int q = 0; q < gateway->n_queues; q++) {
 		const struct queue *queue = &gateway->queue[q];
 
@@ -188,20 +221,18 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		sizes.terminates |= queue->port->peer == NULL;
 		sizes.packed |= queue->port->config->profile.packed_buffers != 0;
 	}
-	worker->pool = create_pool("receive", index,
-		sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
-		sizes_buffer(sizes.mtu), sizes.packed);
-	if (worker->pool == NULL)
-		return error_set(error, memory_hint, "receive buffers");
-	if (create_hvr_cap(worker, error) != 0)
-		return -EINVAL;
-	return create_proved(worker, &gateway->config->gateway, error);
+	worker->pool = create_pool(&gateway->nodes,
+		&(struct pool){ "receive", index,
+			sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
+			sizes_buffer(sizes.mtu), sizes.packed, node });
+	return worker->pool != NULL ? 0 : error_set(error, memory_hint, "receive buffers");
 }
 
 /* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
 static int
 create_admission(struct gateway *gateway, const struct core *core, struct error *error)
 {
+	int node = gateway->nodes.core[core->index];
 	struct admission *admission = core->admission;
 	const struct config_gateway *settings = &gateway->config->gateway;
 	uint32_t n_clients = sizes_clients(settings);
@@ -211,13 +242,13 @@ create_admission(struct gateway *gateway, const struct core *core, struct error 
 	void *memory;
 
 	if (gateway->by_client) {
-		memory = rte_zmalloc("clients", clients, RTE_CACHE_LINE_SIZE);
+		memory = nodes_alloc(&gateway->nodes, "clients", clients, node);
 		if (memory == NULL)
 			return error_set(error, memory_hint, "client-table");
 		clients_init(&admission->clients, memory, n_clients, rte_rand());
 		admission->clients.with_sessions = settings->client_sessions != 0;
 	}
-	memory = rte_zmalloc("used", used, RTE_CACHE_LINE_SIZE);
+	memory = nodes_alloc(&gateway->nodes, "used", used, node);
 	if (memory == NULL)
 		return error_set(error, memory_hint, "used-hellos");
 	marks_init(&admission->used, memory, settings->used_hellos,
@@ -229,8 +260,14 @@ static int
 create_core(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	const struct config_gateway *settings = &gateway->config->gateway;
-	struct core *core = &gateway->core[index];
+	int node = gateway->nodes.core[index];
+	struct core *core = nodes_alloc(&gateway->nodes, "core", sizeof(*core), node);
+	void *memory;
 
+	if (core == NULL)
+		return error_set(error, memory_hint, "handshake cores");
+	gateway->core[index] = core;
+	core->epoll = -1;
 	core->gateway = gateway;
 	core->index = index;
 	core->admission = &gateway->admission[index];
@@ -240,19 +277,27 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	TAILQ_INIT(&core->sessions);
 	TAILQ_INIT(&core->due);
 	TAILQ_INIT(&core->quiet);
-	core->out = calloc(gateway->n_workers, sizeof(*core->out));
-	core->pool = create_pool("send", index, sizes_send_pool(gateway->n_workers),
-		RTE_MBUF_DEFAULT_BUF_SIZE, false);
+	core->out =
+		nodes_alloc(&gateway->nodes, "out", gateway->n_workers * sizeof(*core->out), node);
+	core->pool = create_pool(
+		&gateway->nodes, &(struct pool){ "send", index, sizes_send_pool(gateway->n_workers),
+					 RTE_MBUF_DEFAULT_BUF_SIZE, false, node });
 	if (core->out == NULL || core->pool == NULL)
 		return error_set(error, memory_hint, "send buffers");
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (core->epoll < 0)
 		return error_set(error, "cannot wait for upstream sockets: %m");
-	if (settings->upstream_port_first != 0 &&
-		source_ports_init(&core->ports, settings->upstream_port_first,
+	if (settings->upstream_port_first != 0) {
+		memory = nodes_alloc(&gateway->nodes, "upstream-ports",
+			source_ports_size(settings->upstream_port_first,
+				settings->upstream_port_last, gateway->n_cores),
+			node);
+		if (memory == NULL)
+			return error_set(error, memory_hint, "upstream-ports");
+		source_ports_init(&core->ports, memory, settings->upstream_port_first,
 			settings->upstream_port_last, index, gateway->n_cores,
-			settings->upstream_port_rest * rte_get_tsc_hz()) != 0)
-		return error_set(error, "no memory for upstream-ports");
+			settings->upstream_port_rest * rte_get_tsc_hz());
+	}
 	return create_admission(gateway, core, error);
 }
 
@@ -275,21 +320,29 @@ static int
 create_shared(struct gateway *gateway, struct error *error)
 {
 	unsigned int readers = gateway->n_workers + gateway->n_cores + 1;
+	int node;
 
 	if (rte_timer_subsystem_init() != 0)
 		return error_set(error, memory_hint, "timers");
-	gateway->qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(readers), 0);
+	gateway->qsbr = nodes_alloc(
+		&gateway->nodes, "qsbr", rte_rcu_qsbr_get_memsize(readers), gateway->nodes.cores);
 	if (gateway->qsbr == NULL || rte_rcu_qsbr_init(gateway->qsbr, readers) != 0)
 		return error_set(error, memory_hint, "grace periods");
 	for (unsigned int i = 0; i < readers; i++)
 		rte_rcu_qsbr_thread_register(gateway->qsbr, i);
-	gateway->sessions =
-		session_table_create(gateway->config->gateway.max_sessions, gateway->qsbr);
-	if (gateway->sessions == NULL)
-		return error_set(error, memory_hint, "the session table");
-	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores, error) != 0)
+	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores, &gateway->nodes,
+		    error) != 0)
 		return -EINVAL;
-	return gateway->exception != NULL ? rings_create_exception(&gateway->rings, error) : 0;
+	if (gateway->exception != NULL &&
+		rings_create_exception(&gateway->rings, &gateway->nodes, error) != 0)
+		return -EINVAL;
+	/* The largest, last: where there is too little for it, there may be enough for the others. */
+	node = nodes_first(&gateway->nodes, gateway->nodes.cores);
+	do
+		gateway->sessions = session_table_create(
+			gateway->config->gateway.max_sessions, gateway->qsbr, node);
+	while (gateway->sessions == NULL && nodes_fall_back(&gateway->nodes, &node));
+	return gateway->sessions != NULL ? 0 : error_set(error, memory_hint, "the session table");
 }
 
 /* Before the workers: their pools have room for what lies in its rings. */
@@ -317,9 +370,10 @@ create_exception(struct gateway *gateway, struct error *error)
 	sem_init(&exception->go, 0, 0);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
-	exception->pool =
-		create_pool("kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
-			RTE_MBUF_DEFAULT_BUF_SIZE, false);
+	/* Its thread is on the CPUs of main and the cores. */
+	exception->pool = create_pool(&gateway->nodes,
+		&(struct pool){ "kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
+			RTE_MBUF_DEFAULT_BUF_SIZE, false, PLACEMENT_ANY });
 	if (exception->pool == NULL)
 		return error_set(error, memory_hint, "frames of the kernel");
 	return 0;
@@ -333,7 +387,7 @@ start_port(struct gateway *gateway, struct port *port, struct error *error)
 	for (unsigned int i = 0; i < gateway->n_queues; i++)
 		if (gateway->queue[i].port == port)
 			pool[gateway->queue[i].number] =
-				gateway->worker[gateway->queue[i].worker].pool;
+				gateway->worker[gateway->queue[i].worker]->pool;
 	return port_start(port, pool, error);
 }
 
@@ -342,21 +396,15 @@ gateway_create(struct gateway *gateway, struct error *error)
 {
 	int err;
 
+	nodes_find(&gateway->nodes, gateway->n_workers, gateway->n_cores);
 	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
-	gateway->worker =
-		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_workers * sizeof(*gateway->worker));
-	gateway->core =
-		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_cores * sizeof(*gateway->core));
-	gateway->admission =
-		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_cores * sizeof(*gateway->admission));
+	gateway->worker = calloc(gateway->n_workers, sizeof(*gateway->worker));
+	gateway->core = calloc(gateway->n_cores, sizeof(*gateway->core));
+	gateway->admission = nodes_alloc(&gateway->nodes, "admission",
+		gateway->n_cores * sizeof(*gateway->admission), gateway->nodes.cores);
 	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL ||
 		gateway->admission == NULL)
 		return error_set(error, memory_hint, "lcores");
-	memset(gateway->worker, 0, gateway->n_workers * sizeof(*gateway->worker));
-	memset(gateway->core, 0, gateway->n_cores * sizeof(*gateway->core));
-	memset(gateway->admission, 0, gateway->n_cores * sizeof(*gateway->admission));
-	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		gateway->core[i].epoll = -1;
 	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
 			     gateway->config->gateway.client_half_open != 0 ||
 			     gateway->config->gateway.client_sessions != 0;
@@ -411,38 +459,52 @@ gateway_close_ports(struct gateway *gateway)
 		port_settle(&gateway->port[i]);
 	}
 	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++)
-		if (gateway->worker[i].pool != NULL)
-			missing += count_missing(gateway, &gateway->worker[i]);
+		if (gateway->worker[i] != NULL && gateway->worker[i]->pool != NULL)
+			missing += count_missing(gateway, gateway->worker[i]);
 	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++)
-		if (gateway->core[i].pool != NULL)
-			missing += rte_mempool_in_use_count(gateway->core[i].pool);
+		if (gateway->core[i] != NULL && gateway->core[i]->pool != NULL)
+			missing += rte_mempool_in_use_count(gateway->core[i]->pool);
 	if (gateway->exception != NULL && gateway->exception->pool != NULL)
 		missing += rte_mempool_in_use_count(gateway->exception->pool);
 	return missing;
 }
 
+static void
+destroy_worker(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	rte_mempool_free(worker->pool);
+	rte_free(worker->cookies);
+	rte_free(worker->queue);
+	rte_free(worker->queue_index);
+	rte_free(worker->n_forward);
+	rte_free(worker->forward);
+	rte_free(worker->hvr_cap.due);
+	rte_free(worker->proved.table);
+	rte_free(worker);
+}
+
+static void
+destroy_core(struct core *core)
+{
+	if (core == NULL)
+		return;
+	rte_mempool_free(core->pool);
+	rte_free(core->ports.queue);
+	rte_free(core->out);
+	if (core->epoll >= 0)
+		close(core->epoll);
+	rte_free(core);
+}
+
 void
 gateway_destroy(struct gateway *gateway)
 {
-	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++) {
-		struct worker *worker = &gateway->worker[i];
-
-		rte_mempool_free(worker->pool);
-		free(worker->cookies);
-		free(worker->queue);
-		free(worker->queue_index);
-		free(worker->n_forward);
-		free(worker->forward);
-		rte_free(worker->hvr_cap.due);
-		rte_free(worker->proved.table);
-	}
-	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++) {
-		rte_mempool_free(gateway->core[i].pool);
-		source_ports_free(&gateway->core[i].ports);
-		free(gateway->core[i].out);
-		if (gateway->core[i].epoll >= 0)
-			close(gateway->core[i].epoll);
-	}
+	for (unsigned int i = 0; gateway->worker != NULL && i < gateway->n_workers; i++)
+		destroy_worker(gateway->worker[i]);
+	for (unsigned int i = 0; gateway->core != NULL && i < gateway->n_cores; i++)
+		destroy_core(gateway->core[i]);
 	for (unsigned int i = 0; gateway->admission != NULL && i < gateway->n_cores; i++) {
 		rte_free(gateway->admission[i].clients.table);
 		rte_free(gateway->admission[i].used.table);
@@ -460,7 +522,7 @@ gateway_destroy(struct gateway *gateway)
 	rte_timer_subsystem_finalize();
 	free(gateway->worker);
 	free(gateway->core);
-	free(gateway->admission);
+	rte_free(gateway->admission);
 	free(gateway->queue);
 	free(gateway->port);
 }
@@ -472,7 +534,7 @@ gateway_sum(const struct gateway *gateway, struct stats_worker *ret_worker,
 	memset(ret_worker, 0, sizeof(*ret_worker));
 	memset(ret_handshake, 0, sizeof(*ret_handshake));
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		stats_sum_worker(ret_worker, &gateway->worker[i].stats);
+		stats_sum_worker(ret_worker, &gateway->worker[i]->stats);
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		stats_sum_handshake(ret_handshake, &gateway->core[i].stats);
+		stats_sum_handshake(ret_handshake, &gateway->core[i]->stats);
 }

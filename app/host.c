@@ -148,10 +148,19 @@ report_memory(const struct host *host)
 	uint32_t page = huge ? 0 : (uint32_t)sysconf(_SC_PAGESIZE);
 	const char *asked = eal_args_value(&host->args, "-m");
 	unsigned int given = asked != NULL ? (unsigned int)atoi(asked) : 0;
-	unsigned int needed =
-		(unsigned int)((sizes_memory(host->config, host->n_workers, page) + MB - 1) / MB);
 	struct pages pages = { .view = &host->view };
+	struct placement_port port[CONFIG_PORTS_MAX];
+	int node[CONFIG_WORKERS_MAX];
+	struct sizes_memory memory;
+	unsigned int needed;
 
+	for (unsigned int i = 0; i < CONFIG_WORKERS_MAX; i++)
+		node[i] = PLACEMENT_ANY;
+	sizes_ports(host->config, host->n_workers, port);
+	placement_deal(port, host->config->n_ports, node, host->n_workers);
+	needed = (unsigned int)((sizes_memory(host->config, port, host->n_workers, page, &memory) +
+					MB - 1) /
+				MB);
 	if (asked != NULL && given < needed)
 		view_lacks(&host->view,
 			"memory: -m %u gives less than the %u MB that are needed, about", given,

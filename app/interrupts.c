@@ -78,11 +78,11 @@ halt_workers(struct gateway *gateway, bool halt)
 	const struct timespec moment = { .tv_nsec = 20000 };
 
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		if (has_memif(&gateway->worker[i]))
-			atomic_store_explicit(&gateway->worker[i].halt,
+		if (has_memif(gateway->worker[i]))
+			atomic_store_explicit(&gateway->worker[i]->halt,
 				halt ? WORKER_HALT_ASKED : WORKER_HALT_NONE, memory_order_release);
 	for (unsigned int i = 0; halt && i < gateway->n_workers; i++)
-		while (atomic_load_explicit(&gateway->worker[i].halt, memory_order_acquire) ==
+		while (atomic_load_explicit(&gateway->worker[i]->halt, memory_order_acquire) ==
 			WORKER_HALT_ASKED)
 			nanosleep(&moment, NULL);
 }

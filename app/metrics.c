@@ -146,16 +146,16 @@ write_busy(struct writer *writer, const struct gateway *gateway)
 	head(writer, "worker_busy_seconds", "counter", "time in rounds that found packets");
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		fprintf(writer->to, "hellogate_worker_busy_seconds_total{worker=\"%u\"} %.6f\n", i,
-			(double)stats_get(&gateway->worker[i].stats.busy) / hz);
+			(double)stats_get(&gateway->worker[i]->stats.busy) / hz);
 	head(writer, "worker_received_packets", "counter", "packets received by each worker");
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		fprintf(writer->to,
 			"hellogate_worker_received_packets_total{worker=\"%u\"} %" PRIu64 "\n", i,
-			stats_get(&gateway->worker[i].stats.rx));
+			stats_get(&gateway->worker[i]->stats.rx));
 	head(writer, "core_busy_seconds", "counter", "time in rounds that found work");
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		fprintf(writer->to, "hellogate_core_busy_seconds_total{core=\"%u\"} %.6f\n", i,
-			(double)stats_get(&gateway->core[i].stats.busy) / hz);
+			(double)stats_get(&gateway->core[i]->stats.busy) / hz);
 }
 
 static void
@@ -197,10 +197,10 @@ write_pool(struct writer *writer, const char *name, double (*value)(const struct
 {
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		fprintf(writer->to, "hellogate_%s{pool=\"receive\",owner=\"%u\"} %.15g\n", name, i,
-			value(gateway->worker[i].pool));
+			value(gateway->worker[i]->pool));
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		fprintf(writer->to, "hellogate_%s{pool=\"send\",owner=\"%u\"} %.15g\n", name, i,
-			value(gateway->core[i].pool));
+			value(gateway->core[i]->pool));
 	if (gateway->exception != NULL)
 		fprintf(writer->to, "hellogate_%s{pool=\"kernel\",owner=\"0\"} %.15g\n", name,
 			value(gateway->exception->pool));

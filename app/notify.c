@@ -142,12 +142,12 @@ static bool
 read_heartbeat(const struct gateway *gateway, unsigned int i, uint64_t *ret_heartbeat)
 {
 	if (i < gateway->n_workers) {
-		*ret_heartbeat = stats_get(&gateway->worker[i].heartbeat);
-		return atomic_load_explicit(&gateway->worker[i].running, memory_order_acquire);
+		*ret_heartbeat = stats_get(&gateway->worker[i]->heartbeat);
+		return atomic_load_explicit(&gateway->worker[i]->running, memory_order_acquire);
 	}
 	i -= gateway->n_workers;
-	*ret_heartbeat = stats_get(&gateway->core[i].heartbeat);
-	return atomic_load_explicit(&gateway->core[i].running, memory_order_acquire);
+	*ret_heartbeat = stats_get(&gateway->core[i]->heartbeat);
+	return atomic_load_explicit(&gateway->core[i]->running, memory_order_acquire);
 }
 
 static void

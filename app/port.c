@@ -5,6 +5,7 @@
 #include <rte_dev.h>
 #include <rte_alarm.h>
 #include <rte_ethdev.h>
+#include <rte_lcore.h>
 #include <rte_log.h>
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "capture.h"
+#include "device.h"
 #include "steering.h"
 
 RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
@@ -39,6 +41,17 @@ create_device(struct port *port, const char *name, struct error *error)
 	}
 	port->probed = true;
 	return 0;
+}
+
+/* Of a vdev DPDK says the node of whoever made it, which is main's. */
+static int
+find_node(const struct port *port, const struct rte_eth_dev_info *info)
+{
+	const struct view here = { .root = "" };
+
+	if (strcmp(rte_bus_name(rte_dev_bus(info->device)), "vdev") == 0)
+		return device_node(&here, port->config->device);
+	return rte_eth_dev_socket_id(port->id);
 }
 
 int
@@ -78,6 +91,7 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	port->rx_descriptors = (uint16_t)profile->rx_descriptors;
 	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
 	port->number = number;
+	port->node = find_node(port, &info);
 	port->host = settings->host;
 	port->diverts = settings->tap != NULL;
 	port->is_memif = strcmp(info.driver_name, "net_memif") == 0;
@@ -249,10 +263,43 @@ set_filters(const struct port *port, bool promiscuous)
 		rte_eth_allmulticast_enable(port->id);
 }
 
+static int
+set_queue(const struct port *port, uint16_t number, struct rte_mempool *pool, int node)
+{
+	int err = rte_eth_rx_queue_setup(
+		port->id, number, port->rx_descriptors, (unsigned int)node, NULL, pool);
+
+	if (err != 0)
+		return err;
+	return rte_eth_tx_queue_setup(
+		port->id, number, port->tx_descriptors, (unsigned int)node, NULL);
+}
+
+/* Descriptors on the device's node, or where there is memory. */
+static int
+set_queues(const struct port *port, struct rte_mempool *const *pool, struct error *error)
+{
+	int node = rte_eth_dev_socket_id(port->id), err;
+
+	for (uint16_t i = 0; i < port->n_queues; i++) {
+		err = set_queue(port, i, pool[i], node);
+		if (err == -ENOMEM && node != SOCKET_ID_ANY && rte_socket_count() > 1) {
+			LOG(WARNING,
+				"port %s: too little DPDK memory on NUMA node %d for its queues: it is taken of another\n",
+				port->config->name, node);
+			node = SOCKET_ID_ANY;
+			err = set_queue(port, i, pool[i], node);
+		}
+		if (err != 0)
+			return error_set(error, "port %s: the device refuses queue %u",
+				port->config->name, i);
+	}
+	return 0;
+}
+
 int
 port_start(struct port *port, struct rte_mempool *const *pool, struct error *error)
 {
-	int socket = rte_eth_dev_socket_id(port->id);
 	int err = steering_isolate(port, error);
 	bool promiscuous;
 	uint16_t mtu;
@@ -261,14 +308,9 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 		err = configure(port, error);
 	if (err != 0)
 		return err;
-	for (uint16_t i = 0; i < port->n_queues; i++) {
-		if (rte_eth_rx_queue_setup(port->id, i, port->rx_descriptors, (unsigned int)socket,
-			    NULL, pool[i]) != 0 ||
-			rte_eth_tx_queue_setup(
-				port->id, i, port->tx_descriptors, (unsigned int)socket, NULL) != 0)
-			return error_set(error, "port %s: the device refuses queue %u",
-				port->config->name, i);
-	}
+	err = set_queues(port, pool, error);
+	if (err != 0)
+		return err;
 	/*
 	 * Some devices take their MAC address only now, and ethdev gives it to those again that forget
 	 * it when they start. Groups it does not: e1000, igc and ixgbe lose what they are told before.

@@ -31,6 +31,7 @@ struct port {
 	unsigned int number; /* place in gateway->port */
 	uint16_t id;         /* DPDK's */
 	uint16_t n_queues;
+	int node;                /* NUMA node of the hardware; -1: there is none, or nobody knows */
 	uint16_t rx_descriptors; /* per queue, as the device adjusted them */
 	uint16_t tx_descriptors;
 	uint16_t mtu; /* bytes of the longest IP packet that may be sent */

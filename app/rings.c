@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rings.h"
 
+#include <rte_malloc.h>
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+/* Whoever takes out of it is on that node. */
 static struct rte_ring *
-create(const char *kind, size_t number)
+create(struct nodes *nodes, const char *kind, size_t number, int node)
 {
 	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *ring;
 
+	node = nodes_first(nodes, node);
 	snprintf(name, sizeof(name), "%s-%zu", kind, number);
-	return rte_ring_create(name, RINGS_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	do
+		ring = rte_ring_create(name, RINGS_SIZE, node, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	while (ring == NULL && nodes_fall_back(nodes, &node));
+	return ring;
 }
 
 static int
@@ -24,7 +31,8 @@ no_memory(size_t n, struct error *error)
 }
 
 int
-rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, struct error *error)
+rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, struct nodes *nodes,
+	struct error *error)
 {
 	size_t n = (size_t)n_workers * n_cores;
 
@@ -32,20 +40,19 @@ rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, 
 		.n_workers = n_workers,
 		.n_cores = n_cores,
 		.in = calloc(n * RINGS_CLASSES, sizeof(*rings->in)),
-		.count = aligned_alloc(
-			_Alignof(struct rings_count), n * RINGS_CLASSES * sizeof(*rings->count)),
+		.count = nodes_alloc(
+			nodes, "rings", n * RINGS_CLASSES * sizeof(*rings->count), nodes->cores),
 		.out = calloc(n, sizeof(*rings->out)),
 	};
 	if (rings->in == NULL || rings->count == NULL || rings->out == NULL)
 		return error_set(error, "no memory for %zu rings", (RINGS_CLASSES + 1) * n);
-	memset(rings->count, 0, n * RINGS_CLASSES * sizeof(*rings->count));
 	for (size_t i = 0; i < n * RINGS_CLASSES; i++) {
-		rings->in[i] = create("in", i);
+		rings->in[i] = create(nodes, "in", i, nodes->core[i / RINGS_CLASSES % n_cores]);
 		if (rings->in[i] == NULL)
 			return no_memory((RINGS_CLASSES + 1) * n, error);
 	}
 	for (size_t i = 0; i < n; i++) {
-		rings->out[i] = create("out", i);
+		rings->out[i] = create(nodes, "out", i, nodes->worker[i / n_cores]);
 		if (rings->out[i] == NULL)
 			return no_memory((RINGS_CLASSES + 1) * n, error);
 	}
@@ -53,7 +60,7 @@ rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores, 
 }
 
 int
-rings_create_exception(struct rings *rings, struct error *error)
+rings_create_exception(struct rings *rings, struct nodes *nodes, struct error *error)
 {
 	rings->exception = calloc(rings->n_workers, sizeof(*rings->exception));
 	if (rings->exception == NULL)
@@ -61,9 +68,9 @@ rings_create_exception(struct rings *rings, struct error *error)
 	for (unsigned int i = 0; i < rings->n_workers; i++) {
 		struct rings_exception *exception = &rings->exception[i];
 
-		exception->to = create("to", i);
-		exception->back = create("back", i);
-		exception->from = create("from", i);
+		exception->to = create(nodes, "to", i, PLACEMENT_ANY);
+		exception->back = create(nodes, "back", i, nodes->worker[i]);
+		exception->from = create(nodes, "from", i, nodes->worker[i]);
 		if (exception->to == NULL || exception->back == NULL || exception->from == NULL)
 			return no_memory((size_t)3 * rings->n_workers, error);
 	}
@@ -85,7 +92,7 @@ rings_free(struct rings *rings)
 		rte_ring_free(rings->exception[i].from);
 	}
 	free(rings->exception);
-	free(rings->count);
+	rte_free(rings->count);
 	free(rings->in);
 	free(rings->out);
 	*rings = (struct rings){ 0 };

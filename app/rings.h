@@ -16,6 +16,7 @@
 
 #include "error.h"
 #include "net/packet.h"
+#include "nodes.h"
 #include "stats.h"
 
 #define RINGS_SIZE 512u /* packets; small, so that they stay in the cache */
@@ -106,12 +107,15 @@ struct rings {
 	struct rings_exception *exception; /* [worker]; NULL: no port has an exception path */
 };
 
-/* Returns 0 or -EINVAL; what was made is freed by rings_free() in either case. */
-int rings_create(
-	struct rings *rings, unsigned int n_workers, unsigned int n_cores, struct error *error);
+/*
+ * Each lies on the NUMA node of whoever takes out of it, who looks at it all the time. Returns 0 or -EINVAL; what
+ * was made is freed by rings_free() in either case.
+ */
+int rings_create(struct rings *rings, unsigned int n_workers, unsigned int n_cores,
+	struct nodes *nodes, struct error *error);
 
 /* Likewise, of those that rings_create() has made the others: the rings to the exception thread. */
-int rings_create_exception(struct rings *rings, struct error *error);
+int rings_create_exception(struct rings *rings, struct nodes *nodes, struct error *error);
 
 /* The rings are empty by then. */
 void rings_free(struct rings *rings);

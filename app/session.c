@@ -7,7 +7,7 @@
 #include <errno.h>
 
 struct rte_hash *
-session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr)
+session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr, int node)
 {
 	/*
 	 * Seeded, so that nobody outside can aim at one bucket; and not rte_hash's default, CRC32C,
@@ -19,7 +19,7 @@ session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr)
 		.key_len = sizeof(struct session_key),
 		.hash_func = rte_jhash,
 		.hash_func_init_val = (uint32_t)rte_rand(),
-		.socket_id = SOCKET_ID_ANY,
+		.socket_id = node,
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
 			      RTE_HASH_EXTRA_FLAGS_MULTI_WRITER_ADD |
 			      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,

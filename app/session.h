@@ -93,8 +93,8 @@ struct session {
 
 TAILQ_HEAD(session_list, session);
 
-/* Makes the table for max entries. Returns NULL without memory. */
-struct rte_hash *session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr);
+/* Makes the table for max entries in DPDK's memory of a NUMA node, SOCKET_ID_ANY for any. NULL: there is none. */
+struct rte_hash *session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr, int node);
 
 /* The entry of a key, or NULL. For its owner core. */
 struct session *session_find(const struct rte_hash *table, const struct session_key *key);

@@ -8,19 +8,20 @@
 
 #include "clients.h"
 #include "core.h"
+#include "device.h"
 #include "exception.h"
 #include "hvr_cap.h"
 #include "marks.h"
 #include "port.h"
 #include "rings.h"
+#include "source_ports.h"
 #include "worker.h"
 
 #define FILES_SPARE 256u
 /* Buffers that wait to be sent, per core: one ring's worth and what drivers keep of them. */
 #define CORE_POOL_SPARE 1024u
 #define SESSION_BYTES 150u     /* of rte_hash for each entry, at most */
-#define FIXED_BYTES (6u << 20) /* EAL, drivers, rings; measured */
-#define WORKERS_MAX 128u
+#define FIXED_BYTES (6u << 20) /* EAL, drivers; measured */
 
 static unsigned int
 pool(unsigned int buffers, unsigned int n_users)
@@ -108,65 +109,117 @@ table_bytes(uint32_t n)
 	return (uint64_t)n * 76 + (uint64_t)rte_align32pow2(n) * 32;
 }
 
-/* Deals queues out as gateway_create() does, as many as the profiles let a port have. */
-static bool
-deal(const struct config *config, struct sizes_worker *worker, unsigned int n_workers,
-	unsigned int *ret_kernel)
+void
+sizes_ports(const struct config *config, unsigned int n_workers, struct placement_port *ret_port)
 {
-	unsigned int next = 0;
-	bool exception = false;
-
-	*ret_kernel = 0;
 	for (unsigned int p = 0; p < config->n_ports; p++) {
 		const struct config_port *port = &config->port[p];
-		const struct profile *profile = &port->profile;
-		unsigned int n = n_workers;
+		unsigned int asked = device_queues(port->device), most = port->profile.queues;
 
-		if (profile->queues != 0)
-			n = RTE_MIN(n, profile->queues);
-		for (unsigned int q = 0; q < n; q++) {
-			struct sizes_worker *one =
-				&worker[(port->bridged ? q : next++) % n_workers];
-
-			one->descriptors += profile->rx_descriptors + profile->tx_descriptors;
-			one->mtu = RTE_MAX(one->mtu, port->mtu);
-			one->terminates |= !port->bridged;
-			one->packed |= profile->packed_buffers != 0;
-		}
-		if (port->tap != NULL) {
-			exception = true;
-			*ret_kernel += n * profile->tx_descriptors;
-		}
+		ret_port[p] = (struct placement_port){
+			.node = PLACEMENT_ANY,
+			.n_queues = n_workers,
+			.peer = PLACEMENT_ALONE,
+		};
+		if (most != 0)
+			ret_port[p].n_queues = RTE_MIN(ret_port[p].n_queues, most);
+		if (asked != 0)
+			ret_port[p].n_queues = RTE_MIN(ret_port[p].n_queues, asked);
 	}
-	return exception;
+	if (config->gateway.bridge_text != NULL) {
+		struct placement_port *clients = &ret_port[config->bridge[0]];
+		struct placement_port *servers = &ret_port[config->bridge[1]];
+
+		clients->n_queues = servers->n_queues =
+			RTE_MIN(clients->n_queues, servers->n_queues);
+		clients->peer = config->bridge[1];
+		servers->peer = config->bridge[0];
+		clients->guards = true;
+	}
+}
+
+/* What workers have of a port. Returns the descriptors of the kernel's frames. */
+static unsigned int
+add_port(const struct config_port *port, const struct placement_port *placed,
+	struct sizes_worker *worker)
+{
+	const struct profile *profile = &port->profile;
+
+	for (unsigned int q = 0; q < placed->n_queues; q++) {
+		struct sizes_worker *one = &worker[placed->worker[q]];
+
+		one->descriptors += profile->rx_descriptors + profile->tx_descriptors;
+		one->mtu = RTE_MAX(one->mtu, port->mtu);
+		one->terminates |= !port->bridged;
+		one->packed |= profile->packed_buffers != 0;
+	}
+	return port->tap != NULL ? placed->n_queues * profile->tx_descriptors : 0;
+}
+
+/* Of one worker: see create_worker() and rings_create(). */
+static uint64_t
+worker_bytes(const struct config_gateway *settings, const struct sizes_worker *worker,
+	unsigned int n_queues, bool exception, uint32_t page)
+{
+	unsigned int n_cores = settings->handshake_cores;
+	uint64_t bytes = sizeof(struct worker);
+
+	bytes += n_queues * (sizeof(struct queue *) + sizeof(unsigned int));
+	bytes += n_cores * RINGS_CLASSES *
+		 (WORKER_BURST_MAX * sizeof(struct rte_mbuf *) + sizeof(unsigned int));
+	bytes += hg_cookie_batch_size((enum hg_cookie_binding)settings->cookie_binding);
+	bytes += (n_cores + (exception ? 3 : 0)) * (uint64_t)rte_ring_get_memsize(RINGS_SIZE);
+	bytes += HVR_CAP_SIZE;
+	if (settings->bridge_text != NULL)
+		bytes += marks_size(settings->guard_table);
+	return bytes + pool_bytes(sizes_receive_pool(worker, n_cores, exception),
+			       sizes_buffer(worker->mtu), worker->packed, page);
+}
+
+/* Of one core: see create_core() and rings_create(). */
+static uint64_t
+core_bytes(const struct config_gateway *settings, unsigned int n_workers, uint32_t page)
+{
+	uint64_t bytes = sizeof(struct core) + sizeof(struct admission);
+
+	bytes += n_workers * (sizeof(struct core_out) + RINGS_CLASSES * sizeof(struct rings_count));
+	bytes += n_workers * RINGS_CLASSES * (uint64_t)rte_ring_get_memsize(RINGS_SIZE);
+	bytes += clients_size(sizes_clients(settings)) + marks_size(settings->used_hellos);
+	if (settings->upstream_port_first != 0)
+		bytes += source_ports_size(settings->upstream_port_first,
+			settings->upstream_port_last, settings->handshake_cores);
+	return bytes +
+	       pool_bytes(sizes_send_pool(n_workers), RTE_MBUF_DEFAULT_BUF_SIZE, false, page);
 }
 
 uint64_t
-sizes_memory(const struct config *config, unsigned int n_workers, uint32_t page)
+sizes_memory(const struct config *config, const struct placement_port *port, unsigned int n_workers,
+	uint32_t page, struct sizes_memory *ret_memory)
 {
 	const struct config_gateway *settings = &config->gateway;
-	struct sizes_worker worker[WORKERS_MAX] = { 0 };
-	unsigned int kernel;
-	bool exception;
-	uint64_t bytes = FIXED_BYTES;
+	struct sizes_worker worker[CONFIG_WORKERS_MAX] = { 0 };
+	unsigned int kernel = 0, n_queues = 0;
+	bool exception = false;
+	uint64_t sum;
 
-	n_workers = RTE_MIN(n_workers, WORKERS_MAX);
-	exception = deal(config, worker, n_workers, &kernel);
-	for (unsigned int i = 0; i < n_workers; i++) {
-		bytes += pool_bytes(
-			sizes_receive_pool(&worker[i], settings->handshake_cores, exception),
-			sizes_buffer(worker[i].mtu), worker[i].packed, page);
-		bytes += HVR_CAP_SIZE;
-		if (settings->bridge_text != NULL)
-			bytes += marks_size(settings->guard_table);
+	for (unsigned int p = 0; p < config->n_ports; p++) {
+		kernel += add_port(&config->port[p], &port[p], worker);
+		n_queues += port[p].n_queues;
+		exception |= config->port[p].tap != NULL;
 	}
-	for (unsigned int i = 0; i < settings->handshake_cores; i++) {
-		bytes += pool_bytes(
-			sizes_send_pool(n_workers), RTE_MBUF_DEFAULT_BUF_SIZE, false, page);
-		bytes += clients_size(sizes_clients(settings)) + marks_size(settings->used_hellos);
-	}
+	*ret_memory = (struct sizes_memory){
+		.core = core_bytes(settings, n_workers, page),
+		.cores = table_bytes(settings->max_sessions),
+		.other = FIXED_BYTES,
+	};
 	if (exception)
-		bytes += pool_bytes(sizes_kernel_pool(n_workers, kernel), RTE_MBUF_DEFAULT_BUF_SIZE,
-			false, page);
-	return bytes + table_bytes(settings->max_sessions);
+		ret_memory->other += pool_bytes(sizes_kernel_pool(n_workers, kernel),
+			RTE_MBUF_DEFAULT_BUF_SIZE, false, page);
+	sum = ret_memory->cores + ret_memory->other + settings->handshake_cores * ret_memory->core;
+	for (unsigned int i = 0; i < n_workers; i++) {
+		ret_memory->worker[i] =
+			worker_bytes(settings, &worker[i], n_queues, exception, page);
+		sum += ret_memory->worker[i];
+	}
+	return sum;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "placement.h"
 
 /* What determines the buffers that a worker receives into. */
 struct sizes_worker {
@@ -41,7 +42,23 @@ uint32_t sizes_clients(const struct config_gateway *settings);
 uint64_t sizes_files(const struct config_gateway *settings);
 
 /*
- * About how many bytes of DPDK's memory are needed, with as many queues as workers where a port may have
- * them. page is 0 with hugepages, or the size of a page without.
+ * The ports of a configuration with as many queues as workers, where profile and device string let them have so
+ * many; their nodes are not known. ret_port has room for all of them.
  */
-uint64_t sizes_memory(const struct config *config, unsigned int n_workers, uint32_t page);
+void sizes_ports(
+	const struct config *config, unsigned int n_workers, struct placement_port *ret_port);
+
+/* About how many bytes of DPDK's memory are needed. */
+struct sizes_memory {
+	uint64_t worker[CONFIG_WORKERS_MAX]; /* by each worker */
+	uint64_t core;                       /* by each handshake core */
+	uint64_t cores;                      /* by all of them together */
+	uint64_t other;                      /* by EAL, drivers, the exception path */
+};
+
+/*
+ * With these ports, whose queues have been dealt out. page is 0 with hugepages, or the size of a page without.
+ * Returns the sum.
+ */
+uint64_t sizes_memory(const struct config *config, const struct placement_port *port,
+	unsigned int n_workers, uint32_t page, struct sizes_memory *ret_memory);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "source_ports.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 static void
 put(struct source_ports *ports, uint16_t port, uint64_t ready)
 {
@@ -15,27 +12,27 @@ put(struct source_ports *ports, uint16_t port, uint64_t ready)
 	ports->n++;
 }
 
-int
-source_ports_init(struct source_ports *ports, uint16_t first, uint16_t last, unsigned int part,
-	unsigned int n_parts, uint64_t rest)
+size_t
+source_ports_size(uint16_t first, uint16_t last, unsigned int n_parts)
 {
 	uint32_t total = (uint32_t)last - first + 1;
 
-	*ports = (struct source_ports){ .size = (total + n_parts - 1 - part) / n_parts };
-	ports->rest = rest;
-	ports->queue = calloc(ports->size, sizeof(*ports->queue));
-	if (ports->queue == NULL)
-		return -ENOMEM;
-	for (uint32_t port = first + part; port <= last; port += n_parts)
-		put(ports, (uint16_t)port, 0);
-	return 0;
+	return (total + n_parts - 1) / n_parts * sizeof(struct source_port);
 }
 
 void
-source_ports_free(struct source_ports *ports)
+source_ports_init(struct source_ports *ports, void *memory, uint16_t first, uint16_t last,
+	unsigned int part, unsigned int n_parts, uint64_t rest)
 {
-	free(ports->queue);
-	ports->queue = NULL;
+	uint32_t total = (uint32_t)last - first + 1;
+
+	*ports = (struct source_ports){
+		.queue = memory,
+		.size = (total + n_parts - 1 - part) / n_parts,
+		.rest = rest,
+	};
+	for (uint32_t port = first + part; port <= last; port += n_parts)
+		put(ports, (uint16_t)port, 0);
 }
 
 bool

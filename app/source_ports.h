@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct source_port {
@@ -24,13 +25,12 @@ struct source_ports {
 	uint64_t rest; /* TSC cycles */
 };
 
-/*
- * The part-th of n_parts equal shares of the ports first to last. Returns 0, or -ENOMEM; to be given to
- * source_ports_free() in either case.
- */
-int source_ports_init(struct source_ports *ports, uint16_t first, uint16_t last, unsigned int part,
-	unsigned int n_parts, uint64_t rest);
-void source_ports_free(struct source_ports *ports);
+/* Bytes for one of n_parts equal shares of the ports first to last. */
+size_t source_ports_size(uint16_t first, uint16_t last, unsigned int n_parts);
+
+/* The part-th of these shares. memory has that size and stays the caller's. */
+void source_ports_init(struct source_ports *ports, void *memory, uint16_t first, uint16_t last,
+	unsigned int part, unsigned int n_parts, uint64_t rest);
 
 /* Takes the port that has rested longest. Returns false if none has rested long enough. */
 bool source_ports_take(struct source_ports *ports, uint64_t now, uint16_t *ret_port);

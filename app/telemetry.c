@@ -60,7 +60,7 @@ show_worker(const struct gateway *gateway, const char *params, struct rte_tel_da
 		number >= gateway->n_workers)
 		return -EINVAL;
 	rte_tel_data_start_dict(data);
-	stats_each_worker(&gateway->worker[number].stats, add_counter, data);
+	stats_each_worker(&gateway->worker[number]->stats, add_counter, data);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 		char name[32];
 
 		snprintf(name, sizeof(name), "core_%u", i);
-		dpdk_tel_add_uint(data, name, stats_get(&gateway->core[i].stats.sessions));
+		dpdk_tel_add_uint(data, name, stats_get(&gateway->core[i]->stats.sessions));
 	}
 	return 0;
 }
@@ -166,9 +166,9 @@ show_busy(const struct gateway *gateway, const char *params, struct rte_tel_data
 	(void)params;
 	rte_tel_data_start_dict(data);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
-		add_busy(data, "worker", i, stats_get(&gateway->worker[i].stats.busy));
+		add_busy(data, "worker", i, stats_get(&gateway->worker[i]->stats.busy));
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
-		add_busy(data, "core", i, stats_get(&gateway->core[i].stats.busy));
+		add_busy(data, "core", i, stats_get(&gateway->core[i]->stats.busy));
 	return 0;
 }
 
@@ -286,6 +286,7 @@ show_ports(const struct gateway *gateway, const char *params, struct rte_tel_dat
 		rte_tel_data_start_dict(one);
 		dpdk_tel_add_uint(one, "dpdk_port", port->id);
 		dpdk_tel_add_uint(one, "queues", port->n_queues);
+		rte_tel_data_add_dict_int(one, "numa_node", port->node);
 		dpdk_tel_add_uint(
 			one, "link_up", atomic_load_explicit(&port->link_up, memory_order_relaxed));
 		rte_tel_data_add_dict_string(one, "mac", text);
@@ -310,11 +311,11 @@ show_buffers(const struct gateway *gateway, const char *params, struct rte_tel_d
 	rte_tel_data_start_dict(data);
 	for (unsigned int i = 0; i < gateway->n_workers; i++) {
 		snprintf(name, sizeof(name), "receive_%u", i);
-		dpdk_tel_add_uint(data, name, rte_mempool_in_use_count(gateway->worker[i].pool));
+		dpdk_tel_add_uint(data, name, rte_mempool_in_use_count(gateway->worker[i]->pool));
 	}
 	for (unsigned int i = 0; i < gateway->n_cores; i++) {
 		snprintf(name, sizeof(name), "send_%u", i);
-		dpdk_tel_add_uint(data, name, rte_mempool_in_use_count(gateway->core[i].pool));
+		dpdk_tel_add_uint(data, name, rte_mempool_in_use_count(gateway->core[i]->pool));
 	}
 	if (gateway->exception != NULL)
 		dpdk_tel_add_uint(
@@ -390,7 +391,7 @@ static const struct {
 	{ "/hellogate/config",
 		"Settings in effect. Optional parameter: one section, as in the file.",
 		show_config },
-	{ "/hellogate/ports", "Link, queues, MAC address and bridge peer of every port.",
+	{ "/hellogate/ports", "Link, queues, MAC address, NUMA node and bridge peer of every port.",
 		show_ports },
 	{ "/hellogate/upstreams",
 		"Upstreams, their state and sessions. Optional parameter: next of the part before.",

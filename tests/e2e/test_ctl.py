@@ -116,7 +116,7 @@ def test_ports() -> None:
         assert answer['wan']['received'] > 3 and answer['wan']['sent'] > 3, answer
         assert answer['wan']['missed'] == 0, answer
         text = ctl(g, 'ports')
-        assert re.search(rf'(?m)^wan +up +- +1 +{answer["wan"]["mac"]} +\d+', text), text
+        assert re.search(rf'(?m)^wan +up +- +1 +- +{answer["wan"]["mac"]} +\d+', text), text
         g.stop()
 
 

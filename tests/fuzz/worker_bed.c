@@ -192,7 +192,7 @@ open_gateway(const char *text)
 	gateway->n_workers = 1;
 	gateway->n_cores = BED_CORES;
 	fuzz_require(gateway_create(gateway, &error) == 0, "%s", error.text);
-	bed.worker = &gateway->worker[0];
+	bed.worker = gateway->worker[0];
 	fuzz_require(bed.worker->n_queues == LAB_PORTS && bed.worker->queue[LAB_PORTS - 1]->port ==
 								  &gateway->port[LAB_PORTS - 1],
 		"%u queues", bed.worker->n_queues);

@@ -42,7 +42,8 @@ lcores_open(struct lcores *lcores)
 	gateway->n_ports = gateway->n_queues = 1;
 	gateway->port = &lcores->port;
 	gateway->queue = &lcores->queue;
-	gateway->core = &lcores->core;
+	lcores->cores[0] = &lcores->core;
+	gateway->core = lcores->cores;
 	lcores->port.config = &lcores->config_port;
 	lcores->queue.port = &lcores->port;
 	lcores->core.gateway = gateway;

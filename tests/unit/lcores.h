@@ -14,6 +14,7 @@ struct lcores {
 	struct port port;
 	struct queue queue;
 	struct core core;
+	struct core *cores[1];
 	struct core_out out;
 };
 
