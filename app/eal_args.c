@@ -123,22 +123,83 @@ eal_args_fit_cpus(
 /*
  * Workers take CPUs from the top; main and the handshake cores share what is left, from the bottom.
  */
+void
+eal_args_spread(const unsigned int *cpu, unsigned int n_cpus, unsigned int n_workers,
+	unsigned int n_cores, unsigned int *ret_cpu)
+{
+	unsigned int shared = n_cpus > n_workers ? n_cpus - n_workers : 1;
+
+	for (unsigned int i = 0; i < n_workers; i++)
+		ret_cpu[i] = cpu[n_cpus - 1 - i % n_cpus];
+	for (unsigned int i = 0; i < n_cores; i++)
+		ret_cpu[n_workers + i] = cpu[i % shared];
+}
+
 static int
 add_lcores(struct eal_args *args, const struct config *config, unsigned int n_workers)
 {
-	unsigned int cpu[CPU_SETSIZE], n = eal_args_cpus(cpu);
-	unsigned int shared = n > n_workers ? n - n_workers : 1;
+	unsigned int cpu[CPU_SETSIZE], n = eal_args_cpus(cpu), of_lcore[EAL_ARGS_LCORES_MAX];
 	unsigned int n_cores = config->gateway.handshake_cores;
 	char text[8192]; /* workers and cores have 128 at most, of 11 characters */
 	int len = snprintf(text, sizeof(text), "--lcores=0@%u", cpu[0]);
 
-	for (unsigned int i = 0; i < n_workers; i++)
-		len += snprintf(text + len, sizeof(text) - (size_t)len, ",%u@%u", 1 + i,
-			cpu[n - 1 - i % n]);
-	for (unsigned int i = 0; i < n_cores; i++)
-		len += snprintf(text + len, sizeof(text) - (size_t)len, ",%u@%u", 1 + n_workers + i,
-			cpu[i % shared]);
+	eal_args_spread(cpu, n, n_workers, n_cores, of_lcore);
+	for (unsigned int i = 0; i < n_workers + n_cores; i++)
+		len += snprintf(
+			text + len, sizeof(text) - (size_t)len, ",%u@%u", 1 + i, of_lcore[i]);
 	return add_text(args, text);
+}
+
+/* "0@4,2-3,7": the CPU of each lcore, and -1 of those that are none. False: there is more to it. */
+static bool
+parse_lcores(const char *text, int cpu_of[CPU_SETSIZE])
+{
+	unsigned int first, last, cpu;
+	bool has_cpu;
+	int n;
+
+	for (unsigned int i = 0; i < CPU_SETSIZE; i++)
+		cpu_of[i] = -1;
+	while (sscanf(text, "%u%n", &first, &n) == 1) {
+		text += n;
+		last = first;
+		if (sscanf(text, "-%u%n", &last, &n) == 1)
+			text += n;
+		has_cpu = sscanf(text, "@%u%n", &cpu, &n) == 1;
+		if (has_cpu)
+			text += n;
+		for (unsigned int i = first; i <= last && i < CPU_SETSIZE; i++)
+			cpu_of[i] = (int)(has_cpu ? cpu : i);
+		if (*text != ',')
+			break;
+		text++;
+	}
+	return *text == '\0';
+}
+
+unsigned int
+eal_args_lcores(const struct eal_args *args, unsigned int *ret_cpu)
+{
+	const char *list = eal_args_value(args, "--lcores"), *lead;
+	int cpu_of[CPU_SETSIZE], first = -1;
+	unsigned int n = 0;
+
+	if (list == NULL)
+		list = eal_args_value(args, "-l");
+	if (list == NULL || !parse_lcores(list, cpu_of))
+		return 0;
+	lead = eal_args_value(args, "--main-lcore");
+	if (lead != NULL)
+		first = atoi(lead);
+	for (int i = 0; i < CPU_SETSIZE && n < EAL_ARGS_LCORES_MAX; i++) {
+		if (cpu_of[i] < 0)
+			continue;
+		if (first < 0)
+			first = i;
+		if (i != first)
+			ret_cpu[n++] = (unsigned int)cpu_of[i];
+	}
+	return n;
 }
 
 /* PCI devices are taken by name only; what the configuration does not name stays untouched. */

@@ -33,6 +33,20 @@ const char *eal_args_value(const struct eal_args *args, const char *name);
 /* The CPUs that this process may use, in ascending order; cpu has room for CPU_SETSIZE. */
 unsigned int eal_args_cpus(unsigned int *cpu);
 
+/* Of lcores, the workers' and then the cores'. */
+#define EAL_ARGS_LCORES_MAX (CONFIG_WORKERS_MAX + CONFIG_CORES_MAX)
+
+/* Their CPUs without options, of the n_cpus that this process may use: ret_cpu[n_workers + n_cores]. */
+void eal_args_spread(const unsigned int *cpu, unsigned int n_cpus, unsigned int n_workers,
+	unsigned int n_cores, unsigned int *ret_cpu);
+
+/*
+ * Their CPUs by the options, where these are plain: -l or --lcores with numbers and ranges, and an @ with a number.
+ * ret_cpu has room for EAL_ARGS_LCORES_MAX. Returns how many, without main's; 0: the options say it otherwise, or
+ * nothing.
+ */
+unsigned int eal_args_lcores(const struct eal_args *args, unsigned int *ret_cpu);
+
 /* Workers for so many CPUs. */
 unsigned int eal_args_workers(const struct config_gateway *settings, unsigned int n_cpus);
 

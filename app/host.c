@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "host_node.h"
 #include "host_port.h"
 #include "sizes.h"
 
@@ -71,6 +72,17 @@ report_isolated(const struct host *host, const cpu_set_t *usable)
 }
 
 static void
+find_nodes(struct host *host, const cpu_set_t *usable)
+{
+	unsigned int cpu[CPU_SETSIZE], n = 0;
+
+	for (unsigned int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, usable))
+			cpu[n++] = i;
+	host_node_find(host, cpu, n);
+}
+
+static void
 report_cpus(struct host *host)
 {
 	const struct config_gateway *gateway = &host->config->gateway;
@@ -83,6 +95,7 @@ report_cpus(struct host *host)
 	parse_cpus(text, &usable);
 	n = (unsigned int)CPU_COUNT(&usable);
 	host->n_workers = eal_args_workers(gateway, n);
+	find_nodes(host, &usable);
 	if (eal_args_have(&host->given, EAL_ARGS_LCORES)) {
 		view_has(&host->view, "CPUs as the EAL options say: not looked at");
 		return;
@@ -149,18 +162,10 @@ report_memory(const struct host *host)
 	const char *asked = eal_args_value(&host->args, "-m");
 	unsigned int given = asked != NULL ? (unsigned int)atoi(asked) : 0;
 	struct pages pages = { .view = &host->view };
-	struct placement_port port[CONFIG_PORTS_MAX];
-	int node[CONFIG_WORKERS_MAX];
 	struct sizes_memory memory;
-	unsigned int needed;
+	uint64_t bytes = sizes_memory(host->config, host->port, host->n_workers, page, &memory);
+	unsigned int needed = (unsigned int)((bytes + MB - 1) / MB);
 
-	for (unsigned int i = 0; i < CONFIG_WORKERS_MAX; i++)
-		node[i] = PLACEMENT_ANY;
-	sizes_ports(host->config, host->n_workers, port);
-	placement_deal(port, host->config->n_ports, node, host->n_workers);
-	needed = (unsigned int)((sizes_memory(host->config, port, host->n_workers, page, &memory) +
-					MB - 1) /
-				MB);
 	if (asked != NULL && given < needed)
 		view_lacks(&host->view,
 			"memory: -m %u gives less than the %u MB that are needed, about", given,
@@ -175,6 +180,7 @@ report_memory(const struct host *host)
 				needed);
 		else if (asked == NULL || given >= needed)
 			view_has(&host->view, "memory without hugepages, %u MB", needed);
+		host_node_report_memory(host, &memory, huge);
 		return;
 	}
 	view_each(&host->view, add_pages, &pages, "sys/kernel/mm/hugepages");
@@ -186,6 +192,7 @@ report_memory(const struct host *host)
 	else
 		view_has(&host->view, "hugepages: %" PRIu64 " MB free, about %u needed",
 			pages.free_mb, needed);
+	host_node_report_memory(host, &memory, huge);
 	if (pages.all_mb != 0 && !eal_args_have(&host->args, "--in-memory --huge-dir ") &&
 		!has_mount(&host->view))
 		view_lacks(&host->view, "a mount of hugetlbfs: see host-setup.sh hugepages");
@@ -324,8 +331,10 @@ host_report(struct host *host)
 	report_files(host);
 	report_locked(host);
 	report_privileges(host);
-	for (unsigned int i = 0; i < host->config->n_ports; i++)
+	for (unsigned int i = 0; i < host->config->n_ports; i++) {
 		host_port_report(host, &host->config->port[i]);
+		host_node_report_port(host, i);
+	}
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "eal_args.h"
+#include "placement.h"
 #include "view.h"
 
 struct host {
@@ -14,7 +15,12 @@ struct host {
 	struct eal_args given;           /* what the user says to EAL */
 	struct eal_args args;            /* all that EAL will be told */
 	const struct ifaddrs *addresses; /* of the kernel's interfaces */
-	unsigned int n_workers;          /* host_report() sets it */
+	/* host_report() sets these */
+	unsigned int n_workers;
+	unsigned int n_nodes;                /* of NUMA */
+	int worker_node[CONFIG_WORKERS_MAX]; /* PLACEMENT_ANY: not known */
+	int core_node[CONFIG_CORES_MAX];
+	struct placement_port port[CONFIG_PORTS_MAX];
 };
 
 /*

@@ -129,4 +129,21 @@ def test_node_without_memory() -> None:
             assert 'Cannot reserve' not in g.process.stderr, g.process.stderr
 
 
+def test_check_tells_it() -> None:
+    with Net() as net:
+        machine = Machine(net, 1)
+        for workers, wanted in (
+                ('01', 'has workers on NUMA node 1, where the device of port wan is'),
+                ('00', 'lacks workers on NUMA node 1, where the device of port wan is: those of '
+                       '1 of 1 queues are on others')):
+            g = OnMachine(machine, text(net), eal=[machine.lcores(workers, '1')])
+            try:
+                process = g.spawn('--check')
+                assert process.wait() == 0, process.log()
+                assert f'; host: {wanted}' in process.stdout, process.stdout
+                assert '; host: lacks memory on 2 NUMA nodes' in process.stdout, process.stdout
+            finally:
+                g.close()
+
+
 run(globals())

@@ -169,6 +169,64 @@ test_values(void **state)
 	assert_false(eal_args_have(&args, "--lcores --zz "));
 }
 
+/* The CPUs of all lcores but the first, each a digit. */
+static void
+assert_lcores(const char *option, const char *more, const char *wanted)
+{
+	char copy[2][64], *word[] = { copy[0], copy[1] }, got[EAL_ARGS_LCORES_MAX + 1] = "";
+	const struct eal_args args = { .n = more != NULL ? 2 : 1, .arg = word };
+	unsigned int cpu[EAL_ARGS_LCORES_MAX], n;
+
+	snprintf(copy[0], sizeof(copy[0]), "%s", option);
+	snprintf(copy[1], sizeof(copy[1]), "%s", more != NULL ? more : "");
+	n = eal_args_lcores(&args, cpu);
+	for (unsigned int i = 0; i < n; i++)
+		got[i] = (char)('0' + cpu[i]);
+	assert_string_equal(got, wanted);
+}
+
+static void
+test_lcores(void **state)
+{
+	unsigned int all[EAL_ARGS_LCORES_MAX];
+	const struct eal_args none = { 0 };
+	char most[] = "--lcores=0-4294967295", *word = most;
+	const struct eal_args many = { .n = 1, .arg = &word };
+
+	(void)state;
+	assert_lcores("-l", "0-3", "123");
+	assert_lcores("-l3,1,7", NULL, "37");
+	assert_lcores("--lcores=0@5,1@6,2@6,3@5", NULL, "665");
+	assert_lcores("--lcores", "4@0,2@9,3-5@1", "111");
+	assert_lcores("--lcores=1@0,2@3", "--main-lcore=2", "0");
+	assert_lcores("--lcores=0", NULL, "");
+	/* There is more to these, or nothing. */
+	assert_lcores("--lcores=(0-3)@(4-7)", NULL, "");
+	assert_lcores("--lcores=0@(1,2),1@3", NULL, "");
+	assert_lcores("--lcores=0-1@2-3", NULL, "");
+	assert_lcores("--lcores=0,x", NULL, "");
+	assert_lcores("--lcores=", NULL, "");
+	assert_lcores("-c", "f", "");
+	assert_int_equal(eal_args_lcores(&none, all), 0);
+	assert_int_equal(eal_args_lcores(&many, all), EAL_ARGS_LCORES_MAX);
+}
+
+static void
+test_spread(void **state)
+{
+	const unsigned int cpu[] = { 0, 2, 4, 9 };
+	unsigned int got[6];
+
+	(void)state;
+	/* Workers from the top, cores on what they leave from the bottom. */
+	eal_args_spread(cpu, 4, 2, 3, got);
+	assert_memory_equal(got, ((unsigned int[]){ 9, 4, 0, 2, 0 }), 5 * sizeof(*got));
+	eal_args_spread(cpu, 4, 4, 2, got);
+	assert_memory_equal(got, ((unsigned int[]){ 9, 4, 2, 0, 0, 0 }), 6 * sizeof(*got));
+	eal_args_spread(cpu, 1, 2, 1, got);
+	assert_memory_equal(got, ((unsigned int[]){ 0, 0, 0 }), 3 * sizeof(*got));
+}
+
 int
 main(void)
 {
@@ -178,6 +236,8 @@ main(void)
 		cmocka_unit_test(test_two_profiles_differ),
 		cmocka_unit_test(test_nothing_is_lost),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_lcores),
+		cmocka_unit_test(test_spread),
 	};
 
 	return cmocka_run_group_tests(tests, config_texts_open, config_texts_close);

@@ -487,6 +487,94 @@ test_no_such_device(void **state)
 	assert_lacks(&text, "", "PCI device 0001:05:00.1 of port wan: there is none here");
 }
 
+#define NODE(number) "sys/devices/system/node/node" #number "/"
+
+/* CPUs 0 and 1 on one node, 2 and 3 on the other, which has this many hugepages of 2 MB. */
+static void
+put_nodes(const char *pages)
+{
+	put(NODE(0) "cpu0/x", "");
+	put(NODE(0) "cpu1/x", "");
+	put(NODE(1) "cpu2/x", "");
+	put(NODE(1) "cpu3/x", "");
+	put(NODE(0) "hugepages/hugepages-2048kB/free_hugepages", "50\n");
+	put(NODE(1) "hugepages/hugepages-2048kB/free_hugepages", pages);
+}
+
+/* By default the workers have CPUs 3 and 2, and the core has CPU 0. */
+static void
+test_nodes(void **state)
+{
+	const struct config_text nic = { .gateway = "workers = 2\n", .port = PCI_PORT },
+				 eth = { .gateway = "workers = 2\n",
+					 .port = "device = net_af_packet0,iface=eth1,qpairs=2\n"
+						 "address = 198.18.0.1/24\n" },
+				 tap = { .gateway = "workers = 2\n",
+					 .port = "device = net_tap0\naddress = 198.18.0.1/24\n" };
+	static const char here[] = "workers on NUMA node 1, where the device of port wan is";
+
+	(void)state;
+	put(NIC "numa_node", "1\n");
+	put(ETH "device/numa_node", "1\n");
+	assert_null(strstr(report(&nic, ""), "NUMA"));
+	put_nodes("50\n");
+	assert_has(&nic, "", here);
+	assert_has(&eth, "", here);
+	assert_null(strstr(report(&tap, ""), "of port wan is"));
+	put(NIC "numa_node", "0\n");
+	put(ETH "device/numa_node", "0\n");
+	assert_lacks(&nic, "",
+		"workers on NUMA node 0, where the device of port wan is: those of 2 of 2 queues are on others");
+	assert_lacks(&eth, "", "workers on NUMA node 0, where the device of port wan is: those of");
+	/* As the EAL options have it, if they are read. */
+	assert_lacks(&nic, "--lcores=0@0,1@1,2@2,3@3",
+		"workers on NUMA node 0, where the device of port wan is: those of 1 of 2 queues");
+	assert_has(&nic, "--lcores 2@0,3@1,4@0,5@2", "workers on NUMA node 0, where");
+	assert_lacks(&nic, "-l0-3",
+		"workers on NUMA node 0, where the device of port wan is: those of 1");
+	assert_null(strstr(report(&nic, "--lcores=(0-3)@(0-3)"), "NUMA"));
+	assert_null(strstr(report(&nic, "-l 0-1"), "NUMA"));
+	assert_null(strstr(report(&nic, "-c f"), "NUMA"));
+	put(NIC "numa_node", "-1\n");
+	assert_null(strstr(report(&nic, ""), "of port wan is"));
+}
+
+static void
+test_memory_of_nodes(void **state)
+{
+	const struct config_text text = { .gateway = "workers = 2\n" },
+				 cores = { .gateway = "workers = 1\nhandshake-cores = 2\n" },
+				 many = { .gateway = "workers = 2\nmax-sessions = 1048576\n" };
+	unsigned int all = needed(&text, ""), workers, core;
+	const char *words;
+
+	(void)state;
+	put_nodes("3\n");
+	words = report(&text, "");
+	assert_int_equal(
+		sscanf(strstr(words, "has hugepages on NUMA node 0: "),
+			"has hugepages on NUMA node 0: 100 MB free, about %u wanted by its lcores",
+			&core),
+		1);
+	assert_int_equal(
+		sscanf(strstr(words, "lacks hugepages on NUMA node 1: "),
+			"lacks hugepages on NUMA node 1: 6 MB free, about %u wanted by its lcores, which get memory of another node",
+			&workers),
+		1);
+	/* What EAL and drivers take is nobody's. */
+	assert_uint_in_range(workers + core, all - 8, all - 4);
+	put_nodes("50\n");
+	assert_has(&text, "", "hugepages on NUMA node 1: 100 MB free");
+	/* The session table is where the core is. */
+	assert_lacks(&many, "", "hugepages on NUMA node 0: 100 MB free, about 1");
+	assert_has(&many, "", "hugepages on NUMA node 1: 100 MB free");
+	assert_null(strstr(report(&cores, "--lcores=0@0,1@0,2@0,3@0"), "on NUMA node 1"));
+	assert_has(&cores, "--lcores=0@0,1@0,2@0,3@2", "hugepages on NUMA node 1");
+	assert_lacks(&text, "--no-huge -m 256",
+		"memory on 2 NUMA nodes: without hugepages all of it is on the node of main");
+	assert_null(strstr(report(&text, "--no-huge -m 256 --lcores=0@0,1@1,2@1,3@0"), "NUMA"));
+}
+
 /* Nothing of this is read wrong where there is nothing. */
 static void
 test_empty_host(void **state)
@@ -518,6 +606,8 @@ main(void)
 		HOST_TEST(test_addresses),
 		HOST_TEST(test_pci),
 		HOST_TEST(test_no_such_device),
+		HOST_TEST(test_nodes),
+		HOST_TEST(test_memory_of_nodes),
 		HOST_TEST(test_empty_host),
 	};
 
