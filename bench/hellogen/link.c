@@ -27,11 +27,14 @@ create_pools(struct link *link, struct error *error)
 			 ENGINE_STOCK + ENGINE_OUT_MAX + 2 * CACHE + 2048;
 
 	for (unsigned int i = 0; i < port->n_queues; i++) {
+		int node = nodes_first(&link->nodes, link->nodes.worker[i]);
 		char name[32];
 
 		snprintf(name, sizeof(name), "hellogen_%u", i);
-		link->pool[i] = rte_pktmbuf_pool_create(
-			name, n, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		do
+			link->pool[i] = rte_pktmbuf_pool_create(
+				name, n, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, node);
+		while (link->pool[i] == NULL && nodes_fall_back(&link->nodes, &node));
 		if (link->pool[i] == NULL)
 			return error_set(error,
 				"too little memory for %u buffers of a queue: give DPDK more, "
@@ -92,6 +95,7 @@ link_open(struct link *link, const struct command *command, struct error *error)
 	if (err != 0)
 		return err;
 	link->eal = true;
+	nodes_find(&link->nodes, command->queues, 0);
 	err = port_probe(&link->port, &link->config, 0, command->queues, error);
 	if (err != 0)
 		return err;

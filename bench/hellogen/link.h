@@ -12,12 +12,14 @@
 #include "config.h"
 #include "engine.h"
 #include "error.h"
+#include "nodes.h"
 #include "port.h"
 
 struct link {
 	struct config config; /* of one port */
 	struct config_port settings;
 	struct port port;
+	struct nodes nodes; /* of the engines, as workers */
 	struct rte_mempool *pool[ENGINE_QUEUES_MAX];
 	char quiet[64];
 	char *eal_options[128];

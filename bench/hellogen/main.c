@@ -100,9 +100,9 @@ static int
 create_engine(struct run *run, unsigned int number, struct error *error)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
+	int node = nodes_first(&run->link.nodes, run->link.nodes.worker[number]), err;
 	const struct command *command = &run->command;
 	char name[32];
-	int err;
 
 	if (engine == NULL)
 		return error_set(error, "too little memory");
@@ -124,8 +124,11 @@ create_engine(struct run *run, unsigned int number, struct error *error)
 	if (err != 0)
 		return err;
 	snprintf(name, sizeof(name), "inbox_%u", number);
-	if (command->queues > 1)
-		engine->inbox = rte_ring_create(name, ENGINE_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (command->queues > 1) {
+		do
+			engine->inbox = rte_ring_create(name, ENGINE_RING, node, RING_F_SC_DEQ);
+		while (engine->inbox == NULL && nodes_fall_back(&run->link.nodes, &node));
+	}
 	if ((command->queues > 1 && engine->inbox == NULL) || engine_open(engine) != 0)
 		return error_set(error, "too little memory for queue %u", number);
 	return 0;
