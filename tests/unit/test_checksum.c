@@ -158,7 +158,7 @@ test_udp_checksum_partial_edges(void **state)
 {
 	uint8_t word[2] = { 0 };
 	struct frame frame;
-	bool partial;
+	bool partial = false;
 
 	(void)state;
 	for (unsigned int f = 0; f < 2; f++) {
