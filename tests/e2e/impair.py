@@ -17,11 +17,21 @@ import threading
 import time
 from typing import Callable, Mapping
 
-from harness import GW4, PORT, in_netns, packets
+from harness import GW4, PORT, RawPort, in_netns, packets
 
 IPV6_FREEBIND = 78
 UP, DOWN = 'up', 'down'  # from clients, to clients
 OVERTAKEN = 0.2  # seconds after which a datagram that waits to be overtaken goes on
+
+
+def later_fragments(raw: RawPort) -> int:
+    """ClientHello fragments but for the first ones among the frames seen."""
+    count = 0
+    while (frame := raw.receive()) is not None:
+        payload = packets.parse(frame).payload
+        count += (len(payload) > 25 and payload[0] == packets.HANDSHAKE and payload[3:5] == b'\0\0'
+                  and payload[13] == packets.CLIENT_HELLO and payload[19:22] != b'\0\0\0')
+    return count
 
 
 def is_second_hello(datagram: bytes) -> bool:

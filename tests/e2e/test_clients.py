@@ -7,8 +7,8 @@ import re
 
 from clock import movable
 from harness import (GW4, GW6, PATIENCE, PORT, Net, Pki, RawPort, asked, command, echo_line,
-                     gateway, need, need_ipv6, packets, process, run, run_client, s_client, slow,
-                     wait_for_udp)
+                     gateway, need, need_ipv6, process, run, run_client, s_client, slow, wait_for_udp)
+from impair import later_fragments
 
 PKI = Pki()
 PSK = 'secret of the tests'
@@ -236,16 +236,6 @@ def test_s_client_dtls_1_0_is_refused() -> None:
         g.wait_for(lambda s: s['sessions_failed'] == 1)
         _, counters = g.stop()
         assert asked(counters) >= 1 and counters['handshakes'] == 0, counters
-
-
-def later_fragments(raw: RawPort) -> int:
-    """ClientHello fragments but for the first ones among the frames seen."""
-    count = 0
-    while (frame := raw.receive()) is not None:
-        payload = packets.parse(frame).payload
-        count += (len(payload) > 25 and payload[0] == packets.HANDSHAKE and payload[3:5] == b'\0\0'
-                  and payload[13] == packets.CLIENT_HELLO and payload[19:22] != b'\0\0\0')
-    return count
 
 
 def round_trip(listener: dict[str, object], *argv: str, ended: str = 'sessions_closed',
