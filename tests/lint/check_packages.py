@@ -28,6 +28,7 @@ from tap import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 # Which programs come from which packages. What a new script calls may have to be added.
 PROGRAMS = {
     "binutils": "nm objdump readelf",
+    "botan": "botan",
     "bpftool": "bpftool",
     "build-essential": "cc gcc make dpkg-buildpackage",  # by what it depends on
     "chromium": "chromium",
@@ -37,12 +38,14 @@ PROGRAMS = {
     "curl": "curl",
     "debhelper": "dh",
     "debootstrap": "debootstrap",
+    "default-jre-headless": "java",  # the same
     "dnsdist": "dnsdist",
     "dpdk": "dpdk-devbind.py",
     "dpdk-dev": "dpdk-testpmd",
     "ethtool": "ethtool",
     "gdb": "gdb",
     "gnutls-bin": "gnutls-cli gnutls-serv",
+    "golang-go": "go",
     "iproute2": "bridge ip nstat ss tc",
     "iptables": "iptables ip6tables",
     "iputils-ping": "ping",
@@ -77,6 +80,7 @@ PROGRAMS = {
     "valgrind": "valgrind",
     "wget": "wget",
 }
+BY_OTHERS = ("build-essential", "default-jre-headless", "python3")
 BROUGHT = ["binutils"]  # comes with build-essential, which is everywhere that needs it
 # What debootstrap's minbase has of Debian 12, 13 and testing.
 MINBASE = set("""
@@ -84,7 +88,7 @@ MINBASE = set("""
     deb-systemd-invoke df diff dirname dpkg dpkg-deb dpkg-query du env expr find flock getent
     grep gunzip gzip head hostname id install ldconfig ldd ln ls mkdir mkfifo mknod mktemp mount
     mountpoint mv nice nohup nproc nsenter numfmt od paste perl printenv readlink realpath renice rm
-    rmdir sed seq setpriv setsid sh sha256sum sleep sort split stat stty sync tac tail tar
+    rmdir sed seq setpriv setsid sh sha256sum sleep sort split stat stdbuf stty sync tac tail tar
     taskset tee timeout touch tr truncate umount uname uniq unshare wc whoami xargs""".split())
 BUILTINS = set("""
     . : [ alias break builtin cd command compgen complete continue declare echo eval exec exit
@@ -342,7 +346,7 @@ def check_owners(_: Path) -> Problems:
         done = subprocess.run(["dpkg-query", "-L", package], capture_output=True, text=True,
                               check=False)
         names = files_of(done.stdout)
-        if done.returncode == 0 and package not in ("build-essential", "python3"):
+        if done.returncode == 0 and package not in BY_OTHERS:
             problems += [f"check_packages.py:1: {package} has no {program}"
                          for program in programs.split() if program not in names and
                          program not in files_of(of_own_name(program))]
