@@ -26,6 +26,7 @@ class Peer:
     max_fragment: bool = False  # does it offer max_fragment_length (RFC 6066)?
     offers_1_3: bool = False  # DTLS 1.3 beside 1.2
     server_name: bool = True  # can it read that its server_name is acknowledged?
+    closes: bool = True  # does its close_notify always get out?
     repeated_finished: bool = True  # can it read a Finished once more (RFC 6347 section 4.2.4)?
 
     def is_there(self) -> bool:
@@ -53,7 +54,8 @@ PEERS = (
          ('/usr/bin/python3', str(SOURCE / 'tests' / 'e2e' / 'peers' / 'botan_client.py')), mtu=150,
          repeated_finished=False),
     Peer('pion', 'golang-github-pion-dtls.v2-dev', built('pion'), tickets=False,
-         psk='TLS_PSK_WITH_AES_128_GCM_SHA256', mtu=100, server_name=False),
+         psk='TLS_PSK_WITH_AES_128_GCM_SHA256', mtu=100, server_name=False,
+         closes=False),
     Peer('bouncycastle', 'libbctls-java', str(PROGRAMS / 'BouncyCastleClient.class'),
          (*JAVA, '-cp', ':'.join([str(PROGRAMS), *JARS]), 'BouncyCastleClient'), tickets=False,
          psk='TLS_PSK_WITH_AES_128_GCM_SHA256', mtu=150, max_fragment=True),

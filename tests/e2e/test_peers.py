@@ -40,12 +40,12 @@ class Visits:
 
     def pays(self, *options: object, host: str = GW4, port: int = PORT,
              resumes: bool = False) -> None:
-        """Handshake, echo, close; one hello without a cookie, one with."""
+        """Handshake and echo; one hello without a cookie, one with."""
         command(*self.peer.command(*options, host=host, port=port), netns=self.net.client)
         self.sessions += 1 + resumes
         self.resumed += resumes and self.peer.tickets
-        stats = self.g.wait_for(lambda s: s['sessions_closed'] == self.sessions)
-        assert stats['hvr'] == stats['cookie_none'] == stats['handshakes'] == self.sessions, stats
+        stats = self.g.wait_for(lambda s: s['handshakes'] == self.sessions)
+        assert stats['hvr'] == stats['cookie_none'] == self.sessions, stats
         assert stats['handshakes_resumed'] == self.resumed, stats
 
     def refuses(self, *options: object) -> None:
@@ -74,6 +74,8 @@ def over_a_good_path(peer: Peer) -> None:
             with RawPort(net, outgoing=True) as raw:
                 visits.pays(*verify(), '--mtu', peer.mtu)
                 assert later_fragments(raw) >= 2
+        if peer.closes:
+            g.wait_for(lambda s: s['sessions_closed'] == visits.sessions)
         visits.refuses(*verify(ca='other-ca'))
         _, counters = g.stop()
         assert counters['cookie_wrong_tag'] == counters['drop_hello_body'] == 0, counters
@@ -99,7 +101,6 @@ def after_losses(peer: Peer) -> None:
             assert p.wait() == 0, f'{what} lost:\n{p.output()}'
             assert lane.losses() == 1, what
         proxy.check()
-        g.wait_for(lambda s: s['sessions_closed'] == len(there))
         _, counters = g.stop()
         assert counters['handshakes'] == len(there), counters
         assert counters['cookie_wrong_tag'] == 0, counters
