@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """A client on Botan, with the options and the output of client.c: the program botan of its package,
-which takes its settings from files (docs/decisions/0016-clients-on-other-libraries.md).
+which takes its settings from files (docs/decisions/0018-clients-on-other-libraries.md).
 """
 from __future__ import annotations
 
