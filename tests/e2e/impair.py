@@ -109,9 +109,12 @@ class Lane:
     def total(self) -> int:
         return sum(self.seen.values())
 
+    def losses(self) -> int:
+        return sum(self.lost.values())
+
     def faults(self) -> int:
         """Of datagrams that were lost or came later than one that was sent after them."""
-        return sum(self.lost.values()) + self.overtaken
+        return self.losses() + self.overtaken
 
     def flow(self, client: tuple) -> Flow:
         if client not in self.flows:
