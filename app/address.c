@@ -119,6 +119,19 @@ address_print_port(const struct address *address, char *ret_text, size_t size)
 }
 
 bool
+address_is_server(const struct address *address)
+{
+	static const uint8_t any[16], broadcast[4] = { 255, 255, 255, 255 };
+	const uint8_t *bytes = address->bytes;
+
+	if (address->family == 4)
+		return bytes[0] != 0 && (bytes[0] & 0xf0) != 224 &&
+		       memcmp(bytes, broadcast, sizeof(broadcast)) != 0;
+	return bytes[0] != 0xff && (bytes[0] != 0xfe || (bytes[1] & 0xc0) != 0x80) &&
+	       memcmp(bytes, any, sizeof(any)) != 0;
+}
+
+bool
 address_is_same(const struct address *a, const struct address *b)
 {
 	return a->family == b->family && a->port == b->port &&

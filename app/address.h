@@ -29,6 +29,12 @@ int address_parse_mac(uint8_t ret_mac[6], const char *text);
 /* The reverse of address_parse_port(); size is ADDRESS_TEXT_MAX at least. */
 void address_print_port(const struct address *address, char *ret_text, size_t size);
 
+/*
+ * Can one server have this address, for a socket that is connected to it? None has the unspecified one, a
+ * multicast or broadcast one, and which one has an IPv6 link-local one depends on the link, which is not said.
+ */
+bool address_is_server(const struct address *address);
+
 bool address_is_same(const struct address *a, const struct address *b);
 
 /* Returns the length of the socket address. */

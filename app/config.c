@@ -15,6 +15,7 @@
 #include "hmac/hmac.h"
 #include "path.h"
 #include "setting.h"
+#include "tls/file.h"
 #include "tls/secret.h"
 
 #define GATEWAY(key, type, min, max, choices, by_default, field, help)               \
@@ -137,6 +138,7 @@ read_secret_file(struct config *config, const char *key, const char *name, uint8
 	struct error *error)
 {
 	char path[PATH_MAX], text[2 * HG_COOKIE_SECRET_LEN + 16];
+	const char *problem;
 	struct error reason;
 	size_t len;
 	FILE *file;
@@ -146,9 +148,9 @@ read_secret_file(struct config *config, const char *key, const char *name, uint8
 	if (*ret == NULL)
 		return error_set(error, "no memory for the cookie secret");
 	path_resolve(path, config->directory, name);
-	file = fopen(path, "re");
+	file = hg_tls_file_open(path, &problem);
 	if (file == NULL) {
-		error_set(&reason, "cannot read %s %s: %m", key, path);
+		error_set(&reason, "cannot read %s %s: %s", key, path, problem);
 		return blame(config, key, error, reason.text);
 	}
 	setvbuf(file, NULL, _IONBF, 0); /* no copy of the secret in a buffer of stdio's */

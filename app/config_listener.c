@@ -116,6 +116,9 @@ add_upstream(const struct config *config, struct config_listener *listener, cons
 	if (address_parse_port(upstream, text) != 0)
 		return blame(config, listener, "upstream", error,
 			"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s", text);
+	if (!address_is_server(upstream))
+		return blame(config, listener, "upstream", error,
+			"upstream must be the address of a server, and %s is none", text);
 	for (unsigned int i = 0; i < listener->n_upstreams; i++)
 		if (address_is_same(&listener->upstream[i], upstream))
 			return blame(

@@ -66,12 +66,16 @@ static bool
 is_unicast(const struct address *address)
 {
 	static const uint8_t any[16], loopback[16] = { [15] = 1 };
+	static const uint8_t mapped[12] = {
+		[10] = 0xff, [11] = 0xff
+	}; /* IPv4, in the form of IPv6 */
 
 	if (address->family == 4)
 		return address->bytes[0] != 0 && address->bytes[0] != 127 &&
 		       address->bytes[0] < 224;
 	return address->bytes[0] != 0xff && memcmp(address->bytes, any, 16) != 0 &&
-	       memcmp(address->bytes, loopback, 16) != 0;
+	       memcmp(address->bytes, loopback, 16) != 0 &&
+	       memcmp(address->bytes, mapped, sizeof(mapped)) != 0;
 }
 
 /* Returns NULL, or what is wrong with the text. */
@@ -83,7 +87,7 @@ add_address(struct hg_net_host *host, const char *text)
 	if (address_parse_prefix(&address, text) != 0)
 		return "address must be a list of ADDRESS/PREFIX with commas between";
 	if (!is_unicast(&address))
-		return "address must not be a loopback, multicast or unspecified one";
+		return "address must not be a loopback, multicast, unspecified or IPv4-mapped one";
 	if ((address.family == 4 ? host->n_ipv4 : host->n_ipv6) == HG_NET_ADDRS_MAX)
 		return "address has more than 64 addresses of one family";
 	if (address.family == 4)

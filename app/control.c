@@ -199,6 +199,20 @@ launch(struct gateway *gateway)
 	return 0;
 }
 
+/* What a configuration has that is in effect, and should not be so. */
+static void
+warn(const struct config *config)
+{
+	for (unsigned int i = 0; i < config->n_listeners; i++) {
+		const struct config_listener *listener = &config->listener[i];
+		const char *warning =
+			listener->tls != NULL ? hg_tls_context_warning(listener->tls) : NULL;
+
+		if (warning != NULL)
+			LOG(WARNING, "listener %s: %s\n", listener->name, warning);
+	}
+}
+
 /* Puts the file as it is now into effect, or leaves everything as it is. */
 static int
 try_reload(struct gateway *gateway, struct error *error)
@@ -234,6 +248,7 @@ reload(struct gateway *gateway)
 	notify_reloading(&gateway->notify);
 	if (try_reload(gateway, &error) == 0) {
 		LOG(NOTICE, "reloaded %s\n", gateway->config->ini->path);
+		warn(gateway->config);
 		notify_reloaded(&gateway->notify, "reloaded");
 	} else {
 		LOG(ERR, "not reloaded: %s\n", error.text);
@@ -352,6 +367,7 @@ control_run(struct gateway *gateway, struct error *error)
 	snprintf(ready, sizeof(ready),
 		"ready: %u ports, %u workers, %u handshake cores, hmac kernel %s", gateway->n_ports,
 		gateway->n_workers, gateway->n_cores, hmac);
+	warn(gateway->config);
 	printf("hellogate: %s\n", ready);
 	fflush(stdout);
 	notify_ready(gateway, ready);

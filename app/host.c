@@ -322,6 +322,21 @@ report_privileges(const struct host *host)
 		view_has(&host->view, "root, with what these devices need");
 }
 
+/* What is taken all the same, but does not work for each client. */
+static void
+report_listeners(const struct host *host)
+{
+	for (unsigned int i = 0; i < host->config->n_listeners; i++) {
+		const struct config_listener *listener = &host->config->listener[i];
+		const char *warning =
+			listener->tls != NULL ? hg_tls_context_warning(listener->tls) : NULL;
+
+		if (warning != NULL)
+			view_lacks(&host->view, "what listener %s should have: %s", listener->name,
+				warning);
+	}
+}
+
 void
 host_report(struct host *host)
 {
@@ -331,6 +346,7 @@ host_report(struct host *host)
 	report_files(host);
 	report_locked(host);
 	report_privileges(host);
+	report_listeners(host);
 	for (unsigned int i = 0; i < host->config->n_ports; i++) {
 		host_port_report(host, &host->config->port[i]);
 		host_node_report_port(host, i);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/file.h"
+
 #define COMMENT ';'
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
@@ -159,11 +161,12 @@ take_lines(struct ini *ini, size_t size, struct error *error)
 static int
 read_file(struct ini *ini, size_t *ret_size, struct error *error)
 {
-	FILE *file = fopen(ini->path, "re");
+	const char *problem;
+	FILE *file = hg_tls_file_open(ini->path, &problem);
 	int err = 0;
 
 	if (file == NULL)
-		return error_set(error, "cannot read %s: %m", ini->path);
+		return error_set(error, "cannot read %s: %s", ini->path, problem);
 	ini->text = malloc(INI_FILE_MAX + 1);
 	if (ini->text == NULL) {
 		err = error_set(error, "no memory to read %s", ini->path);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tls/internal.h"
 
@@ -35,15 +36,29 @@ judge(const SSL *ssl, const SSL_CTX *ctx, int what, int bits, int nid, void *oth
 	return context->judge(ssl, ctx, what, bits, nid, other, NULL);
 }
 
-/* Is this suite one of DTLS 1.2 in the list that was chosen? */
+/* The list that was chosen has what the security level shuts out, too: nobody gets that. */
+static bool
+is_allowed(const SSL_CTX *ssl, const SSL_CIPHER *suite)
+{
+	hg_tls_judge_fn *allows = SSL_CTX_get_security_callback(ssl);
+
+	return allows(NULL, ssl, SSL_SECOP_CIPHER_SUPPORTED, SSL_CIPHER_get_bits(suite, NULL), 0,
+		       (void *)(uintptr_t)suite, SSL_CTX_get0_security_ex_data(ssl)) != 0;
+}
+
+/* Is this suite one of DTLS 1.2 in the list that was chosen? Those of TLS 1.3 are for any key. */
 static bool
 is_chosen(SSL_CTX *ssl, const char *name)
 {
 	const STACK_OF(SSL_CIPHER) *chosen = SSL_CTX_get_ciphers(ssl);
 
-	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++)
-		if (strcmp(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(chosen, i)), name) == 0)
-			return true;
+	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++) {
+		const SSL_CIPHER *suite = sk_SSL_CIPHER_value(chosen, i);
+
+		if (strcmp(SSL_CIPHER_get_name(suite), name) == 0)
+			return SSL_CIPHER_get_auth_nid(suite) != NID_auth_any &&
+			       is_allowed(ssl, suite);
+	}
 	return false;
 }
 
@@ -53,9 +68,12 @@ has_suite(SSL_CTX *ssl, int authentication)
 {
 	const STACK_OF(SSL_CIPHER) *chosen = SSL_CTX_get_ciphers(ssl);
 
-	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++)
-		if (SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(chosen, i)) == authentication)
+	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++) {
+		const SSL_CIPHER *suite = sk_SSL_CIPHER_value(chosen, i);
+
+		if (SSL_CIPHER_get_auth_nid(suite) == authentication && is_allowed(ssl, suite))
 			return true;
+	}
 	return false;
 }
 
@@ -67,21 +85,31 @@ has_any_suite(SSL_CTX *ssl)
 	       has_suite(ssl, NID_auth_psk);
 }
 
+/* Suites have a '-' in their names, or a '_' those of TLS 1.3; what stands for several of them has neither. */
+static bool
+is_suite_name(const char *name)
+{
+	return strchr("!+-@", name[0]) == NULL && strpbrk(name, "-_") != NULL;
+}
+
 /*
  * Is every suite that a list names by its own name in what came of it? One that has been taken out before,
- * with "!", is not taken in again. Returns NULL, or the first that is not; for the caller to free.
+ * with "!", is not taken in again, and OpenSSL skips what it does not know. Returns NULL, or the first that is
+ * not; for the caller to free.
  */
 static char *
-find_missing(SSL_CTX *ssl, const char *list)
+find_missing(SSL_CTX *ssl, const char *list, bool *ret_known)
 {
 	SSL_CTX *all = SSL_CTX_new(DTLS_server_method());
 	char *copy = strdup(list), *rest = copy, *name, *missing = NULL;
 
 	SSL_CTX_set_security_level(all, 0);
 	if (all != NULL && SSL_CTX_set_cipher_list(all, "ALL:COMPLEMENTOFALL") == 1)
-		while (missing == NULL && (name = strsep(&rest, ":, ;")) != NULL)
-			if (is_chosen(all, name) && !is_chosen(ssl, name))
+		while (missing == NULL && (name = strsep(&rest, ":, ;")) != NULL) {
+			*ret_known = is_chosen(all, name);
+			if (*ret_known ? !is_chosen(ssl, name) : is_suite_name(name))
 				missing = strdup(name);
+		}
 	free(copy);
 	SSL_CTX_free(all);
 	return missing;
@@ -92,6 +120,7 @@ set_ciphers(SSL_CTX *ssl, const char *ciphers, struct hg_tls_error *error)
 {
 	size_t n = strlen(default_name);
 	char *list, *missing;
+	bool has_name = true;
 	int known, err = 0;
 
 	/* OpenSSL's own DEFAULT shuts out for good what is not in it. */
@@ -102,12 +131,14 @@ set_ciphers(SSL_CTX *ssl, const char *ciphers, struct hg_tls_error *error)
 	if (asprintf(&list, "%s%s", n != 0 ? HG_TLS_DEFAULT_CIPHERS : "", ciphers) < 0)
 		return hg_tls_fail(error, "ciphers", "no memory for a list of ciphers");
 	known = SSL_CTX_set_cipher_list(ssl, list);
-	missing = known == 1 ? find_missing(ssl, ciphers) : NULL;
+	missing = known == 1 ? find_missing(ssl, ciphers, &has_name) : NULL;
 	if (known != 1 || !has_any_suite(ssl))
 		err = hg_tls_fail(error, "ciphers", "OpenSSL knows no usable cipher in %s", list);
 	else if (missing != NULL)
 		err = hg_tls_fail(error, "ciphers",
-			"%s is named, but the rest of the list, or the security level, shuts it out",
+			has_name
+				? "%s is named, but the rest of the list, or the security level, shuts it out"
+				: "OpenSSL has no suite %s for DTLS 1.2",
 			missing);
 	free(missing);
 	free(list);
@@ -134,6 +165,56 @@ set_groups(SSL_CTX *ssl, const char *groups)
 	return known;
 }
 
+/* A group by any of the names that OpenSSL's lists have for it. */
+static int
+group_number(const char *name)
+{
+	int nid = EC_curve_nist2nid(name);
+
+	if (nid == NID_undef)
+		nid = OBJ_sn2nid(name);
+	return nid != NID_undef ? nid : OBJ_ln2nid(name);
+}
+
+/* Bits of security, 0 for what is no elliptic curve: DTLS 1.2 agrees upon nothing else in this way. */
+static int
+group_strength(const char *name)
+{
+	int nid = group_number(name), bits;
+	EC_GROUP *curve;
+
+	if (strcasecmp(name, "X25519") == 0)
+		return 128;
+	if (strcasecmp(name, "X448") == 0)
+		return 224;
+	curve = EC_GROUP_new_by_curve_name(nid);
+	bits = curve != NULL ? EC_GROUP_order_bits(curve) / 2 : 0;
+	EC_GROUP_free(curve);
+	ERR_clear_error();
+	return bits;
+}
+
+/* Is each group of use at the security level, which a list of ciphers may have set? Returns 0 or -EINVAL. */
+static int
+check_groups(const SSL_CTX *ssl, const char *groups, struct hg_tls_error *error)
+{
+	static const int least[] = { 1, 80, 112, 128, 192, 256 };
+	int level = SSL_CTX_get_security_level(ssl), err = 0;
+	char *copy = strdup(groups), *rest = copy, *name;
+
+	while (copy != NULL && err == 0 && (name = strsep(&rest, ":")) != NULL) {
+		int strength = group_strength(name);
+
+		if (strength == 0)
+			err = hg_tls_fail(error, "groups", "%s is no group of DTLS 1.2", name);
+		else if (strength < least[level])
+			err = hg_tls_fail(error, "groups",
+				"the group %s is too weak for security level %d", name, level);
+	}
+	free(copy);
+	return err;
+}
+
 int
 hg_tls_choices_set(struct hg_tls_context *context, SSL_CTX *ssl,
 	const struct hg_tls_settings *settings, struct hg_tls_error *error)
@@ -153,18 +234,10 @@ hg_tls_choices_set(struct hg_tls_context *context, SSL_CTX *ssl,
 	if (!set_groups(ssl, groups))
 		return hg_tls_fail(
 			error, "groups", "OpenSSL does not know every group in %s", groups);
-	return set_ciphers(ssl, ciphers, error);
-}
-
-/* A group by any of the names that OpenSSL's lists have for it. */
-static int
-group_number(const char *name)
-{
-	int nid = EC_curve_nist2nid(name);
-
-	if (nid == NID_undef)
-		nid = OBJ_sn2nid(name);
-	return nid != NID_undef ? nid : OBJ_ln2nid(name);
+	if (set_ciphers(ssl, ciphers, error) != 0)
+		return -EINVAL;
+	/* Of the default there are always some. */
+	return strcmp(groups, HG_TLS_DEFAULT_GROUPS) != 0 ? check_groups(ssl, groups, error) : 0;
 }
 
 static bool
@@ -225,28 +298,47 @@ hg_tls_choices_check(X509 *leaf, const char *path, const struct hg_tls_settings 
 	return 0;
 }
 
-bool
-hg_tls_choices_serve(SSL_CTX *ssl, bool psk)
+/* Has an SSL_CTX a certificate whose key is of this type? */
+static bool
+has_certificate(SSL_CTX *ssl, int type)
+{
+	bool found = false;
+
+	for (int ok = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST); ok == 1 && !found;
+		ok = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT))
+		found = EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_CTX_get0_certificate(ssl))) ==
+			type;
+	SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST);
+	return found;
+}
+
+/* Is there a suite for pre-shared keys? RSA-PSK shows a certificate, too. */
+static bool
+has_psk_suite(SSL_CTX *ssl, bool rsa)
 {
 	const STACK_OF(SSL_CIPHER) *chosen = SSL_CTX_get_ciphers(ssl);
-	bool ecdsa = false, rsa = false;
 
-	for (int ok = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST); ok == 1;
-		ok = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT)) {
-		int type = EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_CTX_get0_certificate(ssl)));
+	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++) {
+		const SSL_CIPHER *suite = sk_SSL_CIPHER_value(chosen, i);
+		const char *name = SSL_CIPHER_get_name(suite);
 
-		ecdsa |= type == EVP_PKEY_EC;
-		rsa |= type == EVP_PKEY_RSA;
-	}
-	SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST);
-	if ((ecdsa && has_suite(ssl, NID_auth_ecdsa)) || (rsa && has_suite(ssl, NID_auth_rsa)))
-		return true;
-	for (int i = 0; psk && i < sk_SSL_CIPHER_num(chosen); i++) {
-		const char *name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(chosen, i));
-
-		/* RSA-PSK shows a certificate, too. */
-		if (strstr(name, "PSK-") != NULL && (rsa || strncmp(name, "RSA-", 4) != 0))
+		if (strstr(name, "PSK-") != NULL && (rsa || strncmp(name, "RSA-", 4) != 0) &&
+			is_allowed(ssl, suite))
 			return true;
 	}
 	return false;
+}
+
+const char *
+hg_tls_choices_unserved(SSL_CTX *ssl, bool psk, bool *ret_all)
+{
+	bool ecdsa = has_certificate(ssl, EVP_PKEY_EC), rsa = has_certificate(ssl, EVP_PKEY_RSA);
+	bool shown =
+		(ecdsa && has_suite(ssl, NID_auth_ecdsa)) || (rsa && has_suite(ssl, NID_auth_rsa));
+	bool shared = psk && has_psk_suite(ssl, rsa);
+
+	*ret_all = !shown && !shared;
+	if ((ecdsa || rsa) && !shown)
+		return "certificates";
+	return psk && !shared ? "pre-shared keys" : NULL;
 }

@@ -31,9 +31,8 @@ hg_tls_fail(struct hg_tls_error *error, const char *setting, const char *format,
 	return -EINVAL;
 }
 
-/* OpenSSL's reason for its last error, in words. */
-static const char *
-reason(void)
+const char *
+hg_tls_reason(void)
 {
 	unsigned long code = ERR_peek_error();
 	const char *text;
@@ -102,16 +101,10 @@ choose_by_name(SSL *ssl, int *alert, void *arg)
 static int
 set_verification(SSL_CTX *ssl, const char *client_ca, struct hg_tls_error *error)
 {
-	STACK_OF(X509_NAME) * names;
-
-	if (SSL_CTX_load_verify_file(ssl, client_ca) != 1)
-		return hg_tls_fail(error, "client-ca", "cannot read certificates from %s: %s",
-			client_ca, reason());
-	names = SSL_load_client_CA_file(client_ca);
-	if (names == NULL)
-		return hg_tls_fail(error, "client-ca", "cannot read certificates from %s: %s",
-			client_ca, reason());
-	SSL_CTX_set_client_CA_list(ssl, names);
+	if (hg_tls_authorities_read(ssl, client_ca, error) != 0)
+		return -EINVAL;
+	/* An authority that another one has certified may be named without that one. */
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	return 0;
 }
@@ -245,66 +238,38 @@ find_ssl(const struct hg_tls_context *context, X509 *leaf)
 	return NULL;
 }
 
-static X509 *
-read_leaf(const char *path)
-{
-	BIO *file = BIO_new_file(path, "r");
-	X509 *leaf = file != NULL ? PEM_read_bio_X509_AUX(file, NULL, NULL, NULL) : NULL;
-
-	BIO_free(file);
-	return leaf;
-}
-
-/* Nobody is asked for a passphrase: the daemon has no terminal, and a check must not wait. */
-static int
-refuse_passphrase(char *buffer, int size, int writing, void *arg)
-{
-	(void)buffer;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
-static EVP_PKEY *
-read_key(const char *path)
-{
-	BIO *file = BIO_new_file(path, "r");
-	EVP_PKEY *key = NULL;
-	FILE *stdio = NULL;
-	char text[4096]; /* a buffer of stdio's own would be freed as it is */
-
-	if (file != NULL && BIO_get_fp(file, &stdio) == 1 &&
-		setvbuf(stdio, text, _IOFBF, sizeof(text)) == 0)
-		key = PEM_read_bio_PrivateKey(file, NULL, refuse_passphrase, NULL);
-	BIO_free(file);
-	hg_secret_wipe(text, sizeof(text));
-	return key;
-}
-
-/* Loads the files of a pair whose certificate is leaf into ssl, or one of its own if that is NULL. */
+/* Loads what the files of a pair hold into an SSL_CTX, one of its own if there is none for it. */
 static int
 load_pair(struct hg_tls_context *context, const struct hg_tls_settings *settings,
-	const struct hg_tls_pair *pair, X509 *leaf, EVP_PKEY *key, struct hg_tls_error *error)
+	const struct hg_tls_pair *pair, STACK_OF(X509) * certificates, EVP_PKEY *key,
+	struct hg_tls_error *error)
 {
-	SSL_CTX *ssl;
+	X509 *leaf = sk_X509_shift(certificates);
+	SSL_CTX *ssl = NULL;
+	int err = -EINVAL;
 
 	/* Of the pair itself: an SSL_CTX compares a key with any certificate of its type. */
-	if (X509_check_private_key(leaf, key) != 1)
-		return hg_tls_fail(error, "private-key", "%s is not the key of certificate %s",
+	if (X509_check_private_key(leaf, key) != 1) {
+		hg_tls_fail(error, "private-key", "%s is not the key of certificate %s",
 			pair->private_key, pair->certificate);
+		goto out;
+	}
 	ssl = find_ssl(context, leaf);
 	if (ssl == NULL)
 		ssl = add_ssl(context, settings, error);
 	if (ssl == NULL || hg_tls_choices_check(leaf, pair->certificate, settings, error) != 0)
-		return -EINVAL;
-	if (SSL_CTX_use_certificate_chain_file(ssl, pair->certificate) != 1)
-		return hg_tls_fail(error, "certificate", "cannot use the certificates in %s: %s",
-			pair->certificate, reason());
-	if (SSL_CTX_use_PrivateKey(ssl, key) != 1)
-		return hg_tls_fail(error, "private-key", "cannot use the private key in %s: %s",
-			pair->private_key, reason());
-	return 0;
+		goto out;
+	if (SSL_CTX_use_certificate(ssl, leaf) != 1 || SSL_CTX_set1_chain(ssl, certificates) != 1)
+		hg_tls_fail(error, "certificate", "cannot use the certificates in %s: %s",
+			pair->certificate, hg_tls_reason());
+	else if (SSL_CTX_use_PrivateKey(ssl, key) != 1)
+		hg_tls_fail(error, "private-key", "cannot use the private key in %s: %s",
+			pair->private_key, hg_tls_reason());
+	else
+		err = 0;
+out:
+	X509_free(leaf);
+	return err;
 }
 
 static int
@@ -312,24 +277,47 @@ add_pair(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 	struct hg_tls_error *error)
 {
 	const struct hg_tls_pair *pair = &settings->pairs[number];
-	X509 *leaf = read_leaf(pair->certificate);
-	EVP_PKEY *key = NULL;
-	int err;
+	STACK_OF(X509) * certificates;
+	EVP_PKEY *key;
+	int err = -EINVAL;
 
 	error->pair = number;
-	if (leaf == NULL)
-		return hg_tls_fail(error, "certificate", "cannot read a certificate from %s: %s",
-			pair->certificate, reason());
-	ERR_clear_error();
-	key = read_key(pair->private_key);
-	if (key == NULL)
-		err = hg_tls_fail(error, "private-key", "cannot read a private key from %s: %s",
-			pair->private_key, reason());
-	else
-		err = load_pair(context, settings, pair, leaf, key, error);
+	certificates = hg_tls_certificates_read(pair->certificate, context->warning, error);
+	if (certificates == NULL)
+		return -EINVAL;
+	key = hg_tls_key_read(pair->private_key, error);
+	if (key != NULL)
+		err = load_pair(context, settings, pair, certificates, key, error);
 	EVP_PKEY_free(key);
-	X509_free(leaf);
+	sk_X509_pop_free(certificates, X509_free);
 	return err;
+}
+
+/* Is there anybody for whom the settings are? Returns 0, perhaps with a warning, or -EINVAL. */
+static int
+check_use(struct hg_tls_context *context, const struct hg_tls_settings *settings,
+	struct hg_tls_error *error)
+{
+	const char *ciphers =
+		settings->ciphers != NULL ? settings->ciphers : HG_TLS_DEFAULT_CIPHERS;
+
+	for (size_t i = 0; i < context->n_ssl; i++) {
+		const char *unserved;
+		bool all;
+
+		unserved =
+			hg_tls_choices_unserved(context->ssl[i], settings->psk_file != NULL, &all);
+		if (all)
+			return hg_tls_fail(error, "ciphers",
+				"there is no suite for what the listener shows: %s", ciphers);
+		if (unserved != NULL && context->warning[0] == '\0')
+			snprintf(context->warning, sizeof(context->warning),
+				"ciphers has no suite for its %s", unserved);
+	}
+	if (settings->client_ca != NULL && settings->n_pairs == 0)
+		return hg_tls_fail(error, "client-ca",
+			"nobody is asked for a certificate: the listener has none itself");
+	return 0;
 }
 
 int
@@ -362,12 +350,8 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 		err = add_pair(context, settings, i, error);
 	if (err == 0 && settings->psk_file != NULL)
 		err = hg_tls_psks_read(&context->psks, settings->psk_file, error);
-	for (size_t i = 0; i < context->n_ssl && err == 0; i++)
-		if (!hg_tls_choices_serve(context->ssl[i], settings->psk_file != NULL))
-			err = hg_tls_fail(error, "ciphers",
-				"there is no suite for what the listener shows: %s",
-				settings->ciphers != NULL ? settings->ciphers
-							  : HG_TLS_DEFAULT_CIPHERS);
+	if (err == 0)
+		err = check_use(context, settings, error);
 	if (err != 0)
 		goto out;
 	if (settings->n_pairs != 0) {
@@ -385,6 +369,12 @@ hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_sett
 out:
 	hg_tls_context_free(context);
 	return err;
+}
+
+const char *
+hg_tls_context_warning(const struct hg_tls_context *context)
+{
+	return context->warning[0] != '\0' ? context->warning : NULL;
 }
 
 void

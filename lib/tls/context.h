@@ -45,9 +45,10 @@ struct hg_tls_settings {
 	 * for the same names but of different key types are offered together.
 	 */
 	const struct hg_tls_pair *pairs;
-	size_t n_pairs;        /* 0: pre-shared keys alone */
-	const char *client_ca; /* PEM file; set: a client must show a certificate of it */
-	const char *psk_file;  /* one identity:hex per line */
+	size_t n_pairs; /* 0: pre-shared keys alone */
+	const char *
+		client_ca; /* PEM file; set: a client must show one of it, or certified by one of it */
+	const char *psk_file; /* one identity:hex per line */
 	const char *psk_hint;
 	const char *ciphers; /* OpenSSL cipher list; DEFAULT at its beginning is the above */
 	const char *groups;  /* OpenSSL group list */
@@ -65,6 +66,13 @@ struct hg_tls_error {
 /* Reads every file. Returns 0, or -EINVAL with *ret_error filled and *ret_context untouched. */
 int hg_tls_context_new(struct hg_tls_context **ret_context, const struct hg_tls_settings *settings,
 	struct hg_tls_error *ret_error);
+
+/*
+ * What the one who wrote the configuration should know all the same, in one sentence without a full stop, NULL
+ * for nothing: a certificate that had expired, or was not valid yet, when the context was made; certificates or
+ * pre-shared keys that no cipher suite is for.
+ */
+const char *hg_tls_context_warning(const struct hg_tls_context *context);
 
 /*
  * Tickets of former resume sessions of context too, if both offer the same and let the same clients in:

@@ -13,6 +13,7 @@
 
 #define HG_TLS_COOKIE_MAX 32u
 #define HG_TLS_TERMS_LEN 32u
+#define HG_TLS_WARNING_LEN 512u
 
 struct hg_tls_tickets;
 
@@ -37,8 +38,9 @@ struct hg_tls_context {
 	SSL_CTX **ssl;          /* one for each set of server names; the first is the default */
 	size_t n_ssl;
 	struct hg_tls_psks psks;
-	struct hg_tls_tickets *tickets;  /* may be those of other contexts too; NULL: off */
-	uint8_t terms[HG_TLS_TERMS_LEN]; /* digest of what a session was granted by */
+	struct hg_tls_tickets *tickets;   /* may be those of other contexts too; NULL: off */
+	uint8_t terms[HG_TLS_TERMS_LEN];  /* digest of what a session was granted by */
+	char warning[HG_TLS_WARNING_LEN]; /* empty: none */
 };
 
 /* What the server has said, as far as it matters for what the client may. */
@@ -80,6 +82,22 @@ struct hg_tls_session {
 int hg_tls_fail(struct hg_tls_error *error, const char *setting, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* OpenSSL's reason for the first of its errors, in words. */
+const char *hg_tls_reason(void);
+
+/*
+ * The server's certificate and, behind it, its chain. Returns them, for the caller to free, or NULL with *error filled.
+ * *warning is filled, if it is empty, if one is out of its time.
+ */
+STACK_OF(X509) * hg_tls_certificates_read(const char *path, char warning[HG_TLS_WARNING_LEN],
+			 struct hg_tls_error *error);
+
+/* A private key, for the caller to free, or NULL with *error filled. */
+EVP_PKEY *hg_tls_key_read(const char *path, struct hg_tls_error *error);
+
+/* Clients' certificates of these authorities are good from now on. Returns 0 or -EINVAL. */
+int hg_tls_authorities_read(SSL_CTX *ssl, const char *path, struct hg_tls_error *error);
+
 /* Versions, ciphers, groups and the security level of a new SSL_CTX. Returns 0 or -EINVAL. */
 int hg_tls_choices_set(struct hg_tls_context *context, SSL_CTX *ssl,
 	const struct hg_tls_settings *settings, struct hg_tls_error *error);
@@ -88,8 +106,12 @@ int hg_tls_choices_set(struct hg_tls_context *context, SSL_CTX *ssl,
 int hg_tls_choices_check(X509 *leaf, const char *path, const struct hg_tls_settings *settings,
 	struct hg_tls_error *error);
 
-/* Is there a suite for any of the certificates, or for pre-shared keys if there are some? */
-bool hg_tls_choices_serve(SSL_CTX *ssl, bool psk);
+/*
+ * What no suite is for: the certificates of an SSL_CTX, or pre-shared keys if there are some; NULL: there are suites
+ * for both, or the other is not there. Of an ECDSA and an RSA certificate for the same names one may be idle.
+ * *ret_all: nothing is left.
+ */
+const char *hg_tls_choices_unserved(SSL_CTX *ssl, bool psk, bool *ret_all);
 
 /* A datagram BIO over struct hg_tls_session: one write is one datagram. NULL without memory. */
 BIO_METHOD *hg_tls_bio_method(void);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "tls/file.h"
 #include "tls/internal.h"
 #include "tls/secret.h"
 
@@ -70,9 +71,12 @@ parse_hex(const char *text, uint8_t key[KEY_MAX])
 static int
 append(struct hg_tls_psks *psks, const char *identity, const uint8_t *key, size_t key_len)
 {
-	struct hg_tls_psk *grown = realloc(psks->entry, (psks->n + 1) * sizeof(*grown));
+	struct hg_tls_psk *grown;
 	struct hg_tls_psk *psk;
 
+	if (!hg_tls_secret_has_room(key_len))
+		return -ENOSPC;
+	grown = realloc(psks->entry, (psks->n + 1) * sizeof(*grown));
 	if (grown == NULL)
 		return -ENOMEM;
 	psks->entry = grown;
@@ -100,14 +104,40 @@ has_colons(const char *identity, const char *key)
 	       strspn(last + 1, "0123456789abcdefABCDEF") == strlen(key);
 }
 
-/* Blanks, and what only looks like one, are no part of what a device calls itself. */
+/* Blanks around it, and what only looks like one or like nothing, are no part of what a device calls itself. */
 static bool
 has_blanks(const char *identity)
 {
+	/* U+00A0, U+200B to U+200F, U+2028, U+2029, U+2060, U+FEFF */
+	static const char *const unseen[] = { "\xc2\xa0", "\xe2\x80\x8b", "\xe2\x80\x8c",
+		"\xe2\x80\x8d", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
+		"\xe2\x81\xa0", BYTE_ORDER_MARK };
 	size_t len = strlen(identity);
 
-	return strchr(" \t", identity[0]) != NULL || strchr(" \t", identity[len - 1]) != NULL ||
-	       strstr(identity, "\xc2\xa0") != NULL || strstr(identity, BYTE_ORDER_MARK) != NULL;
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		if (strstr(identity, unseen[i]) != NULL)
+			return true;
+	return identity[0] == ' ' || identity[len - 1] == ' ';
+}
+
+static bool
+has_control_characters(const char *line)
+{
+	while (*line != '\0' && (unsigned char)*line >= ' ' && *line != '\x7f')
+		line++;
+	return *line != '\0';
+}
+
+/* LF or CR LF; a CR alone, as the last character of a file, too. */
+static void
+cut_end(char *line)
+{
+	size_t len = strlen(line);
+
+	if (len > 0 && line[len - 1] == '\n')
+		line[--len] = '\0';
+	if (len > 0 && line[len - 1] == '\r')
+		line[--len] = '\0';
 }
 
 /*
@@ -120,10 +150,14 @@ take_line(struct hg_tls_psks *psks, char *line)
 	uint8_t key[KEY_MAX];
 	size_t key_len;
 	char *colon;
+	int err;
 
-	line[strcspn(line, "\r\n")] = '\0';
+	cut_end(line);
 	if (line[0] == '\0' || line[0] == '#')
 		return NULL;
+	/* A CR alone ends lines elsewhere: what follows it would be another device's. */
+	if (has_control_characters(line))
+		return "holds a control character";
 	/* The last colon: an identity may have some of its own. */
 	colon = strrchr(line, ':');
 	if (colon == NULL || colon == line)
@@ -132,13 +166,17 @@ take_line(struct hg_tls_psks *psks, char *line)
 	if (strlen(line) > IDENTITY_MAX)
 		return "has an identity of more than 128 bytes";
 	if (has_blanks(line))
-		return "has a blank before or behind its identity";
+		return "has a blank before or behind its identity, or a character that cannot be seen in it";
 	key_len = parse_hex(colon + 1, key);
 	if (key_len == 0)
 		return "has a key that is not 2 to 128 hex digits";
-	if (has_colons(line, colon + 1))
+	err = has_colons(line, colon + 1) ? -EINVAL : append(psks, line, key, key_len);
+	if (err == -EINVAL)
 		problem = "has a key with colons in it, or a very short one";
-	else if (append(psks, line, key, key_len) != 0)
+	else if (err == -ENOSPC)
+		problem =
+			"is one too many: what is locked in memory for pre-shared keys is used up";
+	else if (err != 0)
 		problem = "does not fit in memory";
 	hg_secret_wipe(key, sizeof(key));
 	return problem;
@@ -171,14 +209,13 @@ hg_tls_psks_read(struct hg_tls_psks *psks, const char *path, struct hg_tls_error
 	char text[4096];                     /* stdio's buffer, to be wiped */
 	size_t size = LINE_ROOM, number = 0; /* a good line is never moved, */
 	char *line = malloc(size);           /* so that no copy of it stays */
-	FILE *file = line != NULL ? fopen(path, "re") : NULL;
+	FILE *file = line != NULL ? hg_tls_file_open(path, &problem) : NULL;
 	ssize_t len;
 
 	if (file == NULL) {
-		snprintf(error->text, sizeof(error->text), "cannot read %s: %m", path);
-		error->setting = "psk-file";
 		free(line);
-		return -EINVAL;
+		return hg_tls_fail(error, "psk-file", "cannot read %s: %s", path,
+			problem != NULL ? problem : "no memory");
 	}
 	setvbuf(file, text, _IOFBF, sizeof(text));
 	while (problem == NULL && (len = getline(&line, &size, file)) >= 0) {

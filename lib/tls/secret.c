@@ -32,6 +32,13 @@ hg_tls_secret_alloc(size_t n)
 	return OPENSSL_secure_zalloc(n);
 }
 
+bool
+hg_tls_secret_has_room(size_t n)
+{
+	return CRYPTO_secure_malloc_initialized() != 1 ||
+	       CRYPTO_secure_used() + n <= HEAP_SIZE / 4 * 3;
+}
+
 void
 hg_tls_secret_free(void *p, size_t n)
 {

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -19,6 +20,12 @@ int hg_tls_secret_init(void);
  * hg_tls_secret_init() it comes from malloc().
  */
 void *hg_tls_secret_alloc(size_t n);
+
+/*
+ * May n bytes more be taken for what there are many of? A quarter of the heap is kept for the keys of
+ * certificates and of handshakes, which fail when it is full. Always true without hg_tls_secret_init().
+ */
+bool hg_tls_secret_has_room(size_t n);
 
 /* Wipes n bytes and gives them back; NULL is fine. */
 void hg_tls_secret_free(void *p, size_t n);

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import signal
 
 from harness import (BUILD, RUNTIME, Gateway, Net, Pki, Process, check_config, command, gateway, run,
                      run_client, running)
@@ -91,6 +92,9 @@ BAD: dict[str, tuple[str, str, str | None, str]] = {
     'bad address': ('198.18.0.1/24,', '198.18.0.256/24,', '198.18.0.256', 'address'),
     'prefix too long': ('198.18.0.1/24,', '198.18.0.1/33,', '/33', 'address|prefix'),
     'multicast address': ('198.18.0.1/24,', '224.0.0.1/24,', '224.0.0.1', 'address|224'),
+    'IPv4 in the form of IPv6': ('2001:2::1/48', '::ffff:198.18.0.1/96', '::ffff', 'IPv4-mapped'),
+    'cookie secret that may never come': ('cookie.secret', '/dev/zero', '/dev/zero', 'regular file'),
+    'profile that is a directory': ('[port wan]', '[port wan]\nprofile = /', 'profile = /', 'directory'),
     'bad MAC address': ('02:00:00:00:00:0a', '02:00:00:00:00', '02:00:00:00:00', 'mac'),
     'multicast MAC address': ('02:00:00:00:00:0a', '01:00:5e:00:00:01', '01:00:5e', 'mac|MAC'),
     'profile not there': ('[port wan]', '[port wan]\nprofile = /nowhere/x.ini', '/nowhere/x.ini',
@@ -123,6 +127,10 @@ BAD: dict[str, tuple[str, str, str | None, str]] = {
     'client CA that is none': ('psk-file = psk.txt', 'psk-file = psk.txt\nclient-ca = junk',
                                '= junk', 'junk'),
     'bad upstream': ('upstream = 127.0.0.1:5683', 'upstream = localhost', 'localhost', 'upstream'),
+    **{f'upstream that is no server {a}': ('upstream = 127.0.0.1:5683', f'upstream = {a}:5683', a,
+                                           f'{re.escape(a)}:5683 is none')
+       for a in ('0.0.0.0', '0.1.2.3', '224.0.0.1', '239.255.255.250', '255.255.255.255', '[::]',
+                 '[ff02::1]', '[fe80::1]', '[febf::1]')},
     'no upstream': ('upstream = echo\n', '', None, 'upstream'),
     'bad idle timeout': ('upstream = echo', 'upstream = echo\nidle-timeout = 0', 'idle-timeout = 0',
                          'idle-timeout'),
@@ -249,6 +257,64 @@ def test_check_tells_what_the_host_lacks() -> None:
         assert code == 0 and f'; host: lacks interface {net.gateway_if} of port wan' in out, out
         code, out, _, _ = check_config(config, files=files(), memory=8)
         assert code == 0 and '; host: lacks memory: -m 8 gives less than' in out, out
+
+
+def test_certificate_out_of_its_time_is_told() -> None:
+    """It is taken, for some clients have no clock, but --check, a start and a reload say so."""
+    command('openssl', 'x509', '-req', '-in', PKI.path('server.csr'), '-CA', PKI.path('ca.pem'),
+            '-CAkey', PKI.path('ca.key'), '-days', '-1', '-out', PKI.path('expired.pem'))
+    told = 'certificate 1 of .*server.pem has expired'
+    with Net() as net:
+        config = GOOD.replace('net_tap0,iface=hgcheck0', net.device())
+        expired = {**files(), 'server.pem': read(PKI.path('expired.pem'))}
+        code, out, err, _ = check_config(config, files=expired)
+        assert code == 0 and not err, (code, err)
+        assert re.search(rf'^; host: lacks what listener coap should have: {told}$', out, re.MULTILINE), out
+        _, out, _, _ = check_config(config, files=files())
+        assert 'expired' not in out, out
+        with running(Gateway(config.replace('[gateway]', '[gateway]\nuser = root'), files=expired,
+                             netns=net.gateway), net) as g:
+            warning = rf'listener coap: {told}$'
+            g.process.expect(warning, stream='err')
+            g.write('server.pem', files()['server.pem'])
+            g.process.popen.send_signal(signal.SIGHUP)
+            g.process.expect('reloaded ', stream='err')
+            assert len(re.findall(warning, g.process.stderr, re.MULTILINE)) == 1, g.log()
+            g.write('server.pem', expired['server.pem'])
+            g.process.popen.send_signal(signal.SIGHUP)
+            g.process.expect(rf'(?s){warning}.*{warning}', stream='err')
+            g.stop()
+
+
+def test_fifo_does_not_stop_a_reload() -> None:
+    """A name behind which nobody ever writes: it is refused, and all goes on."""
+    with Net() as net:
+        config = GOOD.replace('net_tap0,iface=hgcheck0', net.device())
+        config = config.replace('[gateway]', '[gateway]\nuser = root')
+        with running(Gateway(config, files=files(), netns=net.gateway), net) as g:
+            for name in ('cookie.secret', 'psk.txt', 'server.pem', 'server.key', g.config.name):
+                path = g.directory / name
+                content = path.read_bytes()
+                path.unlink()
+                os.mkfifo(path)
+                g.process.popen.send_signal(signal.SIGHUP)
+                g.process.expect(rf'not reloaded: .*{re.escape(name)}.*no regular file', stream='err')
+                path.unlink()
+                path.write_bytes(content)
+            g.process.popen.send_signal(signal.SIGHUP)
+            g.process.expect('^hellogate: reloaded ', stream='err')
+            g.stop()
+
+
+def test_pre_shared_keys_leave_room_for_handshakes() -> None:
+    """Locked memory that they filled would have none for the keys of handshakes."""
+    def lines(n: int) -> str:
+        return ''.join(f'thing-{i}:{i:032x}\n' for i in range(n))
+
+    code, _, err, _ = check_config(GOOD, files={**files(), 'psk.txt': lines(196000)})
+    assert code == 0, err
+    code, out, err, _ = check_config(GOOD, files={**files(), 'psk.txt': lines(262000)})
+    refused('too many keys', code, out, err, GOOD, 'psk-file = psk.txt', r'psk\.txt:196\d\d\d ')
 
 
 def test_what_check_says_is_needed_is_enough() -> None:

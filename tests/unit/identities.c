@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,11 +60,19 @@ write_files(const struct identity *identity, const struct identity *issuer)
 	assert_int_equal(fclose(file), 0);
 }
 
-void
-identity_make(struct identity *identity, struct scratch *scratch, const char *stem,
-	const char *type, const char *common_name, const char *subject_alt_name,
-	const struct identity *issuer)
+/* What a certificate says beside its names. */
+struct terms {
+	const char *usage; /* extended key usage, NULL: none */
+	long from, until;  /* seconds from now */
+};
+
+static void
+make(struct identity *identity, struct scratch *scratch, const char *stem, const char *type,
+	const char *common_name, const char *subject_alt_name, const struct identity *issuer,
+	const struct terms *terms)
 {
+	bool authority =
+		subject_alt_name != NULL && strcmp(subject_alt_name, IDENTITY_AUTHORITY) == 0;
 	const EVP_MD *digest = strncmp(type, "ED", 2) == 0 ? NULL : EVP_sha256();
 	X509 *certificate = X509_new();
 	X509_NAME *name = X509_NAME_new();
@@ -78,16 +87,18 @@ identity_make(struct identity *identity, struct scratch *scratch, const char *st
 		1);
 	X509_set_version(certificate, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(certificate), (long)scratch->n + 1);
-	X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), terms->from);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), terms->until);
 	X509_set_subject_name(certificate, name);
 	X509_set_issuer_name(
 		certificate, issuer != NULL ? X509_get_subject_name(issuer->certificate) : name);
 	X509_set_pubkey(certificate, identity->key);
 	X509_NAME_free(name);
-	if (issuer == NULL)
+	if (issuer == NULL || authority)
 		add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-	if (subject_alt_name != NULL)
+	if (terms->usage != NULL)
+		add_extension(certificate, NID_ext_key_usage, terms->usage);
+	if (subject_alt_name != NULL && !authority)
 		add_extension(certificate, NID_subject_alt_name, subject_alt_name);
 	if (issuer != NULL)
 		assert_true(X509_sign(certificate, issuer->key, EVP_sha256()) > 0);
@@ -99,6 +110,25 @@ identity_make(struct identity *identity, struct scratch *scratch, const char *st
 	snprintf(file, sizeof(file), "%s.key", stem);
 	identity->files.private_key = scratch_path(scratch, file);
 	write_files(identity, issuer);
+}
+
+void
+identity_make(struct identity *identity, struct scratch *scratch, const char *stem,
+	const char *type, const char *common_name, const char *subject_alt_name,
+	const struct identity *issuer)
+{
+	const struct terms usual = { .from = -3600, .until = 86400 };
+
+	make(identity, scratch, stem, type, common_name, subject_alt_name, issuer, &usual);
+}
+
+void
+identity_make_for(struct identity *identity, struct scratch *scratch, const char *stem,
+	const char *usage, long from, long until)
+{
+	const struct terms terms = { .usage = usage, .from = from, .until = until };
+
+	make(identity, scratch, stem, "EC", "server", NULL, NULL, &terms);
 }
 
 void

@@ -14,6 +14,9 @@ struct identity {
 	struct hg_tls_pair files;
 };
 
+/* In place of a subject_alt_name: signed by issuer, it may sign others. */
+#define IDENTITY_AUTHORITY "an authority"
+
 /*
  * Makes a key of type "EC" (P-256), "EC:CURVE", "RSA" (2048 bits), "ED25519" and the like, and a certificate for common_name
  * and, unless it is NULL, subject_alt_name ("DNS:a.example,DNS:b.example"). Without issuer it signs
@@ -22,4 +25,8 @@ struct identity {
 void identity_make(struct identity *identity, struct scratch *scratch, const char *stem,
 	const char *type, const char *common_name, const char *subject_alt_name,
 	const struct identity *issuer);
+
+/* The same of type "EC" with this extended key usage, NULL for none, good from and until so many seconds from now. */
+void identity_make_for(struct identity *identity, struct scratch *scratch, const char *stem,
+	const char *usage, long from, long until);
 void identity_free(struct identity *identity);

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <openssl/pem.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +129,7 @@ test_more_than_default(void **state)
 		 "DHE-RSA-AES128-GCM-SHA256:DHE-PSK-AES128-CCM:RSA-PSK-AES128-GCM-SHA256",
 		context);
 	hg_tls_context_free(context);
-	context = listener("DEFAULT:-ECDHE-ECDSA-AES128-CCM8:!PSK:@SECLEVEL=1");
+	context = listener("DEFAULT:-ECDHE-ECDSA-AES128-CCM8:!kPSK:@SECLEVEL=1");
 	assert_int_equal(shake_hands(context, "ECDHE-ECDSA-AES128-CCM8"), HG_TLS_FAILED);
 	assert_int_equal(shake_hands(context, "PSK-AES128-CCM8"), HG_TLS_FAILED);
 	try_each("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-CCM", context);
@@ -174,13 +176,33 @@ test_lists_refused(void **state)
 		{ "PSK-AES128-GCM-SHA256", "no suite for what the listener shows" },
 		{ "ECDHE-RSA-AES128-GCM-SHA256", "no suite for what the listener shows" },
 		{ "ROT13", "ROT13" },
+		/* OpenSSL skips a name that it does not know. */
+		{ "ECDHE-ECDSA-AES128-GCM-SHA256:PSK-AES128-CCM-8", "no suite PSK-AES128-CCM-8" },
+		{ "ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256",
+			"TLS_AES_128_GCM_SHA256" },
+		{ "ECDHE-ECDSA-AES128-GCM-SHA25", "ECDHE-ECDSA-AES128-GCM-SHA25" },
+		/* What the level shuts out is in the list all the same. */
+		{ "eNULL", "no usable cipher" },
+		{ "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-NULL-SHA",
+			"ECDHE-ECDSA-NULL-SHA is named" },
+		{ "DEFAULT:PSK-NULL-SHA256", "PSK-NULL-SHA256 is named" },
+		{ "ECDHE+AESGCM:ECDHE-ECDSA-AES128-CCM:@SECLEVEL=4",
+			"ECDHE-ECDSA-AES128-CCM is named" },
+		{ "kPSK:@SECLEVEL=3", "no usable cipher" },
 	};
+	/* What stands for several may stand for none, and what is shut out need not be there. */
+	static const char *const taken[] = { "HIGH:RC2:!EXP:!DES-CBC3-SHA:-RC4-MD5:+IDEA-CBC-SHA",
+		"DEFAULT:!RC4-SHA", "ECDHE+AESGCM:@STRENGTH" };
 	struct hg_tls_settings settings = { .pairs = &ec.files, .n_pairs = 1 };
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		settings.ciphers = lists[i].ciphers;
 		assert_refused(&settings, "ciphers", lists[i].words);
+	}
+	for (unsigned int i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		settings.ciphers = taken[i];
+		hg_tls_context_free(conversation_context(&settings));
 	}
 	settings.pairs = NULL;
 	settings.n_pairs = 0;
@@ -190,6 +212,84 @@ test_lists_refused(void **state)
 	assert_refused(&settings, "ciphers", "no suite for what the listener shows");
 	settings.ciphers = "RSA-PSK-AES128-GCM-SHA256"; /* shows a certificate, too */
 	assert_refused(&settings, "ciphers", "no suite for what the listener shows");
+}
+
+/* What is named and could never be of use: nobody would find out but the clients. */
+static void
+test_of_no_use(void **state)
+{
+	const char *keys =
+		scratch_text(&scratch, "psk.txt", "lamp:00112233445566778899aabbccddeeff\n");
+	const struct {
+		const char *setting, *words;
+		struct hg_tls_settings settings;
+	} refused[] = {
+		{ "client-ca", "nobody is asked",
+			{ .psk_file = keys, .client_ca = ec.files.certificate } },
+		{ "groups", "P-192 is too weak",
+			{ .pairs = both, .n_pairs = 1, .groups = "P-256:P-192" } },
+		{ "groups", "X25519 is too weak",
+			{ .pairs = both + 1,
+				.n_pairs = 1,
+				.groups = "P-521:X25519",
+				.ciphers = "DHE-RSA-AES256-GCM-SHA384:ECDHE+AESGCM:@SECLEVEL=4" } },
+		{ "groups", "ffdhe2048 is no group",
+			{ .pairs = both, .n_pairs = 1, .groups = "ffdhe2048" } },
+	};
+	const struct hg_tls_settings taken[] = {
+		/* For the same names one is enough. */
+		{ .pairs = both, .n_pairs = 2, .ciphers = "aRSA" },
+		{ .pairs = both, .n_pairs = 2, .psk_file = keys, .psk_hint = "hint" },
+		{ .pairs = both, .n_pairs = 1, .groups = "P-192", .ciphers = "aECDSA:@SECLEVEL=1" },
+		{ .pairs = both,
+			.n_pairs = 1,
+			.groups = "x25519:prime256v1:secp256k1:brainpoolP256r1:X448" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_refused(&refused[i].settings, refused[i].setting, refused[i].words);
+	for (unsigned int i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		struct hg_tls_context *context = conversation_context(&taken[i]);
+
+		assert_null(hg_tls_context_warning(context));
+		hg_tls_context_free(context);
+	}
+}
+
+/* What works for some of the clients is taken, and said. */
+static void
+test_of_use_to_some(void **state)
+{
+	const char *keys =
+		scratch_text(&scratch, "psk.txt", "lamp:00112233445566778899aabbccddeeff\n");
+	const struct {
+		const char *words;
+		struct hg_tls_settings settings;
+	} told[] = {
+		{ "pre-shared keys", { .pairs = both,
+					     .n_pairs = 2,
+					     .psk_file = keys,
+					     .ciphers = "ECDHE+aECDSA:ECDHE+aRSA" } },
+		{ "its certificates",
+			{ .pairs = both, .n_pairs = 1, .psk_file = keys, .ciphers = "kPSK" } },
+		{ "its certificates", { .pairs = both + 1,
+					      .n_pairs = 1,
+					      .psk_file = keys,
+					      .ciphers = "aECDSA:kPSK:@SECLEVEL=1" } },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		struct hg_tls_context *context;
+		struct hg_tls_error error;
+
+		assert_int_equal(hg_tls_context_new(&context, &told[i].settings, &error), 0);
+		assert_non_null(hg_tls_context_warning(context));
+		if (strstr(hg_tls_context_warning(context), told[i].words) == NULL)
+			fail_msg("no %s in: %s", told[i].words, hg_tls_context_warning(context));
+		hg_tls_context_free(context);
+	}
 }
 
 static void
@@ -241,6 +341,42 @@ test_keys(void **state)
 	}
 }
 
+/* An authority that another one has certified is enough, without that one. */
+static void
+test_authority_of_another(void **state)
+{
+	static struct identity root, middle, client, stranger;
+	const struct client_options good = { .identity = &client };
+	const struct client_options wrong = { .identity = &stranger };
+	struct hg_tls_settings settings = { .pairs = &ec.files, .n_pairs = 1 };
+	struct hg_tls_context *context;
+	struct conversation *talk;
+	FILE *file;
+
+	(void)state;
+	identity_make(&root, &scratch, "root", "EC", "root", NULL, NULL);
+	identity_make(&middle, &scratch, "middle", "EC", "middle", IDENTITY_AUTHORITY, &root);
+	identity_make(&client, &scratch, "client", "EC", "client", NULL, &middle);
+	identity_make(&stranger, &scratch, "stranger", "EC", "client", NULL, &root);
+	settings.client_ca = scratch_path(&scratch, "middle.ca");
+	file = fopen(settings.client_ca, "we");
+	assert_non_null(file);
+	assert_int_equal(PEM_write_X509(file, middle.certificate), 1);
+	assert_int_equal(fclose(file), 0);
+	context = conversation_context(&settings);
+	talk = conversation_new(&good);
+	assert_int_equal(conversation_handshake(talk, context), HG_TLS_ESTABLISHED);
+	conversation_free(talk);
+	talk = conversation_new(&wrong);
+	assert_int_equal(conversation_handshake(talk, context), HG_TLS_FAILED);
+	conversation_free(talk);
+	hg_tls_context_free(context);
+	identity_free(&root);
+	identity_free(&middle);
+	identity_free(&client);
+	identity_free(&stranger);
+}
+
 static int
 make_identities(void **state)
 {
@@ -272,7 +408,10 @@ main(void)
 		cmocka_unit_test(test_more_than_default),
 		cmocka_unit_test(test_level),
 		cmocka_unit_test(test_lists_refused),
+		cmocka_unit_test(test_of_no_use),
+		cmocka_unit_test(test_of_use_to_some),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_authority_of_another),
 	};
 
 	return cmocka_run_group_tests(tests, make_identities, free_identities);

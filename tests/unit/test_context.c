@@ -114,6 +114,156 @@ test_broken_chain(void **state)
 	assert_pair_refused(path, ec.files.private_key, "certificate", path, "certificate");
 }
 
+/* Writes these certificates into one file, in this order. */
+static const char *
+write_chain(const char *name, const struct identity *const *part, unsigned int n)
+{
+	const char *path = scratch_path(&scratch, name);
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(PEM_write_X509(file, part[i]->certificate), 1);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
+/* RFC 5246 7.4.2: each certifies the one before it. */
+static void
+test_order_of_chain(void **state)
+{
+	static struct identity root, middle, renewed, leaf;
+	const struct identity *const bad[][3] = {
+		{ &leaf, &root, &middle },
+		{ &leaf, &leaf, &middle },
+		{ &leaf, &middle, &ec },
+		{ &leaf, &renewed, &root }, /* the same name, another key */
+		{ &middle, &leaf, &root },
+		{ &root, &middle, &leaf },
+	};
+	const struct identity *const good[] = { &leaf, &middle, &root };
+	struct hg_tls_pair pair;
+	struct hg_tls_settings settings = { .pairs = &pair, .n_pairs = 1 };
+
+	(void)state;
+	identity_make(&root, &scratch, "root", "EC", "root", NULL, NULL);
+	identity_make(&middle, &scratch, "middle", "EC", "middle", IDENTITY_AUTHORITY, &root);
+	identity_make(&renewed, &scratch, "renewed", "EC", "middle", IDENTITY_AUTHORITY, &root);
+	identity_make(&leaf, &scratch, "chained", "EC", "server", NULL, &middle);
+	for (unsigned int n = 1; n <= 3; n++) {
+		pair.certificate = write_chain("order.pem", good, n);
+		pair.private_key = leaf.files.private_key;
+		assert_accepted(&settings);
+	}
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		pair.certificate = write_chain("order.pem", bad[i], 3);
+		pair.private_key = bad[i][0]->files.private_key;
+		assert_refused(&settings, "certificate", 0, pair.certificate, "each one after it");
+	}
+	/* A server's certificate certifies nobody. */
+	{
+		const struct identity *const self[] = { &ec, &leaf };
+
+		pair.certificate = write_chain("order.pem", self, 2);
+		pair.private_key = ec.files.private_key;
+		assert_refused(&settings, "certificate", 0, pair.certificate, "certificate 2");
+	}
+	/* An authority may be named without the one that has certified it. */
+	settings.pairs = &ec.files;
+	settings.client_ca = write_chain("middle.ca", &good[1], 1);
+	assert_accepted(&settings);
+	identity_free(&root);
+	identity_free(&middle);
+	identity_free(&renewed);
+	identity_free(&leaf);
+}
+
+/* What somebody has said of a certificate, clients hold against it. */
+static void
+test_extended_key_usage(void **state)
+{
+	static const struct {
+		const char *usage;
+		bool good;
+	} usages[] = {
+		{ "clientAuth", false },
+		{ "codeSigning,emailProtection", false },
+		{ "serverAuth", true },
+		{ "clientAuth,serverAuth", true },
+		{ "anyExtendedKeyUsage", true },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(usages) / sizeof(usages[0]); i++) {
+		struct identity identity;
+		const struct hg_tls_settings settings = { .pairs = &identity.files, .n_pairs = 1 };
+
+		identity_make_for(&identity, &scratch, "usage", usages[i].usage, 0, 3600);
+		if (usages[i].good)
+			assert_accepted(&settings);
+		else
+			assert_refused(&settings, "certificate", 0, "usage.pem", "not for servers");
+		identity_free(&identity);
+	}
+}
+
+/* Out of its time a certificate is taken, for clients may have no clock; but it is said. */
+static void
+test_certificate_out_of_its_time(void **state)
+{
+	static const struct {
+		long from, until; /* seconds from now */
+		const char *words;
+	} times[] = {
+		{ -3600, 3600, NULL },
+		{ -7200, -3600, "has expired" },
+		{ 3600, 7200, "is not valid yet" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct identity identity;
+		const struct hg_tls_settings settings = { .pairs = &identity.files, .n_pairs = 1 };
+		struct hg_tls_context *context = NULL;
+		struct hg_tls_error error;
+
+		identity_make_for(&identity, &scratch, "time", NULL, times[i].from, times[i].until);
+		assert_int_equal(hg_tls_context_new(&context, &settings, &error), 0);
+		if (times[i].words == NULL) {
+			assert_null(hg_tls_context_warning(context));
+		} else {
+			assert_non_null(strstr(hg_tls_context_warning(context), times[i].words));
+			assert_non_null(strstr(hg_tls_context_warning(context), "time.pem"));
+		}
+		hg_tls_context_free(context);
+		identity_free(&identity);
+	}
+}
+
+/* What could be waited for without end, or never ends, is not read. */
+static void
+test_files_that_are_none(void **state)
+{
+	const char *fifo = scratch_path(&scratch, "fifo");
+	const char *const odd[] = { fifo, "/dev/zero" };
+
+	(void)state;
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	for (unsigned int i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct hg_tls_settings settings = { .pairs = &ec.files, .n_pairs = 1 };
+
+		assert_pair_refused(
+			odd[i], ec.files.private_key, "certificate", odd[i], "no regular file");
+		assert_pair_refused(
+			ec.files.certificate, odd[i], "private-key", odd[i], "no regular file");
+		settings.client_ca = odd[i];
+		assert_refused(&settings, "client-ca", 0, odd[i], "no regular file");
+		settings.client_ca = NULL;
+		settings.psk_file = odd[i];
+		assert_refused(&settings, "psk-file", 0, odd[i], "no regular file");
+	}
+}
+
 static void
 test_private_keys(void **state)
 {
@@ -174,6 +324,28 @@ test_encrypted_private_key(void **state)
 	assert_pair_refused(ec.files.certificate, path, "private-key", path, "private key");
 }
 
+/* PEM lets anything be encrypted. */
+static void
+test_encrypted_certificate(void **state)
+{
+	const char *path = scratch_path(&scratch, "encrypted.pem");
+	const char *answers = scratch_text(&scratch, "more", "secret\nsecret\nsecret\nsecret\n");
+	struct hg_tls_settings settings = { .pairs = &ec.files, .n_pairs = 1, .client_ca = path };
+	FILE *file = fopen(path, "we");
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(
+		PEM_ASN1_write((i2d_of_void *)i2d_X509, PEM_STRING_X509, file, ec.certificate,
+			EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL, NULL),
+		1);
+	assert_int_equal(fclose(file), 0);
+	setsid();
+	assert_non_null(freopen(answers, "r", stdin));
+	assert_pair_refused(path, ec.files.private_key, "certificate", path, "certificates");
+	assert_refused(&settings, "client-ca", 0, path, "certificates");
+}
+
 static void
 test_unreadable_by_permission(void **state)
 {
@@ -186,6 +358,31 @@ test_unreadable_by_permission(void **state)
 		assert_accepted(&settings);
 	else
 		assert_refused(&settings, "psk-file", 0, path, "Permission denied");
+}
+
+/* A copy of the file with an empty list of revoked certificates behind it. */
+static const char *
+add_crl(const char *name, const char *certificate)
+{
+	const char *path = scratch_path(&scratch, name);
+	FILE *from = fopen(certificate, "re"), *file = fopen(path, "we");
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *now = ASN1_TIME_set(NULL, 0);
+	char text[8192];
+
+	assert_non_null(from);
+	assert_non_null(file);
+	assert_non_null(crl);
+	fwrite(text, 1, fread(text, 1, sizeof(text), from), file);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(rsa.certificate));
+	X509_CRL_set1_lastUpdate(crl, now);
+	assert_true(X509_CRL_sign(crl, rsa.key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
+	ASN1_TIME_free(now);
+	X509_CRL_free(crl);
+	fclose(from);
+	fclose(file);
+	return path;
 }
 
 static void
@@ -207,6 +404,8 @@ test_client_ca(void **state)
 	}
 	settings.client_ca = rsa.files.certificate;
 	assert_accepted(&settings);
+	settings.client_ca = add_crl("revoked.ca", rsa.files.certificate);
+	assert_refused(&settings, "client-ca", 0, "revoked.ca", "revoked certificates");
 }
 
 static void
@@ -275,6 +474,10 @@ test_psk_lines(void **state)
 		"lamp :0011", " lamp:0011", "lamp\t:0011", "lamp\xc2\xa0:0011", /* blanks */
 		"\xef\xbb\xbflamp:0011",                               /* not the first line */
 		"lamp:00:11:22:33", "lamp:0011:2233", "urn:a:b:AA:bb", /* keys with colons */
+		"lamp:0011\rtorch:2233", "\rlamp:0011",
+		"lamp:0011\r\r", /* lines of another system */
+		"la\tmp:0011", "la\x01mp:0011", "lamp\x7f:0011", "la\xe2\x80\x8bmp:0011",
+		"lamp\xe2\x81\xa0:0011", /* what cannot be seen */
 	};
 	struct hg_tls_settings settings = { .psk_file = NULL };
 	char text[1024], where[600];
@@ -400,9 +603,14 @@ main(void)
 		cmocka_unit_test(test_nothing_to_show),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_broken_chain),
+		cmocka_unit_test(test_order_of_chain),
+		cmocka_unit_test(test_extended_key_usage),
+		cmocka_unit_test(test_certificate_out_of_its_time),
+		cmocka_unit_test(test_files_that_are_none),
 		cmocka_unit_test(test_private_keys),
 		cmocka_unit_test(test_key_of_the_other_pair),
 		cmocka_unit_test(test_encrypted_private_key),
+		cmocka_unit_test(test_encrypted_certificate),
 		cmocka_unit_test(test_unreadable_by_permission),
 		cmocka_unit_test(test_client_ca),
 		cmocka_unit_test(test_choices),
