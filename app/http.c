@@ -73,7 +73,7 @@ make_responses(struct http *http)
 {
 	static const char not_found[] = "There are / and /metrics.\n";
 	static const char not_allowed[] = "GET and HEAD alone.\n";
-	static const char bad_request[] = "One field Host, and no zero byte.\n";
+	static const char bad_request[] = "One field Host, one end, and nothing that is no text.\n";
 
 	http->page = fixed(status_page, status_page_len, "text/html; charset=utf-8");
 	http->not_found = fixed(not_found, sizeof(not_found) - 1, "text/plain");
@@ -122,24 +122,61 @@ answer_metrics(const struct http *http, struct MHD_Connection *connection)
 	return result;
 }
 
-static enum MHD_Result
-count_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+/* What the fields of a request say of its end and of whom it is for. */
+struct fields {
+	unsigned int hosts, lengths, codings;
+	bool wrong;
+};
+
+static bool
+is_made_of(const char *text, const char *more)
 {
-	unsigned int *n = arg;
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	for (; *text != '\0'; text++)
+		if (strchr(letters, *text) == NULL && strchr(more, *text) == NULL)
+			return false;
+	return true;
+}
+
+static enum MHD_Result
+look_at_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct fields *fields = arg;
 
 	(void)kind;
-	*n += strcasecmp(name, "Host") == 0 && value != NULL;
+	if (value == NULL)
+		value = "";
+	/* RFC 9110 5.6.2, 5.5: a name has no blank behind it, and a value no line end within it. */
+	if (!is_made_of(name, "!#$%&'*+-.^_`|~") || strpbrk(value, "\r\n") != NULL)
+		fields->wrong = true;
+	if (strcasecmp(name, "Host") == 0) {
+		fields->hosts++;
+		/* RFC 3986 3.2.2, 3.2.3 */
+		fields->wrong |= !is_made_of(value, "-._~%!$&'()*+,;=:[]");
+	} else if (strcasecmp(name, "Content-Length") == 0) {
+		fields->lengths++;
+		fields->wrong |= *value == '\0' || strspn(value, "0123456789") != strlen(value);
+	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		fields->codings++;
+		fields->wrong |= strcasecmp(value, "chunked") != 0;
+	}
 	return MHD_YES;
 }
 
-/* RFC 9112 3.2: from version 1.1 on a request has one field Host, and never has more. */
+/*
+ * RFC 9112 3.2: from version 1.1 on a request has one field Host, and never has more; 6.3: where it ends is said
+ * once. Somebody in between may have understood it otherwise.
+ */
 static bool
-has_host(struct MHD_Connection *connection, const char *version)
+has_good_fields(struct MHD_Connection *connection, const char *version)
 {
-	unsigned int n = 0;
+	struct fields fields = { 0 };
 
-	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_field, &n);
-	return n == 1 || (n == 0 && strcmp(version, "HTTP/1.0") == 0);
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_field, &fields);
+	return !fields.wrong && fields.lengths + fields.codings <= 1 &&
+	       (fields.hosts == 1 || (fields.hosts == 0 && strcmp(version, "HTTP/1.0") == 0));
 }
 
 /* RFC 9112 3.2.2: the path in an absolute form, which proxies send, too. */
@@ -192,11 +229,11 @@ answer(void *arg, struct MHD_Connection *connection, const char *url, const char
 
 	(void)data;
 	(void)data_len;
+	if (!has_good_fields(connection, version) || *url == '\0' || *state != NULL)
+		return MHD_queue_response(connection, MHD_HTTP_BAD_REQUEST, http->bad_request);
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 		return MHD_queue_response(
 			connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->not_allowed);
-	if (!has_host(connection, version) || *url == '\0' || *state != NULL)
-		return MHD_queue_response(connection, MHD_HTTP_BAD_REQUEST, http->bad_request);
 	url = path_of(url);
 	if (strcmp(url, "/metrics") == 0)
 		return answer_metrics(http, connection);

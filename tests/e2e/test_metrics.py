@@ -349,6 +349,18 @@ def test_bad_requests() -> None:
                      b'GET /metrics\0x HTTP/1.1\r\nHost: a\r\n\r\n',
                      b'GET http://a HTTP/1.1\r\n\r\n', b'GET httpx://a/metrics HTTP/1.0\r\n\r\n'):
             assert b' 200 ' not in raw(net, data), data[:40]
+        # RFC 9112 3.2, 5.1, 6.3: whose host, and where the end is, have to be the same for everybody.
+        for lines in (b'Host: a b\r\n', b'Host: a/b\r\n', b'Host: a\xc3\xa4\r\n', b'Host: a@b\r\n',
+                      b'Host : a\r\n', b'Host: a\r\nA : b\r\n',
+                      b'Host: a\r\nContent-Length: 0\r\nContent-Length: 1\r\n',
+                      b'Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n',
+                      b'Host: a\r\nTransfer-Encoding: gzip\r\n', b'Host: a\r\nContent-Length: +0\r\n'):
+            got = raw(net, b'GET /metrics HTTP/1.1\r\n' + lines + b'Connection: close\r\n\r\n')
+            assert b' 400 ' in got, (lines, got[:100])
+        for lines in (b'Host:\r\n', b'Host: [::1]:80\r\n', b'host: a_b.c%2D:\r\nContent-Length: 0\r\n',
+                      b'Host: a\r\nTransfer-Encoding: Chunked\r\n'):
+            got = raw(net, b'GET /metrics HTTP/1.1\r\n' + lines + b'Connection: close\r\n\r\n')
+            assert b' 200 ' in got, (lines, got[:100])
         # RFC 9112 3.2.2: the absolute form, as proxies send it.
         for target, words in (('http://gateway.test/metrics', b'hellogate_rx_total'),
                               ('HTTP://[::1]:80/metrics', b'hellogate_rx_total'),
