@@ -108,6 +108,7 @@ struct config_listener {
 	unsigned int proxy;    /* bool: PROXY protocol v2 towards the upstream */
 	unsigned int tickets;  /* bool */
 	uint32_t idle_timeout; /* seconds */
+	uint32_t flight_mtu;   /* bytes of the longest IPv6 packet of a handshake */
 	struct address bind[CONFIG_BINDS_MAX];
 	unsigned int n_binds;
 	bool echo;

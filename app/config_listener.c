@@ -33,6 +33,8 @@ static const struct setting table[] = {
 		"v2: each datagram to the upstream begins with a PROXY protocol header, which names the client"),
 	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
 		"seconds without a datagram from either side after which a session is closed"),
+	LISTENER("flight-mtu", INTEGER, 304, 4096, NULL, "1280", flight_mtu,
+		"bytes of the longest IP packet of a handshake, as IPv6; over IPv4 it is 20 bytes shorter"),
 	LISTENER("client-ca", CUSTOM, 0, 0, NULL, NULL, client_ca,
 		"PEM file of authorities; set: a client must show a certificate of one of them"),
 	LISTENER("psk-file", CUSTOM, 0, 0, NULL, NULL, psk_file,
@@ -285,6 +287,15 @@ port_has(const struct hg_net_host *host, const struct address *address)
 	}
 	for (unsigned int i = 0; i < host->n_ipv6; i++)
 		if (is_any(address) || memcmp(host->ipv6[i], address->bytes, 16) == 0)
+			return true;
+	return false;
+}
+
+bool
+config_listener_is_on(const struct config_listener *listener, const struct hg_net_host *host)
+{
+	for (unsigned int i = 0; !listener->guard && i < listener->n_binds; i++)
+		if (port_has(host, &listener->bind[i]))
 			return true;
 	return false;
 }

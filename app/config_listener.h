@@ -9,5 +9,8 @@ int config_listener_read(struct config *config, const struct ini_section *sectio
 	struct error *error);
 const struct setting *config_listener_table(size_t *ret_n);
 
+/* Does a bind of the listener, which is no guard, belong to a port with these addresses? */
+bool config_listener_is_on(const struct config_listener *listener, const struct hg_net_host *host);
+
 /* Every bind must be an address of a port, and belong to one listener alone. */
 int config_listener_check_binds(const struct config *config, struct error *error);

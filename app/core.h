@@ -48,7 +48,7 @@ struct core {
 	bool draining;
 	unsigned int turn; /* the worker whose rings come first, modulo their number */
 	struct session_list sessions;
-	struct session_list due;   /* whose timers have run out */
+	struct session_list due;   /* whose timers have run out, or that have failed */
 	struct session_list quiet; /* established ones, the longest idle first, to a second */
 	struct core_out *out;      /* one for each worker */
 	uint8_t plaintext[CORE_RECORD_MAX];
@@ -59,8 +59,17 @@ struct core {
 	struct stats_handshake stats;
 };
 
+/* Has the session looked at, as when its timer runs out, by handshake_run() in this round or the next. */
+static inline void
+core_call(struct session *session)
+{
+	if (!session->is_due)
+		TAILQ_INSERT_TAIL(&session->core->due, session, due);
+	session->is_due = true;
+}
+
 /*
- * A datagram of either side has come. The list is put in order once a second for a session, and not for
+ * A datagram of either side has come, and was not lost. The list is put in order once a second for a session, and not for
  * every datagram.
  */
 static inline void

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_listener.h"
 #include "config_reload.h"
 #include "port.h"
 #include "port_table.h"
@@ -137,12 +138,34 @@ steer(struct gateway *gateway, const struct generation *generation, struct error
 	return err;
 }
 
+/* A flight that somebody asks for is one that every port of the listener can send. */
+static int
+check_flights(const struct gateway *gateway, const struct config *config, struct error *error)
+{
+	for (unsigned int l = 0; l < config->n_listeners; l++) {
+		const struct config_listener *listener = &config->listener[l];
+		const struct ini_entry *asked = ini_entry(listener->section, "flight-mtu");
+
+		for (unsigned int p = 0; asked != NULL && p < gateway->n_ports; p++)
+			if (listener->flight_mtu > gateway->port[p].mtu &&
+				config_listener_is_on(listener, &gateway->port[p].host))
+				return error_set(error,
+					"%s:%u: flight-mtu is more than the MTU of port %s, which is %u",
+					config->ini->path, asked->line,
+					gateway->port[p].config->name, gateway->port[p].mtu);
+	}
+	return 0;
+}
+
 int
 generation_enter(struct gateway *gateway, struct config *config, struct error *error)
 {
-	struct generation *generation = calloc(1, sizeof(*generation));
-	int err;
+	struct generation *generation;
+	int err = check_flights(gateway, config, error);
 
+	if (err != 0)
+		return err;
+	generation = calloc(1, sizeof(*generation));
 	if (generation != NULL) {
 		generation->table = calloc(gateway->n_ports, sizeof(*generation->table));
 		generation->end = calloc(rings_count_in(&gateway->rings), sizeof(*generation->end));

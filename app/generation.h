@@ -46,7 +46,7 @@ struct generation {
 /*
  * Puts config into effect, which becomes gateway->config; the caller's until then. The one before, if
  * any, is kept as long as it is needed. Returns 0, or -EINVAL if that takes more memory, or room for
- * listeners, than there is; nothing has changed then.
+ * listeners, than there is, or longer packets than a port sends; nothing has changed then.
  */
 int generation_enter(struct gateway *gateway, struct config *config, struct error *error);
 

@@ -15,12 +15,6 @@
 #include "upstream.h"
 #include "wire/hello.h"
 
-/*
- * The largest UDP payload of a handshake flight: what any IPv6 path carries (RFC 8200 5), as ICMP
- * "too big" messages, which anyone can forge, are not listened to.
- */
-#define FLIGHT_MAX (1280u - HG_NET_IPV6_LEN - HG_NET_UDP_LEN)
-
 /* Packets in one round of the loop; of verified hellos, one that begins a handshake. */
 #define ESTABLISHED_MAX RINGS_SIZE
 #define PENDING_MAX 4u
@@ -91,12 +85,8 @@ handshake_close(struct session *session, _Atomic uint64_t *reason)
 static void
 on_timer(struct rte_timer *timer, void *arg)
 {
-	struct session *session = arg;
-
 	(void)timer;
-	if (!session->is_due)
-		TAILQ_INSERT_TAIL(&session->core->due, session, due);
-	session->is_due = true;
+	core_call(arg);
 }
 
 static uint64_t
@@ -139,6 +129,9 @@ expire(struct session *session)
 			ENDED(session, failed);
 			return;
 		}
+	} else if (hg_tls_session_state(session->tls) == HG_TLS_FAILED) {
+		ENDED(session, broken);
+		return;
 	} else if (now - session->last_active >= idle_cycles(session)) {
 		handshake_close(session, &session->core->stats.sessions_idle);
 		return;
@@ -154,6 +147,17 @@ count_ignored(void *arg, enum hg_tls_verdict why)
 	stats_add(&session->core->stats.ignored[why], 1);
 }
 
+/*
+ * The largest UDP payload of a handshake flight. The MTU of its listener is that of an IPv6 path; over IPv4
+ * it is as much, so that what is translated on its way (RFC 7915) fits, too.
+ */
+static size_t
+flight_max(const struct session *session)
+{
+	return RTE_MIN(relay_room(session),
+		(size_t)session->listener->flight_mtu - HG_NET_IPV6_LEN - HG_NET_UDP_LEN);
+}
+
 /* Nothing knows of the session yet but the caller. */
 static struct session *
 session_make(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
@@ -165,12 +169,6 @@ session_make(struct core *core, const struct session_key *key, struct rte_mbuf *
 
 	if (session == NULL)
 		return NULL;
-	session->tls = hg_tls_session_new(
-		listener->config->tls, FLIGHT_MAX, relay_send, count_ignored, session);
-	if (session->tls == NULL) {
-		free(session);
-		return NULL;
-	}
 	session->key = *key;
 	session->core = core;
 	session->listener = listener->config;
@@ -180,6 +178,12 @@ session_make(struct core *core, const struct session_key *key, struct rte_mbuf *
 	session->queue = note->queue;
 	session->mtu = core->gateway->queue[note->queue].port->mtu;
 	hg_net_path_init(&session->path, packet);
+	session->tls = hg_tls_session_new(
+		listener->config->tls, flight_max(session), relay_send, count_ignored, session);
+	if (session->tls == NULL) {
+		free(session);
+		return NULL;
+	}
 	memcpy(session->random, hello->client + 2, SESSION_RANDOM_LEN);
 	session->opened = rte_get_tsc_cycles();
 	session->last_active = session->opened;

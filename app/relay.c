@@ -43,7 +43,16 @@ relay_flush(struct core *core, bool wait)
 			flush_one(core, worker, wait);
 }
 
-void
+size_t
+relay_room(const struct session *session)
+{
+	/* The headers of the link layer are not part of what the MTU counts. */
+	size_t headers = (size_t)session->path.header_len - session->path.l3_offset;
+
+	return session->mtu > headers ? session->mtu - headers : 0;
+}
+
+bool
 relay_send(void *arg, const uint8_t *datagram, size_t len)
 {
 	struct session *session = arg;
@@ -57,13 +66,10 @@ relay_send(void *arg, const uint8_t *datagram, size_t len)
 
 	if (out->n == CORE_BURST)
 		flush_one(core, queue->worker, core->draining);
-	/* The headers of the link layer are not part of what the MTU counts. */
-	mbuf = path->header_len - path->l3_offset + len <= session->mtu
-		       ? rte_pktmbuf_alloc(core->pool)
-		       : NULL;
+	mbuf = len <= relay_room(session) ? rte_pktmbuf_alloc(core->pool) : NULL;
 	if (mbuf == NULL) {
 		stats_add(&core->stats.out_dropped, 1);
-		return;
+		return false;
 	}
 	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	memcpy(frame + path->header_len, datagram, len);
@@ -78,4 +84,5 @@ relay_send(void *arg, const uint8_t *datagram, size_t len)
 		.l3 = path->l3_offset,
 	};
 	out->mbuf[out->n++] = mbuf;
+	return true;
 }

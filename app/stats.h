@@ -98,9 +98,11 @@
 	X(upstream_tx, "datagrams sent to the upstream or echoed")                                   \
 	X(upstream_tx_dropped,                                                                       \
 		"datagrams the upstream did not take: ICMP error, or its socket is full")            \
-	X(upstream_rx, "datagrams received from the upstream")                                       \
+	X(upstream_rx, "datagrams from the upstream, or echoed, sent to the client")                 \
+	X(upstream_rx_too_long,                                                                      \
+		"datagrams from the upstream dropped: longer than what the session may send")        \
 	X(upstream_rx_dropped,                                                                       \
-		"datagrams from the upstream dropped: over 16384 bytes, or the session cannot send") \
+		"datagrams from the upstream dropped: empty, no buffer, or the session cannot send") \
 	X(upstream_errors, "upstream sockets that could not be opened")                              \
 	X(upstream_moved, "sessions that were given another upstream: theirs was down")              \
 	X(upstream_no_port,                                                                          \

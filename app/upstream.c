@@ -12,6 +12,7 @@
 
 #include <linux/errqueue.h>
 
+#include "relay.h"
 #include "server.h"
 
 #define EVENTS 64
@@ -250,17 +251,28 @@ reconsider(struct session *session)
 		stats_add(&session->core->stats.upstream_moved, 1);
 }
 
+/*
+ * Passes one datagram of the upstream on to the client. What is lost is counted, and is no sign of life: an
+ * upstream that goes on sending what no client gets does not keep its session.
+ */
 static void
-echo(struct session *session, const uint8_t *data, size_t len)
+deliver(struct session *session, const uint8_t *data, size_t len)
 {
 	struct stats_handshake *stats = &session->core->stats;
 
-	if (hg_tls_session_write(session->tls, data, len) != 0) {
-		stats_add(&stats->upstream_tx_dropped, 1);
+	switch (hg_tls_session_write(session->tls, data, len, relay_room(session))) {
+	case 0:
+		stats_add(&stats->upstream_rx, 1);
+		core_touch(session, rte_get_tsc_cycles());
 		return;
+	case -EMSGSIZE:
+		stats_add(&stats->upstream_rx_too_long, 1);
+		return;
+	default:
+		stats_add(&stats->upstream_rx_dropped, 1);
+		if (hg_tls_session_state(session->tls) == HG_TLS_FAILED)
+			core_call(session); /* to end it: the caller may not */
 	}
-	stats_add(&stats->upstream_tx, 1);
-	stats_add(&stats->upstream_rx, 1);
 }
 
 /* Hands one datagram to the kernel, with what the upstream is to know of the client before it. */
@@ -298,7 +310,8 @@ upstream_send(struct session *session, const uint8_t *data, size_t len)
 	struct stats_handshake *stats = &session->core->stats;
 
 	if (session->listener->echo) {
-		echo(session, data, len);
+		stats_add(&stats->upstream_tx, 1);
+		deliver(session, data, len);
 		return;
 	}
 	if (session->upstream >= 0 && health_state(&session->server->health) != HEALTH_UP)
@@ -336,7 +349,6 @@ upstream_send(struct session *session, const uint8_t *data, size_t len)
 static unsigned int
 receive(struct core *core, struct session *session)
 {
-	struct stats_handshake *stats = &core->stats;
 	unsigned int n;
 
 	for (n = 0; n < DATAGRAMS_PER_EVENT; n++) {
@@ -346,13 +358,9 @@ receive(struct core *core, struct session *session)
 		if (len < 0) {
 			break; /* nothing more, or an error, which is in the queue too */
 		}
-		if ((size_t)len > sizeof(core->plaintext) ||
-			hg_tls_session_write(session->tls, core->plaintext, (size_t)len) != 0)
-			stats_add(&stats->upstream_rx_dropped, 1);
-		else
-			stats_add(&stats->upstream_rx, 1);
-		core_touch(session, rte_get_tsc_cycles());
-		health_heard(&session->server->health, session->last_active);
+		health_heard(&session->server->health, rte_get_tsc_cycles());
+		/* One that is longer than the buffer is longer than any record, too. */
+		deliver(session, core->plaintext, (size_t)len);
 	}
 	return n;
 }

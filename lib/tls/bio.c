@@ -37,13 +37,26 @@ number(struct hg_tls_session *session, uint8_t *datagram, size_t len)
 			hg_store_be48(datagram + HG_RECORD_SEQ, session->out_seq++);
 }
 
+/* Of len bytes of whole records those that go into one datagram of max bytes: one record at least. */
+static size_t
+fill(const uint8_t *records, size_t len, size_t max)
+{
+	size_t n = hg_tls_record_len(records, len), more;
+
+	if (n == 0)
+		return len;
+	while ((more = hg_tls_record_len(records + n, len - n)) != 0 && n + more <= max)
+		n += more;
+	return n;
+}
+
 static int
 bio_write(BIO *bio, const char *data, int len)
 {
 	struct hg_tls_session *session = BIO_get_data(bio);
 	const uint8_t *datagram = (const uint8_t *)data;
 	uint8_t own[HG_RECORD_LEN + HG_RECORD_CIPHERTEXT_MAX];
-	size_t n = (size_t)len;
+	size_t n = (size_t)len, part;
 
 	BIO_clear_retry_flags(bio);
 	if (len <= 0)
@@ -54,7 +67,11 @@ bio_write(BIO *bio, const char *data, int len)
 		number(session, own, n);
 		datagram = own;
 	}
-	session->send(session->arg, datagram, n);
+	/* OpenSSL 3.0 forgets what encryption adds to a Finished, and fills a datagram beyond the limit. */
+	for (; n != 0; datagram += part, n -= part) {
+		part = n <= session->flight_max ? n : fill(datagram, n, session->flight_max);
+		session->lost |= !session->send(session->arg, datagram, part);
+	}
 	return len;
 }
 
@@ -73,7 +90,7 @@ bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	case BIO_CTRL_DGRAM_QUERY_MTU:
 	case BIO_CTRL_DGRAM_GET_MTU:
 	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-		return (long)session->datagram_max;
+		return (long)session->flight_max;
 	default:
 		return 0;
 	}

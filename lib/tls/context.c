@@ -141,8 +141,11 @@ add_ssl(struct hg_tls_context *context, const struct hg_tls_settings *settings,
 	SSL_CTX_set_read_ahead(ssl, 1);
 	SSL_CTX_set_cookie_generate_cb(ssl, generate_cookie);
 	SSL_CTX_set_cookie_verify_cb(ssl, verify_cookie);
-	if (settings->tickets)
+	SSL_CTX_set_client_hello_cb(ssl, hg_tls_said_hello, NULL);
+	if (settings->tickets) {
 		SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, hg_tls_ticket_protect);
+		SSL_CTX_set_session_ticket_cb(ssl, NULL, hg_tls_ticket_accept, NULL);
+	}
 	if (settings->psk_file != NULL)
 		SSL_CTX_set_psk_server_callback(ssl, find_psk);
 	if (settings->psk_hint != NULL &&

@@ -64,10 +64,13 @@ struct hg_tls_session {
 	size_t rest_len;
 	uint8_t *kept; /* records whose turn has not come; NULL: none */
 	size_t kept_len;
-	size_t kept_at; /* of them have been read */
-	size_t datagram_max;
-	uint64_t out_seq; /* of the next record of epoch 0 that leaves */
-	uint64_t in_seq;  /* of the next one of epoch 0 that OpenSSL sees */
+	size_t kept_at;        /* of them have been read */
+	uint16_t flight_max;   /* bytes of a datagram of handshake messages */
+	uint16_t fragment_max; /* bytes of a record's content: 16384, or max_fragment_length */
+	uint8_t asked;         /* for max_fragment_length, by the client: its code, or 0 */
+	bool lost;             /* a datagram could not be sent, since this was last cleared */
+	uint64_t out_seq;      /* of the next record of epoch 0 that leaves */
+	uint64_t in_seq;       /* of the next one of epoch 0 that OpenSSL sees */
 	struct hg_tls_flight flight;
 	struct hg_tls_protection protection;
 	struct hg_tls_said said;
@@ -113,6 +116,14 @@ int hg_tls_choices_check(X509 *leaf, const char *path, const struct hg_tls_setti
  */
 const char *hg_tls_choices_unserved(SSL_CTX *ssl, bool psk, bool *ret_all);
 
+/* For SSL_set_msg_callback() and SSL_CTX_set_client_hello_cb(): what both sides say. */
+void hg_tls_said_hear(
+	int write_p, int version, int type, const void *message, size_t len, SSL *ssl, void *arg);
+int hg_tls_said_hello(SSL *ssl, int *alert, void *arg);
+
+/* Datagrams of flights have at most so many bytes from now on. */
+void hg_tls_session_set_flight_max(struct hg_tls_session *session, size_t max);
+
 /* A datagram BIO over struct hg_tls_session: one write is one datagram. NULL without memory. */
 BIO_METHOD *hg_tls_bio_method(void);
 
@@ -129,6 +140,9 @@ void hg_tls_tickets_free(struct hg_tls_tickets *tickets);
 /* For SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
 int hg_tls_ticket_protect(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int make);
+/* For SSL_CTX_set_session_ticket_cb(): is the session in a ticket what the client asks for? */
+SSL_TICKET_RETURN hg_tls_ticket_accept(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+	size_t name_len, SSL_TICKET_STATUS status, void *arg);
 
 /* Fills terms, once all else is there. Returns 0 or -ENOMEM. */
 int hg_tls_context_set_terms(

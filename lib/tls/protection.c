@@ -89,18 +89,12 @@ learn_blocks(struct hg_tls_protection *p, const EVP_CIPHER *cipher, bool mac_las
 		(uint16_t)(p->explicit + (inside + block - 1) / block * block + p->shape.apart);
 }
 
-void
-hg_tls_protection_learn(struct hg_tls_protection *p, const SSL *ssl, bool mac_last)
+static void
+learn_suite(struct hg_tls_protection *p, const SSL *ssl, const SSL_CIPHER *suite, bool mac_last)
 {
-	const SSL_CIPHER *suite = suite_of(ssl);
-	const EVP_CIPHER *cipher;
-	const EVP_MD *digest;
+	const EVP_CIPHER *cipher = cipher_of(ssl);
+	const EVP_MD *digest = digest_of(ssl);
 
-	hg_tls_protection_free(p);
-	if (suite == NULL)
-		return;
-	cipher = cipher_of(ssl);
-	digest = digest_of(ssl);
 	if (cipher != NULL)
 		p->key = (uint8_t)EVP_CIPHER_get_key_length(cipher);
 	if (SSL_CIPHER_is_aead(suite)) {
@@ -117,6 +111,34 @@ hg_tls_protection_learn(struct hg_tls_protection *p, const SSL *ssl, bool mac_la
 		p->shape.least = p->mac; /* RFC 5246 6.2.3.1: no encryption */
 	else if (cipher != NULL)
 		learn_blocks(p, cipher, mac_last);
+}
+
+void
+hg_tls_protection_learn(
+	struct hg_tls_protection *p, const SSL *ssl, bool mac_last, size_t content_max)
+{
+	const SSL_CIPHER *suite = suite_of(ssl);
+
+	hg_tls_protection_free(p);
+	if (suite != NULL)
+		learn_suite(p, ssl, suite, mac_last);
+	if (p->shape.least != 0)
+		p->shape.most = (uint16_t)(hg_tls_protection_len(p, content_max) - HG_RECORD_LEN);
+}
+
+size_t
+hg_tls_protection_len(const struct hg_tls_protection *p, size_t n)
+{
+	size_t block = p->shape.block;
+
+	if (p->shape.least == 0)
+		return HG_RECORD_LEN + n + HG_RECORD_CIPHERTEXT_MAX - HG_RECORD_PLAINTEXT_MAX;
+	if (p->mac == 0)
+		return HG_RECORD_LEN + p->explicit + n + p->tag;
+	if (block == 0)
+		return HG_RECORD_LEN + n + p->mac;
+	n += p->mac_last ? 1 : p->mac + 1u; /* a byte at least says how long the padding is */
+	return HG_RECORD_LEN + p->explicit + (n + block - 1) / block * block + p->shape.apart;
 }
 
 void

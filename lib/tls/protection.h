@@ -26,9 +26,19 @@ struct hg_tls_protection {
 	EVP_MAC_CTX *ready; /* with the MAC key, once needed, if mac_last */
 };
 
-/* Learns the suite of a handshake whose ServerHello is out. mac_last: it has extension 22. */
-void hg_tls_protection_learn(struct hg_tls_protection *protection, const SSL *ssl, bool mac_last);
+/*
+ * Learns the suite of a handshake whose ServerHello is out. mac_last: it has extension 22. content_max:
+ * bytes that the content of a record has at most.
+ */
+void hg_tls_protection_learn(
+	struct hg_tls_protection *protection, const SSL *ssl, bool mac_last, size_t content_max);
 void hg_tls_protection_free(struct hg_tls_protection *protection);
+
+/*
+ * Bytes of a record, header included, whose content has n: that of either side, with the shortest padding
+ * that there is. Not less than it really has if the suite is not known.
+ */
+size_t hg_tls_protection_len(const struct hg_tls_protection *protection, size_t n);
 
 /*
  * With encrypt-then-MAC a wrong MAC is fatal in every OpenSSL from 3.0 to 4.0: is that of this record

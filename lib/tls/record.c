@@ -63,6 +63,8 @@ judge_protected(enum hg_tls_phase phase, const struct hg_tls_shape *shape, uint8
 		return HG_TLS_IGNORE_MESSAGE;
 	if (!fits(shape, n))
 		return HG_TLS_IGNORE_SHORT;
+	if (shape->most != 0 && n > shape->most)
+		return HG_TLS_IGNORE_LONG;
 	if (phase == HG_TLS_AWAIT_FLIGHT)
 		return HG_TLS_KEEP;
 	if (phase == HG_TLS_AWAIT_FINISHED && type != HG_CONTENT_HANDSHAKE)

@@ -23,6 +23,7 @@ struct hg_tls_shape {
 	uint16_t least;
 	uint16_t block; /* the rest is a multiple of this; 0 or 1: of any length */
 	uint16_t apart; /* behind the blocks: the MAC of RFC 7366 */
+	uint16_t most;  /* 0: as many as there may be in any record */
 };
 
 /* Bytes of the record at the start of datagram, header included; 0 if it is cut off. */

@@ -20,60 +20,9 @@
  * later releases of the same soname.
  */
 #define CHANGED "TRCCS"
-#define EXTENSION_ENCRYPT_THEN_MAC 22u /* RFC 7366 */
-
-/* Has a ServerHello, header and all, this extension? */
-static bool
-has_extension(const uint8_t *message, size_t len, unsigned int number)
-{
-	size_t at = HG_HANDSHAKE_LEN + 2 + SSL3_RANDOM_SIZE, n;
-
-	if (at >= len)
-		return false;
-	at += 1u + message[at] + 2 + 1 +
-	      2; /* session_id, suite, compression, length of extensions */
-	while (at + 4 <= len) {
-		if (hg_load_be16(message + at) == number)
-			return true;
-		n = hg_load_be16(message + at + 2);
-		at += 4 + n;
-	}
-	return false;
-}
-
-/* The message callback: what OpenSSL says to the client. */
-static void
-hear(int write_p, int version, int type, const void *message, size_t len, SSL *ssl, void *arg)
-{
-	struct hg_tls_session *session = arg;
-	struct hg_tls_said *said = &session->said;
-
-	(void)version;
-	(void)ssl;
-	if (write_p == 0 || type != SSL3_RT_HANDSHAKE || len < HG_HANDSHAKE_LEN)
-		return;
-	switch (*(const uint8_t *)message) {
-	case HG_HANDSHAKE_SERVER_HELLO:
-		if (!said->hello) /* not when it is sent again */
-			said->mac_last = has_extension(message, len, EXTENSION_ENCRYPT_THEN_MAC);
-		said->hello = true;
-		break;
-	case HG_HANDSHAKE_CERTIFICATE_REQUEST:
-		said->certificate_request = true;
-		break;
-	case HG_HANDSHAKE_SERVER_HELLO_DONE:
-		said->done = true;
-		break;
-	case HG_HANDSHAKE_FINISHED:
-		said->finished = true;
-		break;
-	default:
-		break;
-	}
-}
 
 struct hg_tls_session *
-hg_tls_session_new(const struct hg_tls_context *context, size_t datagram_max, hg_tls_send_fn *send,
+hg_tls_session_new(const struct hg_tls_context *context, size_t flight_max, hg_tls_send_fn *send,
 	hg_tls_ignored_fn *ignored, void *arg)
 {
 	struct hg_tls_session *session = calloc(1, sizeof(*session));
@@ -82,7 +31,7 @@ hg_tls_session_new(const struct hg_tls_context *context, size_t datagram_max, hg
 	if (session == NULL)
 		return NULL;
 	session->context = context;
-	session->datagram_max = datagram_max;
+	session->fragment_max = HG_RECORD_PLAINTEXT_MAX;
 	session->send = send;
 	session->ignored = ignored;
 	session->arg = arg;
@@ -96,11 +45,21 @@ hg_tls_session_new(const struct hg_tls_context *context, size_t datagram_max, hg
 	BIO_set_data(bio, session);
 	SSL_set_bio(session->ssl, bio, bio);
 	SSL_set_app_data(session->ssl, session);
-	SSL_set_msg_callback(session->ssl, hear);
+	SSL_set_msg_callback(session->ssl, hg_tls_said_hear);
 	SSL_set_msg_callback_arg(session->ssl, session);
-	SSL_set_mtu(session->ssl, (long)datagram_max);
+	if (flight_max < HG_TLS_FLIGHT_LEAST)
+		flight_max = HG_TLS_FLIGHT_LEAST;
+	hg_tls_session_set_flight_max(
+		session, flight_max < HG_TLS_FLIGHT_MOST ? flight_max : HG_TLS_FLIGHT_MOST);
 	SSL_set_accept_state(session->ssl);
 	return session;
+}
+
+void
+hg_tls_session_set_flight_max(struct hg_tls_session *session, size_t max)
+{
+	session->flight_max = (uint16_t)max;
+	SSL_set_mtu(session->ssl, (long)max);
 }
 
 /* What only a session that still talks to its peer needs. */
@@ -202,18 +161,23 @@ listen(struct hg_tls_session *session, const uint8_t *record, size_t len)
 		end(session, HG_TLS_FAILED);
 }
 
-/* The message whose turn it is. Headers are written over what has been given already. */
+/*
+ * The message whose turn it is. Headers are written over what has been given already. Fragments are as
+ * short as max_fragment_length wants it, which to OpenSSL is binding for them, too.
+ */
 static void
 give_message(struct hg_tls_session *session, const struct hg_tls_message *message)
 {
 	uint8_t type = session->flight.type[session->flight.turn];
 	uint16_t seq = (uint16_t)(session->flight.seq + session->flight.turn);
-	size_t n;
+	size_t most = session->fragment_max - HG_HANDSHAKE_LEN, n;
 
+	if (most > FRAGMENT_MAX)
+		most = FRAGMENT_MAX;
 	for (size_t at = 0; at < message->len && session->state == HG_TLS_HANDSHAKE; at += n) {
 		uint8_t *record = message->bytes + at, *header = record + HG_RECORD_LEN;
 
-		n = message->len - at < FRAGMENT_MAX ? message->len - at : FRAGMENT_MAX;
+		n = message->len - at < most ? message->len - at : most;
 		fill_record(session, record, HG_CONTENT_HANDSHAKE, HG_HANDSHAKE_LEN + n);
 		header[0] = type;
 		hg_store_be24(header + HG_HANDSHAKE_LENGTH, message->len);
@@ -238,7 +202,8 @@ expect_flight(struct hg_tls_session *session)
 	if (!said->done && !said->finished)
 		return;
 	session->phase = HG_TLS_AWAIT_FLIGHT;
-	hg_tls_protection_learn(&session->protection, session->ssl, said->mac_last);
+	hg_tls_protection_learn(
+		&session->protection, session->ssl, said->mac_last, session->fragment_max);
 	if (!said->done)
 		hg_tls_flight_expect(&session->flight, 2, types, 0);
 	else if (said->certificate_request)
@@ -497,19 +462,25 @@ hg_tls_session_resumed(const struct hg_tls_session *session)
 }
 
 int
-hg_tls_session_write(struct hg_tls_session *session, const uint8_t *data, size_t len)
+hg_tls_session_write(
+	struct hg_tls_session *session, const uint8_t *data, size_t len, size_t datagram_max)
 {
 	size_t n;
 
 	if (session->state != HG_TLS_ESTABLISHED)
 		return -EPIPE;
-	if (len > HG_RECORD_PLAINTEXT_MAX)
+	/* Before OpenSSL sees it, to which a record that is too long is a fatal error of ours. */
+	if (len > session->fragment_max ||
+		hg_tls_protection_len(&session->protection, len) > datagram_max)
 		return -EMSGSIZE;
-	if (len == 0) /* OpenSSL has no way to send an empty record */
-		return 0;
+	if (len == 0)
+		return -ENODATA;
+	session->lost = false;
 	if (SSL_write_ex(session->ssl, data, len, &n) == 1)
-		return 0;
+		return session->lost ? -ENOBUFS : 0;
+	/* Our BIO takes everything at once, so this is no matter of waiting. */
 	ERR_clear_error();
+	end(session, HG_TLS_FAILED);
 	return -EPIPE;
 }
 

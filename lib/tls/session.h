@@ -24,18 +24,23 @@ enum hg_tls_state {
 
 /*
  * Called for each datagram to the peer, in the middle of any call below that is given the session.
+ * Returns false if it is known already that the datagram is lost.
  */
-typedef void hg_tls_send_fn(void *arg, const uint8_t *datagram, size_t len);
+typedef bool hg_tls_send_fn(void *arg, const uint8_t *datagram, size_t len);
 
 /* Called, in the same way, for each record that is ignored before OpenSSL sees it. */
 typedef void hg_tls_ignored_fn(void *arg, enum hg_tls_verdict why);
 
+/* Bytes of UDP payload: below the first OpenSSL makes no records, above the other no whole ones. */
+#define HG_TLS_FLIGHT_LEAST 256u
+#define HG_TLS_FLIGHT_MOST 4048u
+
 /*
- * datagram_max is the largest UDP payload that a handshake flight may use, 256 at least. ignored may be
- * NULL. Returns NULL without memory. The session is to be freed with hg_tls_session_free() whatever its
- * state.
+ * flight_max is the largest UDP payload that a datagram of a handshake flight may have; it is brought
+ * between the two above. ignored may be NULL. Returns NULL without memory. The session is to be freed with
+ * hg_tls_session_free() whatever its state.
  */
-struct hg_tls_session *hg_tls_session_new(const struct hg_tls_context *context, size_t datagram_max,
+struct hg_tls_session *hg_tls_session_new(const struct hg_tls_context *context, size_t flight_max,
 	hg_tls_send_fn *send, hg_tls_ignored_fn *ignored, void *arg);
 void hg_tls_session_free(struct hg_tls_session *session);
 
@@ -70,9 +75,14 @@ enum hg_tls_state hg_tls_session_state(const struct hg_tls_session *session);
 bool hg_tls_session_resumed(const struct hg_tls_session *session);
 
 /*
- * Sends one record of at most 16384 bytes. Returns 0, or -EMSGSIZE, or -EPIPE unless established.
+ * Sends one record with len bytes of application data, in a datagram of at most datagram_max bytes.
+ * Returns 0; or nothing has been sent: -EMSGSIZE if that is longer than datagram_max, 16384 bytes or
+ * max_fragment_length (RFC 6066 4) allows, -ENODATA for no bytes, for which OpenSSL has no record,
+ * -ENOBUFS if the datagram could not be sent, -EPIPE unless established. The session lives on, unless it
+ * is HG_TLS_FAILED then: OpenSSL will never write again.
  */
-int hg_tls_session_write(struct hg_tls_session *session, const uint8_t *data, size_t len);
+int hg_tls_session_write(
+	struct hg_tls_session *session, const uint8_t *data, size_t len, size_t datagram_max);
 
 /* Microseconds until hg_tls_session_expire() is due (RFC 6347 4.2.4), or -1 for never. */
 int64_t hg_tls_session_timeout(struct hg_tls_session *session);

@@ -108,6 +108,26 @@ hg_tls_ticket_protect(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 	return found;
 }
 
+/*
+ * RFC 6066 4: max_fragment_length holds for resumptions, too. If the client asks for another one now, or
+ * for none, OpenSSL would resume with the former nevertheless, and tell the client what it has not asked
+ * for, which is fatal to it (RFC 5246 7.4.1.4). A full handshake brings what it wants.
+ */
+SSL_TICKET_RETURN
+hg_tls_ticket_accept(SSL *ssl, SSL_SESSION *former, const unsigned char *name, size_t name_len,
+	SSL_TICKET_STATUS status, void *arg)
+{
+	const struct hg_tls_session *session = SSL_get_app_data(ssl);
+
+	(void)name;
+	(void)name_len;
+	(void)arg;
+	if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
+		SSL_SESSION_get_max_fragment_length(former) != session->asked)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 int
 hg_tls_context_renew_tickets(struct hg_tls_context *context)
 {

@@ -100,6 +100,7 @@ class Lane:
         self.seen = {UP: 0, DOWN: 0}
         self.lost = {UP: 0, DOWN: 0}
         self.overtaken = 0
+        self.sizes: dict[str, list[int]] = {UP: [], DOWN: []}  # of all datagrams, in order
         with in_netns(proxy.netns):
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(('127.0.0.1', 0))
@@ -139,6 +140,7 @@ class Lane:
         delays, overtaken = self.path.fate(flow.number, direction, number)
         flow.count[direction] += 1
         self.seen[direction] += 1
+        self.sizes[direction].append(len(datagram))
         self.lost[direction] += not delays
         for delay in delays:
             if overtaken:

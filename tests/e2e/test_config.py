@@ -134,6 +134,8 @@ BAD: dict[str, tuple[str, str, str | None, str]] = {
     'no upstream': ('upstream = echo\n', '', None, 'upstream'),
     'bad idle timeout': ('upstream = echo', 'upstream = echo\nidle-timeout = 0', 'idle-timeout = 0',
                          'idle-timeout'),
+    'flight MTU that is too small': ('upstream = echo', 'upstream = echo\nflight-mtu = 303',
+                                     'flight-mtu = 303', 'flight-mtu'),
     'bad port in deny-source-ports': ('workers = 1', 'workers = 1\ndeny-source-ports = 7, 70000',
                                       '70000', 'deny-source-ports'),
     'local ports that are one': ('workers = 1', 'workers = 1\nupstream-ports = 40000', '40000',

@@ -123,7 +123,7 @@ static enum hg_tls_verdict
 model_judge(unsigned int phase, const struct hg_tls_shape *shape, const uint8_t *p, size_t len)
 {
 	unsigned int type = p[0], version = number(p + 1, 2), epoch = number(p + 3, 2);
-	size_t n = len - 13;
+	size_t n = len - 13, whole = n;
 	bool any = (phase == HG_TLS_AWAIT_HELLO || phase == HG_TLS_AWAIT_FLIGHT) && epoch == 0;
 
 	if (type != 20 && type != 21 && type != 22 && type != 23)
@@ -154,6 +154,8 @@ model_judge(unsigned int phase, const struct hg_tls_shape *shape, const uint8_t 
 		for (n -= shape->apart; n != 0; n -= shape->block)
 			if (n < shape->block)
 				return HG_TLS_IGNORE_SHORT;
+	if (shape->most > 0 && whole > shape->most)
+		return HG_TLS_IGNORE_LONG;
 	if (phase == HG_TLS_AWAIT_DATA || (phase == HG_TLS_AWAIT_FINISHED && type == 22))
 		return HG_TLS_TAKE;
 	return HG_TLS_KEEP;
@@ -215,9 +217,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum hg_tls_phase phase = (enum hg_tls_phase)(fuzz_take(&in, 1) % 4);
 	struct hg_tls_flight flight = { 0 };
 	struct hg_tls_shape shape;
+	unsigned int lengths;
 
 	expect(&flight, fuzz_take(&in, 1) % 4);
-	shape.block = blocks[fuzz_take(&in, 1) % 4];
+	lengths = (unsigned int)fuzz_take(&in, 1);
+	shape.block = blocks[lengths % 4];
+	shape.most = (uint16_t)(lengths / 4 * 8);
 	shape.apart = (uint16_t)(fuzz_take(&in, 1) % 65);
 	shape.least = (uint16_t)(shape.apart + fuzz_take(&in, 1) % 100);
 	while (in.left > 0) {

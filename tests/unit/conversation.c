@@ -133,6 +133,8 @@ set_options(struct conversation *talk)
 		assert_int_equal(SSL_use_certificate(ssl, options->identity->certificate), 1);
 		assert_int_equal(SSL_use_PrivateKey(ssl, options->identity->key), 1);
 	}
+	if (options->max_fragment != 0)
+		assert_int_equal(SSL_set_tlsext_max_fragment_length(ssl, options->max_fragment), 1);
 	if (options->session != NULL)
 		assert_int_equal(SSL_set_session(ssl, options->session), 1);
 	if (options->protocols != 0) {
@@ -222,15 +224,18 @@ conversation_get_cookie(struct conversation *talk)
 	assert_true(talk->to_server.n > 0);
 }
 
-static void
+static bool
 on_send(void *arg, const uint8_t *datagram, size_t len)
 {
 	struct conversation *talk = arg;
 
+	if (talk->deaf)
+		return false;
 	wire_push(&talk->to_client, datagram, len);
 	talk->sent++;
 	if (len > talk->largest)
 		talk->largest = len;
+	return true;
 }
 
 static void
@@ -255,7 +260,7 @@ take(struct conversation *talk)
 
 enum hg_tls_state
 conversation_enter(
-	struct conversation *talk, const struct hg_tls_context *context, size_t datagram_max)
+	struct conversation *talk, const struct hg_tls_context *context, size_t flight_max)
 {
 	uint8_t datagram[WIRE_DATAGRAM_MAX];
 	size_t len = wire_pop(&talk->to_server, datagram);
@@ -266,7 +271,7 @@ conversation_enter(
 	assert_true(is_hello);
 	assert_int_equal(hello.message_seq, 1);
 	assert_int_equal(hello.cookie_len, sizeof(talk->cookie));
-	talk->server = hg_tls_session_new(context, datagram_max, on_send, on_ignored, talk);
+	talk->server = hg_tls_session_new(context, flight_max, on_send, on_ignored, talk);
 	assert_non_null(talk->server);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_HANDSHAKE);
 	hg_tls_session_enter(
@@ -356,7 +361,7 @@ conversation_echo(struct conversation *talk, size_t len)
 	assert_int_equal(talk->received_len, len);
 	assert_memory_equal(talk->received, message, len);
 	talk->received_len = 0;
-	assert_int_equal(hg_tls_session_write(talk->server, message, len), 0);
+	assert_int_equal(hg_tls_session_write(talk->server, message, len, SIZE_MAX), 0);
 	assert_int_equal(talk->to_client.n, 1);
 	assert_int_equal(SSL_read(talk->client, back, sizeof(back)), len);
 	assert_memory_equal(back, message, len);

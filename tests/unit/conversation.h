@@ -41,6 +41,7 @@ struct client_options {
 	long mtu;                        /* of flights; 0: 1400 */
 	size_t protocols;                /* bytes of ALPN to make the hello longer */
 	bool no_etm;                     /* no encrypt-then-MAC (RFC 7366) */
+	uint8_t max_fragment;            /* code of max_fragment_length; 0: not asked for */
 };
 
 struct conversation {
@@ -52,6 +53,7 @@ struct conversation {
 	long mtu;
 	uint8_t cookie[20];
 	struct hg_tls_session *server;
+	bool deaf; /* what the server sends is lost, and it knows */
 	struct wire to_client;
 	struct wire to_server;
 	unsigned int sent;                          /* datagrams by the server, ever */
@@ -76,7 +78,7 @@ void conversation_get_cookie(struct conversation *talk);
 
 /* Makes a session and enters it with the first datagram that is on its way to the server. */
 enum hg_tls_state conversation_enter(
-	struct conversation *talk, const struct hg_tls_context *context, size_t datagram_max);
+	struct conversation *talk, const struct hg_tls_context *context, size_t flight_max);
 
 /* Feeds one datagram to the server and takes what application data is in it. */
 enum hg_tls_state conversation_feed(struct conversation *talk, const uint8_t *datagram, size_t len);

@@ -58,6 +58,7 @@ test_defaults(void **state)
 	assert_string_equal(config->listener[0].name, "coap");
 	assert_true(config->listener[0].echo);
 	assert_int_equal(config->listener[0].idle_timeout, 300);
+	assert_int_equal(config->listener[0].flight_mtu, 1280);
 	assert_int_equal(config->listener[0].tickets, 1);
 	assert_non_null(config->listener[0].tls);
 	config_free(config);
@@ -115,6 +116,7 @@ static const char everything[] = "; every key\n"
 				 "private-key = server.key,other.key\n"
 				 "upstream = 127.0.0.1:5683\n"
 				 "idle-timeout = 604800\n"
+				 "flight-mtu = 304\n"
 				 "client-ca = server.pem\n"
 				 "ciphers = HIGH\n"
 				 "groups = P-256\n"
@@ -216,6 +218,7 @@ test_listeners(void **state)
 	assert_int_equal(listener->upstream[0].port, 5683);
 	assert_memory_equal(listener->upstream[0].bytes, "\x7f\0\0\x01", 4);
 	assert_int_equal(listener->idle_timeout, 604800);
+	assert_int_equal(listener->flight_mtu, 304);
 	assert_int_equal(listener->tickets, 0);
 	assert_non_null(listener->tls);
 	listener++;
@@ -634,8 +637,8 @@ test_each(void **state)
 
 	(void)state;
 	config_each(config, count_setting, &settings);
-	/* 33 of the gateway, 6 of each port, 15 of each listener */
-	assert_int_equal(settings.n, 33 + 2 * 6 + 2 * 15);
+	/* 33 of the gateway, 6 of each port, 16 of each listener */
+	assert_int_equal(settings.n, 33 + 2 * 6 + 2 * 16);
 	assert_false(settings.secret);
 	config_free(config);
 	config = config_load_sections(&(struct config_text){

@@ -135,8 +135,9 @@ static void
 test_guard_refused(void **state)
 {
 	static const char *const keys[] = { "certificate = server.pem", "private-key = server.key",
-		"upstream = echo", "idle-timeout = 300", "session-tickets = on",
-		"psk-file = psk.txt", "ciphers = ALL", "client-ca = ca.pem" };
+		"upstream = echo", "idle-timeout = 300", "flight-mtu = 1280",
+		"session-tickets = on", "psk-file = psk.txt", "ciphers = ALL",
+		"client-ca = ca.pem" };
 	static const char *const binds[] = { "0.0.0.0:5684", "[::]:5684", "224.0.0.1:5684",
 		"255.255.255.255:5684", "[ff02::1]:5684" };
 	static const char *const no_binds[] = { "198.18.0.1", "198.18.0.1:0", "198.18.0.1:65536",

@@ -131,6 +131,8 @@ test_listener_refused(void **state)
 	config_listener_refused(CONFIG_LISTENER "idle-timeout = 0\n", 5, "idle-timeout must be");
 	config_listener_refused(
 		CONFIG_LISTENER "idle-timeout = 604801\n", 5, "idle-timeout must be");
+	config_listener_refused(CONFIG_LISTENER "flight-mtu = 303\n", 5, "flight-mtu must be");
+	config_listener_refused(CONFIG_LISTENER "flight-mtu = 4097\n", 5, "flight-mtu must be");
 	config_listener_refused(CONFIG_LISTENER "session-tickets = yes\n", 5,
 		"session-tickets must be one of off|on");
 	config_listener_refused(CONFIG_LISTENER "timeout = 5\n", 5,

@@ -11,12 +11,12 @@
 
 #include <openssl/ssl.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "conversation.h"
 #include "ranges.h"
+#include "suites.h"
 #include "tls/internal.h"
 
 static struct scratch scratch;
@@ -158,59 +158,17 @@ test_impossible_records_around_flight(void **state)
 	conversation_free(talk);
 }
 
-/* Every suite that OpenSSL offers for DTLS 1.2 and a certificate or key here can carry. */
-static const struct {
-	const char *name;
-	bool psk;
-	uint16_t least; /* bytes of a record with nothing in it */
-} suites[] = {
-	{ "ECDHE-ECDSA-AES128-GCM-SHA256", false, 24 },
-	{ "ECDHE-ECDSA-AES256-GCM-SHA384", false, 24 },
-	{ "ECDHE-ECDSA-CHACHA20-POLY1305", false, 16 },
-	{ "ECDHE-ECDSA-AES128-CCM", false, 24 },
-	{ "ECDHE-ECDSA-AES128-CCM8", false, 16 },
-	{ "ECDHE-ECDSA-ARIA128-GCM-SHA256", false, 24 },
-	{ "ECDHE-ECDSA-AES128-SHA256", false, 16 + 16 + 32 },
-	{ "ECDHE-ECDSA-AES256-SHA384", false, 16 + 16 + 48 },
-	{ "ECDHE-ECDSA-AES128-SHA", false, 16 + 16 + 20 },
-	{ "ECDHE-ECDSA-CAMELLIA128-SHA256", false, 16 + 16 + 32 },
-	{ "PSK-NULL-SHA256", true, 32 },
-	{ "PSK-AES128-CBC-SHA256", true, 16 + 16 + 32 },
-	{ "PSK-CHACHA20-POLY1305", true, 16 },
-	{ "PSK-AES256-CCM8", true, 16 },
-};
-
-#define N_SUITES (sizeof(suites) / sizeof(suites[0]))
-
-/* A session with a suite; no_etm: the MAC inside, as before RFC 7366. NULL: not in this OpenSSL. */
+/* A session with a suite; NULL: not in this OpenSSL. */
 static struct conversation *
 with_suite(unsigned int i, bool no_etm, struct hg_tls_context **ret_context)
 {
-	static const uint8_t key[16] = { 1, 2, 3 };
-	static struct client_options options;
-	char list[64];
-	struct hg_tls_settings settings = {
-		.pairs = &identity.files,
-		.n_pairs = 1,
+	const struct suite_wish wish = {
+		.pair = &identity.files,
 		.psk_file = psk_file,
-		.ciphers = list,
+		.no_etm = no_etm,
 	};
-	struct conversation *talk;
-	struct hg_tls_error error;
 
-	snprintf(list, sizeof(list), "%s:@SECLEVEL=0", suites[i].name);
-	if (hg_tls_context_new(ret_context, &settings, &error) != 0)
-		return NULL;
-	options = (struct client_options){ .ciphers = list, .no_etm = no_etm };
-	if (suites[i].psk) {
-		options.psk_identity = "one";
-		options.psk = key;
-		options.psk_len = sizeof(key);
-	}
-	talk = conversation_new(&options);
-	assert_int_equal(conversation_handshake(talk, *ret_context), HG_TLS_ESTABLISHED);
-	assert_string_equal(SSL_get_cipher_name(talk->client), suites[i].name);
-	return talk;
+	return suite_connect(i, &wish, ret_context);
 }
 
 /* Of each suite: a record of every length with a wrong MAC; the shortest that it has, and the others. */

@@ -267,7 +267,7 @@ test_renegotiation_refused(void **state)
 		assert_int_equal(talk->to_client.datagram[i].bytes[0], 21);
 	assert_int_equal(talk->received_len, 0);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
-	assert_int_equal(hg_tls_session_write(talk->server, (const uint8_t *)"on", 2), 0);
+	assert_int_equal(hg_tls_session_write(talk->server, (const uint8_t *)"on", 2, SIZE_MAX), 0);
 	conversation_free(talk);
 }
 
@@ -452,14 +452,15 @@ test_write_limits(void **state)
 	(void)state;
 	conversation_get_cookie(talk);
 	conversation_enter(talk, context, 1200);
-	assert_int_equal(hg_tls_session_write(talk->server, message, 1), -EPIPE);
+	assert_int_equal(hg_tls_session_write(talk->server, message, 1, SIZE_MAX), -EPIPE);
 	conversation_run(talk);
 	sent = talk->sent;
-	assert_int_equal(hg_tls_session_write(talk->server, message, 16385), -EMSGSIZE);
-	assert_int_equal(hg_tls_session_write(talk->server, message, SIZE_MAX), -EMSGSIZE);
-	assert_int_equal(hg_tls_session_write(talk->server, message, 0), 0);
+	assert_int_equal(hg_tls_session_write(talk->server, message, 16385, SIZE_MAX), -EMSGSIZE);
+	assert_int_equal(
+		hg_tls_session_write(talk->server, message, SIZE_MAX, SIZE_MAX), -EMSGSIZE);
+	assert_int_equal(hg_tls_session_write(talk->server, message, 0, SIZE_MAX), -ENODATA);
 	assert_int_equal(talk->sent, sent);
-	assert_int_equal(hg_tls_session_write(talk->server, message, 16384), 0);
+	assert_int_equal(hg_tls_session_write(talk->server, message, 16384, SIZE_MAX), 0);
 	assert_int_equal(talk->sent, sent + 1); /* one record, whatever the size */
 	conversation_free(talk);
 }
@@ -474,7 +475,7 @@ test_fatal_alert(void **state)
 
 	(void)state;
 	/* The client gets a handshake message that it cannot make sense of, and says so. */
-	assert_int_equal(hg_tls_session_write(talk->server, (const uint8_t *)"x", 1), 0);
+	assert_int_equal(hg_tls_session_write(talk->server, (const uint8_t *)"x", 1, SIZE_MAX), 0);
 	talk->to_client.n = 0;
 	SSL_renegotiate(talk->client);
 	conversation_client(talk);
@@ -487,7 +488,7 @@ test_fatal_alert(void **state)
 	assert_int_equal(conversation_feed(talk, datagram, len), HG_TLS_FAILED);
 	assert_int_equal(conversation_feed(talk, good, good_len), HG_TLS_FAILED);
 	assert_int_equal(talk->received_len, 0);
-	assert_int_equal(hg_tls_session_write(talk->server, good, 1), -EPIPE);
+	assert_int_equal(hg_tls_session_write(talk->server, good, 1, SIZE_MAX), -EPIPE);
 	conversation_free(talk);
 }
 

@@ -496,7 +496,7 @@ test_close_notify(void **state)
 	assert_true(len > 0);
 	assert_int_equal(conversation_feed(talk, datagram, len), HG_TLS_CLOSED);
 	assert_int_equal(talk->received_len, 0);
-	assert_int_equal(hg_tls_session_write(talk->server, datagram, 1), -EPIPE);
+	assert_int_equal(hg_tls_session_write(talk->server, datagram, 1, SIZE_MAX), -EPIPE);
 	conversation_free(talk);
 
 	talk = conversation_new(&plain);
@@ -505,7 +505,7 @@ test_close_notify(void **state)
 	assert_int_equal(talk->to_client.n, 1);
 	assert_int_equal(SSL_read(talk->client, datagram, sizeof(datagram)), 0);
 	assert_int_equal(SSL_get_error(talk->client, 0), SSL_ERROR_ZERO_RETURN);
-	assert_int_equal(hg_tls_session_write(talk->server, datagram, 1), -EPIPE);
+	assert_int_equal(hg_tls_session_write(talk->server, datagram, 1, SIZE_MAX), -EPIPE);
 	conversation_free(talk);
 
 	talk = conversation_new(&plain); /* not established: nothing to close */

@@ -1,0 +1,332 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""How long what goes to a client may be: what was agreed upon with it, the MTU of its port, flight-mtu."""
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import time
+from typing import Iterator
+
+import dtls
+from clock import movable
+from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, Gateway, Net, Pki, Skip, check_config,
+                     command, configuration, echo_line, gateway, in_netns, need, need_ipv6, packets, process,
+                     run, running, slow)
+from impair import DOWN, Lane, Path, Proxy
+
+PKI = Pki()
+SECRET = PKI.directory / 'cookie.secret'
+SECRET.write_text(bytes(range(32)).hex() + '\n')
+JAR = packets.CookieJar(bytes(range(32)), 3600)
+SESSIONS = '/hellogate/sessions'
+LIMITS = {1: 512, 2: 1024, 3: 2048, 4: 4096}  # RFC 6066 section 4
+# Of a datagram of dtls.Peer's suite over IPv4 by the MTU of 1500: what is left for data.
+ROOM = 1500 - 20 - 8 - packets.RECORD_HEADER - dtls.MAC_SIZE
+BIG = {'certificate': PKI.leaf('big', kind='rsa4096', comment=3000),
+       'private_key': PKI.path('big.key')}
+
+
+def asking(code: int, number: int = 0) -> packets.Hello:
+    """A hello with max_fragment_length."""
+    return dtls.HELLO.with_(extensions=packets.extension(1, bytes([code])),
+                            random=dtls.seeded(1000 * code + number))
+
+
+def enter(peer: dtls.Peer, code: int, number: int = 0) -> dtls.Client:
+    hello = asking(code, number) if code else dtls.HELLO.with_(random=dtls.seeded(number))
+    client = peer.enter(peer.verified(hello.random, hello=hello))
+    peer.finish()
+    return client
+
+
+class Upstream:
+    """A UDP server that says what the test wants it to."""
+
+    def __init__(self, net: Net) -> None:
+        with in_netns(net.gateway):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.socket.settimeout(slow(PATIENCE))
+        self.where = f'127.0.0.1:{self.socket.getsockname()[1]}'
+
+    def meet(self, peer: dtls.Peer) -> tuple:
+        """The address of the session of a client, which sends something."""
+        peer.send(peer.client.seal(b'hello'))
+        data, sender = self.socket.recvfrom(65536)
+        assert data == b'hello', data
+        return sender
+
+    def __enter__(self) -> Upstream:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.socket.close()
+
+
+def comes(peer: dtls.Peer, size: int) -> None:
+    """Waits for a datagram of so many bytes."""
+    end = time.monotonic() + slow(PATIENCE)
+    while time.monotonic() < end:
+        datagram = peer.receive(0.2)
+        if datagram and (packets.APPLICATION_DATA, bytes(size)) in peer.client.opened([datagram]):
+            return
+    raise AssertionError(f'no datagram of {size} bytes')
+
+
+def test_agreed_length_of_data() -> None:
+    """What the upstream sends: as long as was agreed upon, or as the port's MTU allows if that is less.
+    A byte more is lost and counted; the session goes on."""
+    with Net() as net, Upstream(net) as upstream, \
+            gateway(net, {'coap': {**dtls.settings(PKI), 'upstream': upstream.where}},
+                    cookie_secret=SECRET) as g:
+        for code in (0, *LIMITS):
+            most = min(LIMITS.get(code, 16384), ROOM)
+            with dtls.Peer(net, CL4, 42000 + code, PORT, JAR) as peer:
+                enter(peer, code)
+                session = upstream.meet(peer)
+                before = g.stats()
+                for size in (most + 1, most, 2 * most, 17000, most):
+                    upstream.socket.sendto(bytes(size), session)
+                    if size == most:
+                        comes(peer, size)
+                stats = g.wait_for(lambda s, b=before: s['upstream_rx'] == b['upstream_rx'] + 2)
+                assert stats['upstream_rx_too_long'] == before['upstream_rx_too_long'] + 3, stats
+                assert stats['out_dropped'] == stats['upstream_rx_dropped'] == 0, stats
+        g.wait_for(lambda s: s['sessions_closed'] == 1 + len(LIMITS))
+        g.stop()
+
+
+def test_agreed_length_with_echo() -> None:
+    """What the client sends: more than it has agreed to is ignored, and nobody's end."""
+    with Net() as net, gateway(net, {'echo': dtls.settings(PKI)}, cookie_secret=SECRET) as g:
+        for code in (1, 2):
+            with dtls.Peer(net, CL4, 42000 + code, PORT, JAR) as peer:
+                client = enter(peer, code)
+                for size in (LIMITS[code] + 1, LIMITS[code], 1400, LIMITS[code]):
+                    peer.send(client.seal(bytes(size)))
+                    if size <= LIMITS[code]:
+                        comes(peer, size)
+                peer.echo()
+        stats = g.wait_for(lambda s: s['sessions_closed'] == 2)
+        assert stats['ignored_long'] == 4 and stats['sessions_broken'] == 0, stats
+        assert stats['client_datagrams'] == stats['upstream_tx'] == stats['upstream_rx'], stats
+        g.stop()
+
+
+def test_empty_answers_are_counted_as_lost() -> None:
+    with Net() as net, Upstream(net) as upstream, \
+            gateway(net, {'coap': {**dtls.settings(PKI), 'upstream': upstream.where}},
+                    cookie_secret=SECRET) as g, dtls.Peer(net, CL4, 42000, PORT, JAR) as peer:
+        enter(peer, 1)
+        session = upstream.meet(peer)
+        upstream.socket.sendto(b'', session)
+        upstream.socket.sendto(bytes(10), session)
+        comes(peer, 10)
+        stats = g.stats()
+        assert (stats['upstream_rx'], stats['upstream_rx_dropped']) == (1, 1), stats
+        peer.close()
+        g.wait_for(lambda s: s['sessions_closed'] == 1)
+        g.stop()
+
+
+def test_what_is_lost_is_no_activity() -> None:
+    """An upstream that goes on sending what is too long, or empty, does not keep the session; one whose
+    datagrams get through does."""
+    with Net() as net, Upstream(net) as upstream, \
+            movable(net, {'coap': {**dtls.settings(PKI), 'upstream': upstream.where,
+                                   'idle_timeout': 100}}, cookie_secret=SECRET) as (g, clock), \
+            dtls.Peer(net, CL4, 42000, PORT, JAR) as lost, \
+            dtls.Peer(net, CL4, 42001, PORT, JAR) as kept:
+        for number, peer in enumerate((lost, kept)):
+            enter(peer, 1, number)
+        to_lost, to_kept = upstream.meet(lost), upstream.meet(kept)
+        clock.pass_by(60)
+        for size in (513, 0, 1400):
+            upstream.socket.sendto(bytes(size), to_lost)
+        upstream.socket.sendto(bytes(512), to_kept)
+        comes(kept, 512)
+        g.wait_for(lambda s: s['upstream_rx_too_long'] + s['upstream_rx_dropped'] == 3)
+        clock.pass_by(60)
+        stats = g.wait_for(lambda s: s['sessions_idle'] == 1)
+        upstream.socket.sendto(bytes(100), to_kept)
+        comes(kept, 100)
+        assert g.telemetry(SESSIONS)['established'] == 1, stats
+        kept.close()
+        g.wait_for(lambda s: s['sessions_closed'] == 1)
+        g.stop()
+
+
+def test_what_is_lost_does_not_keep_from_eviction() -> None:
+    """With max-sessions reached, the session that makes room is the one that nothing has got through to."""
+    with Net() as net, Upstream(net) as upstream, \
+            movable(net, {'coap': {**dtls.settings(PKI), 'upstream': upstream.where,
+                                   'idle_timeout': 3600}}, cookie_secret=SECRET, max_sessions=64,
+                    evict_idle=100) as (g, clock), contextlib.ExitStack() as peers:
+        def connect(number: int) -> dtls.Peer:
+            peer = peers.enter_context(dtls.Peer(net, CL4, 42000 + number, PORT, JAR))
+            enter(peer, 1, number)
+            return peer
+
+        first = connect(0)
+        session = upstream.meet(first)
+        clock.pass_by(60)
+        for number in range(1, 64):
+            connect(number)
+        clock.pass_by(60)
+        upstream.socket.sendto(bytes(513), session)
+        g.wait_for(lambda s: s['upstream_rx_too_long'] == 1)
+        connect(64)
+        stats = g.wait_for(lambda s: s['sessions_evicted'] == 1)
+        assert stats['handshakes'] == 65 and stats['refused_sessions_full'] == 0, stats
+        g.stop()
+
+
+def test_write_that_fails_for_good_ends_the_session() -> None:
+    """OpenSSL will never write again: the session would be there for nothing."""
+    with Net() as net, Upstream(net) as upstream:
+        listeners = {'coap': {**dtls.settings(PKI), 'upstream': upstream.where},
+                     'echo': {**dtls.settings(PKI), 'bind': f'{GW4}:5685'}}
+        library = BUILD / 'tests' / 'e2e' / 'libfailing_write.so'
+        options = os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'
+        with running(Gateway(configuration(net, listeners, cookie_secret=SECRET), netns=net.gateway,
+                             env={'LD_PRELOAD': str(library), 'ASAN_OPTIONS': options}), net) as g, \
+                dtls.Peer(net, CL4, 42000, PORT, JAR) as one, \
+                dtls.Peer(net, CL4, 42001, 5685, JAR) as two, \
+                dtls.Peer(net, CL4, 42002, 5685, JAR) as three:
+            for number, peer in enumerate((one, two, three)):
+                enter(peer, 0, number)
+            session = upstream.meet(one)
+            for _ in range(3):
+                upstream.socket.sendto(b'fail', session)
+            stats = g.wait_for(lambda s: s['sessions_broken'] == 1)
+            assert stats['upstream_rx_dropped'] >= 1, stats
+            two.send(two.client.seal(b'failure'))
+            g.wait_for(lambda s: s['sessions_broken'] == 2)
+            three.echo()
+            assert g.telemetry(SESSIONS)['established'] == 1
+            three.close()
+            g.wait_for(lambda s: s['sessions_closed'] == 1)
+            g.stop()
+
+
+# ---------------------------------------------------------------------------------------------
+# Flights, as they are on the wire
+
+@contextlib.contextmanager
+def narrow(net: Net, path: Path, source: str = CL4, gateway: str = GW4) -> Iterator[Lane]:
+    with Proxy(net.client) as proxy:
+        yield proxy.lane(path, source, gateway)
+        proxy.check()
+
+
+def connect_openssl(net: Net, lane: Lane, *options: str, resumed: bool = False) -> None:
+    with process('openssl', 's_client', '-nbio', '-dtls1_2', '-connect', f'127.0.0.1:{lane.port}',
+                 *options, netns=net.client, name='s_client') as p:
+        p.expect('^Reused, ' if resumed else '^New, ', slow(60), 'out')
+        echo_line(p)
+        p.end_input()
+        p.wait()
+
+
+def connect_gnutls(net: Net, lane: Lane, *options: str) -> None:
+    with process('gnutls-cli', '--udp', '--insecure', '-p', str(lane.port), '127.0.0.1', *options,
+                 netns=net.client) as p:
+        p.expect('Handshake was completed', slow(60))
+        echo_line(p)
+        p.end_input()
+        p.wait()
+
+
+def test_flight_mtu() -> None:
+    """Datagrams of a flight are as long as flight-mtu says, over IPv4 as over IPv6, and no longer than the
+    port's MTU allows."""
+    need_ipv6()
+    for mtu, payload in ((None, 1232), (304, 256), (576, 528), (1499, 1451)):
+        with Net() as net, gateway(net, {'echo': {**BIG, 'flight_mtu': mtu}}) as g:
+            for source, host in ((CL4, GW4), (CL6, GW6)):
+                with narrow(net, Path(), source, host) as lane:
+                    connect_openssl(net, lane)
+                    assert max(lane.sizes[DOWN]) == payload, (mtu, lane.sizes)
+            g.stop()
+
+
+def test_flight_mtu_beyond_that_of_the_port() -> None:
+    """Refused, at the start and by a reload, with the line."""
+    def refusal(text: str) -> str:
+        line = next(n for n, line in enumerate(text.splitlines(), 1) if 'flight-mtu' in line)
+        return f':{line}: flight-mtu is more than the MTU of port wan, which is 1500\n'
+
+    with Net() as net:
+        text = configuration(net, {'echo': {**BIG, 'flight_mtu': 1501}}, user='root')
+        code, _, err, _ = check_config(text, (), netns=net.gateway)
+        assert code == 2 and refusal(text) in err, err
+        with gateway(net, {'echo': {**BIG, 'flight_mtu': 1500}}, user='root') as g:
+            g.config.write_text(text)
+            g.process.popen.send_signal(signal.SIGHUP)
+            g.process.expect(re.escape(refusal(text)))
+            g.config.write_text(configuration(net, {'echo': {**BIG, 'flight_mtu': 1000}},
+                                              user='root'))
+            g.process.popen.send_signal(signal.SIGHUP)
+            g.process.expect('reloaded')
+            with narrow(net, Path()) as lane:
+                connect_openssl(net, lane)
+                assert max(lane.sizes[DOWN]) == 1000 - 48, lane.sizes
+            g.stop()
+
+
+def test_flights_with_agreed_length() -> None:
+    """A client that asks for max_fragment_length gets flights in datagrams of one such record, in full
+    handshakes and resumed ones, whatever stack it is made with."""
+    need('gnutls-cli')
+    session = PKI.path('session')
+    with Net() as net, gateway(net, {'echo': BIG}) as g:
+        for limit in LIMITS.values():
+            most = min(limit + packets.RECORD_HEADER, 1232)
+            with narrow(net, Path()) as lane:
+                connect_openssl(net, lane, '-maxfraglen', str(limit), '-sess_out', session)
+                assert most / 2 < max(lane.sizes[DOWN]) <= most, (limit, lane.sizes)
+                connect_openssl(net, lane, '-maxfraglen', str(limit), '-sess_in', session,
+                                resumed=True)
+                assert max(lane.sizes[DOWN]) <= most, (limit, lane.sizes)
+        with narrow(net, Path()) as lane:
+            connect_gnutls(net, lane, '--recordsize=512')
+            assert 256 < max(lane.sizes[DOWN]) <= 525, lane.sizes
+        stats = g.wait_for(lambda s: s['handshakes'] == 9)
+        assert stats['handshakes_resumed'] == 4, stats
+        g.stop()
+
+
+def test_flights_with_agreed_length_mbed_tls() -> None:
+    """As above, with Mbed TLS, which resumes as well."""
+    client = next(p for p in PEERS if p.name == 'mbedtls')
+    with Net() as net, gateway(net, {'echo': BIG}) as g:
+        for limit in LIMITS.values():
+            most = min(limit + packets.RECORD_HEADER, 1232)
+            with narrow(net, Path()) as lane:
+                command(*client.command('--ca', PKI.path('ca.pem'), '--sni', 'gw.test', '--resume',
+                                        '--max-fragment', limit, host='127.0.0.1', port=lane.port),
+                        netns=net.client)
+                assert most / 2 < max(lane.sizes[DOWN]) <= most, (limit, lane.sizes)
+        stats = g.wait_for(lambda s: s['handshakes'] == 8)
+        assert stats['handshakes_resumed'] == 4, stats
+        g.stop()
+
+
+def test_other_length_than_that_of_the_session() -> None:
+    """A client that asks for no length any more is not told of the former one, which it would take for
+    an error: it gets a full handshake."""
+    session = PKI.path('other-session')
+    with Net() as net, gateway(net, {'echo': BIG}) as g, narrow(net, Path()) as lane:
+        connect_openssl(net, lane, '-sess_out', session)
+        connect_openssl(net, lane, '-maxfraglen', '1024', '-sess_in', session, '-sess_out', session)
+        connect_openssl(net, lane, '-maxfraglen', '512', '-sess_in', session)
+        stats = g.wait_for(lambda s: s['sessions_closed'] == 3)
+        assert stats['handshakes_resumed'] == stats['sessions_failed'] == 0, stats
+        g.stop()
+
+
+run(globals())
