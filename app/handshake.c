@@ -115,6 +115,15 @@ arm(struct session *session)
 }
 
 static void
+count_reductions(struct session *session)
+{
+	unsigned int n = hg_tls_session_reductions(session->tls);
+
+	stats_add(&session->core->stats.flight_reductions, n - session->reductions);
+	session->reductions = (uint8_t)n;
+}
+
+static void
 expire(struct session *session)
 {
 	uint64_t now = rte_get_tsc_cycles();
@@ -129,6 +138,7 @@ expire(struct session *session)
 			ENDED(session, failed);
 			return;
 		}
+		count_reductions(session);
 	} else if (hg_tls_session_state(session->tls) == HG_TLS_FAILED) {
 		ENDED(session, broken);
 		return;
@@ -261,6 +271,7 @@ follow(struct session *session)
 		core_touch(session, rte_get_tsc_cycles());
 		upstream_send(session, core->plaintext, n);
 	}
+	count_reductions(session);
 	switch (hg_tls_session_state(session->tls)) {
 	case HG_TLS_CLOSED:
 		handshake_close(session, &core->stats.sessions_closed);

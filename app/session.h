@@ -76,6 +76,7 @@ struct session {
 	TAILQ_ENTRY(session) quiet; /* once established */
 	bool is_due;
 	bool half_open;
+	uint8_t reductions;                 /* of its flights, that have been counted */
 	int upstream;                       /* socket, or -1 */
 	struct server *server;              /* that it is connected to */
 	uint16_t source_port;               /* of the socket; 0: the kernel's choice */

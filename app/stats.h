@@ -81,6 +81,8 @@
 	X(refused_no_memory, "verified ClientHellos refused: no memory for a session")               \
 	X(refused_session_gone, "datagrams dropped: the session ended while they waited")            \
 	X(used_forgotten, "ClientHellos forgotten before their cookies were too old")                \
+	X(flight_reductions,                                                                         \
+		"times that a handshake went over to smaller datagrams, as there was no answer")     \
 	X(sessions_opened, "handshakes begun")                                                       \
 	X(sessions_failed, "sessions ended: handshake refused or broken")                            \
 	X(sessions_half_open_expired, "sessions ended: handshake not complete in time")              \

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 which=${1:-all}
 [ $# = 0 ] || shift
 tests=("$@")
-[ $# != 0 ] || tests=('unit records' 'unit session' 'unit flight' 'unit limits' 'unit tls' 'unit ticket' 'unit context')
+[ $# != 0 ] || tests=('unit records' 'unit session' 'unit flight' 'unit limits' 'unit backoff' 'unit tls' 'unit ticket' 'unit context')
 build=${HG_BUILD:-build}
 if [ -n "${HG_OPENSSL_CACHE:-}" ]; then
 	cache=$HG_OPENSSL_CACHE

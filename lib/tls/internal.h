@@ -67,6 +67,8 @@ struct hg_tls_session {
 	size_t kept_at;        /* of them have been read */
 	uint16_t flight_max;   /* bytes of a datagram of handshake messages */
 	uint16_t fragment_max; /* bytes of a record's content: 16384, or max_fragment_length */
+	uint8_t repeats;       /* of the flight sent last, so far */
+	uint8_t reductions;    /* how often flight_max has become less for want of an answer */
 	uint8_t asked;         /* for max_fragment_length, by the client: its code, or 0 */
 	bool lost;             /* a datagram could not be sent, since this was last cleared */
 	uint64_t out_seq;      /* of the next record of epoch 0 that leaves */

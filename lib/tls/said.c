@@ -58,6 +58,17 @@ agree(struct hg_tls_session *session)
 		hg_tls_session_set_flight_max(session, HG_RECORD_LEN + session->fragment_max);
 }
 
+/* The last message of a flight is out: has it been said before? */
+static void
+end_flight(struct hg_tls_session *session, bool *said)
+{
+	if (!*said)
+		session->repeats = 0;
+	else if (session->repeats < UINT8_MAX)
+		session->repeats++;
+	*said = true;
+}
+
 void
 hg_tls_said_hear(
 	int write_p, int version, int type, const void *message, size_t len, SSL *ssl, void *arg)
@@ -81,10 +92,10 @@ hg_tls_said_hear(
 		said->certificate_request = true;
 		break;
 	case HG_HANDSHAKE_SERVER_HELLO_DONE:
-		said->done = true;
+		end_flight(session, &said->done);
 		break;
 	case HG_HANDSHAKE_FINISHED:
-		said->finished = true;
+		end_flight(session, &said->finished);
 		break;
 	default:
 		break;

@@ -11,6 +11,15 @@
 #include "tls/internal.h"
 #include "wire/record.h"
 
+/*
+ * RFC 6347 4.1.1.1: if repeated retransmissions bring no answer, later ones are to be smaller. 508 bytes go
+ * into a packet of 576 with any IPv4 header (RFC 791 3.1); the next is the least that OpenSSL can do.
+ */
+#define SMALL 508u
+#define SMALL_FROM 2u /* the retransmission */
+#define SMALLEST HG_TLS_FLIGHT_LEAST
+#define SMALLEST_FROM 4u
+
 /* Of records that come before their turn: a Finished, and some application data behind it. */
 #define KEPT_MAX 4096u
 /* Messages are given to OpenSSL in fragments of this: one record cannot carry the longest. */
@@ -398,6 +407,23 @@ next_record(struct hg_tls_session *session, const uint8_t **ret_record)
 	return n;
 }
 
+/* Before a flight is sent again: is it time for smaller datagrams? */
+static void
+back_off(struct hg_tls_session *session)
+{
+	unsigned int next = session->repeats + 1u;
+	size_t max = session->flight_max;
+
+	if (next >= SMALL_FROM && max > SMALL)
+		max = SMALL;
+	if (next >= SMALLEST_FROM && max > SMALLEST)
+		max = SMALLEST;
+	if (max == session->flight_max)
+		return;
+	session->reductions++;
+	hg_tls_session_set_flight_max(session, max);
+}
+
 /* Puts the next record that is good in front of OpenSSL. Returns false if there is none. */
 static bool
 present(struct hg_tls_session *session)
@@ -412,6 +438,9 @@ present(struct hg_tls_session *session)
 		if (verdict == HG_TLS_TAKE)
 			verdict = judge_protected(session, record, n);
 		if (verdict == HG_TLS_TAKE) {
+			/* If it is Finished again, our last flight is lost, and OpenSSL repeats it. */
+			if (record[0] == HG_CONTENT_HANDSHAKE)
+				back_off(session);
 			session->in = record;
 			session->in_len = n;
 			return true;
@@ -498,10 +527,18 @@ enum hg_tls_state
 hg_tls_session_expire(struct hg_tls_session *session)
 {
 	ERR_clear_error();
+	if (hg_tls_session_timeout(session) == 0)
+		back_off(session);
 	if (DTLSv1_handle_timeout(session->ssl) < 0 && session->state == HG_TLS_HANDSHAKE)
 		end(session, HG_TLS_FAILED);
 	ERR_clear_error();
 	return session->state;
+}
+
+unsigned int
+hg_tls_session_reductions(const struct hg_tls_session *session)
+{
+	return session->reductions;
 }
 
 void

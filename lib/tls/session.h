@@ -87,8 +87,14 @@ int hg_tls_session_write(
 /* Microseconds until hg_tls_session_expire() is due (RFC 6347 4.2.4), or -1 for never. */
 int64_t hg_tls_session_timeout(struct hg_tls_session *session);
 
-/* Sends the last flight again. */
+/*
+ * Sends the last flight again. From the second time on it does so in smaller datagrams, if those were longer
+ * than 508 bytes, from the fourth on in such of 256 (RFC 6347 4.1.1.1).
+ */
 enum hg_tls_state hg_tls_session_expire(struct hg_tls_session *session);
+
+/* How often flights went over to smaller datagrams so far, because there was no answer: 0 to 2. */
+unsigned int hg_tls_session_reductions(const struct hg_tls_session *session);
 
 /* Sends close_notify, if established, or in answer to the peer's. */
 void hg_tls_session_close(struct hg_tls_session *session);

@@ -55,11 +55,16 @@ class Path:
     doubled: float = 0  # probability
     overtaken: float = 0  # probability of waiting until the next one has passed
     delay: tuple[float, float] = (0, 0)  # seconds, from and to
+    # Datagrams that are longer than so many bytes do not come through, by direction.
+    longest: Mapping[str, int] = dataclasses.field(default_factory=dict)
     # What becomes of certain ones, by direction and number: a delay in seconds for each copy.
     script: Mapping[tuple[str, int], tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
-    def fate(self, flow: int, direction: str, number: int) -> tuple[tuple[float, ...], bool]:
+    def fate(self, flow: int, direction: str, number: int,
+             size: int) -> tuple[tuple[float, ...], bool]:
         """A delay for each copy that goes out, and whether it waits to be overtaken then."""
+        if size > self.longest.get(direction, size):
+            return (), False
         if (direction, number) in self.script:
             return self.script[direction, number], False
         if self.one_lost_of:
@@ -137,7 +142,7 @@ class Lane:
             self.stopped.append((flow, datagram))
             return
         number = flow.count[direction]
-        delays, overtaken = self.path.fate(flow.number, direction, number)
+        delays, overtaken = self.path.fate(flow.number, direction, number, len(datagram))
         flow.count[direction] += 1
         self.seen[direction] += 1
         self.sizes[direction].append(len(datagram))

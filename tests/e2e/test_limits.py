@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""How long what goes to a client may be: what was agreed upon with it, the MTU of its port, flight-mtu."""
+"""How long what goes to a client may be: what was agreed upon with it, the MTU of its port, flight-mtu,
+and paths that lose large packets."""
 from __future__ import annotations
 
 import contextlib
@@ -12,10 +13,10 @@ import time
 from typing import Iterator
 
 import dtls
-from clock import movable
+from clock import Clock, movable
 from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, Gateway, Net, Pki, Skip, check_config,
                      command, configuration, echo_line, gateway, in_netns, need, need_ipv6, packets, process,
-                     run, running, slow)
+                     run, running, slow, until)
 from impair import DOWN, Lane, Path, Proxy
 
 PKI = Pki()
@@ -326,6 +327,128 @@ def test_other_length_than_that_of_the_session() -> None:
         connect_openssl(net, lane, '-maxfraglen', '512', '-sess_in', session)
         stats = g.wait_for(lambda s: s['sessions_closed'] == 3)
         assert stats['handshakes_resumed'] == stats['sessions_failed'] == 0, stats
+        g.stop()
+
+
+# ---------------------------------------------------------------------------------------------
+# Paths that lose large packets, and say nothing of it
+
+def lossy(mtu: int) -> Path:
+    """Of what the gateway sends over IPv4, packets of more than so many bytes are lost."""
+    return Path(longest={DOWN: mtu - 28})
+
+
+def test_narrow_paths() -> None:
+    """RFC 6347 section 4.1.1.1: after repeated losses a flight is sent in smaller datagrams, and gets
+    through. Those of 1260 bytes are lost first, those of 536 never."""
+    for mtu in (1259, 1000, 576, 536):
+        with Net() as net, gateway(net, {'echo': BIG}) as g, narrow(net, lossy(mtu)) as lane:
+            connect_openssl(net, lane)
+            assert max(lane.sizes[DOWN]) == 1232, lane.sizes
+            assert lane.lost[DOWN] >= 2 and 508 in lane.sizes[DOWN], lane.sizes
+            stats = g.stats()
+            assert stats['flight_reductions'] == stats['handshakes'] == 1, stats
+            g.stop()
+
+
+def test_narrow_path_mbed_tls() -> None:
+    """The same with a client of another make; its resumption fits at once."""
+    client = mbedtls()
+    with Net() as net, gateway(net, {'echo': BIG}) as g, narrow(net, lossy(576)) as lane:
+        command(client, '127.0.0.1', str(lane.port), '0', netns=net.client)
+        stats = g.wait_for(lambda s: s['sessions_closed'] == 2)
+        assert stats['flight_reductions'] == stats['handshakes_resumed'] == 1, stats
+        g.stop()
+
+
+def test_narrow_path_gnutls() -> None:
+    """GnuTLS cannot put together what is in other pieces the second time: for such clients there is
+    flight-mtu, with which the first flight gets through."""
+    need('gnutls-cli')
+    with Net() as net, gateway(net, {'echo': {**BIG, 'flight_mtu': 576}}) as g, \
+            narrow(net, lossy(576)) as lane:
+        connect_gnutls(net, lane)
+        assert lane.lost[DOWN] == 0 and 400 < max(lane.sizes[DOWN]) <= 528, lane.sizes
+        assert g.stats()['flight_reductions'] == 0
+        g.stop()
+
+
+# The last of a flight that is sent again, in a datagram of its own: ServerHelloDone.
+DONE = packets.RECORD_HEADER + packets.HANDSHAKE_HEADER
+
+
+def turn(g: Gateway, clock: Clock, seconds: int) -> None:
+    """So much time passes for OpenSSL's timers, which have the time of day, and for the gateway's."""
+    clock.set(clock.of_day + seconds, g)
+    clock.pass_by(seconds)
+
+
+def test_very_narrow_path() -> None:
+    """The least MTU that RFC 1191 knows of links with, 296: 256 bytes come through, at the fourth time."""
+    with Net() as net, movable(net, {'echo': BIG}) as (g, clock), narrow(net, lossy(296)) as lane, \
+            process('openssl', 's_client', '-nbio', '-dtls1_2', '-connect',
+                    f'127.0.0.1:{lane.port}', netns=net.client, name='s_client') as p:
+        g.wait_for(lambda s: s['sessions_opened'] == 1)
+        for number, pause in enumerate((1, 2, 4, 8), 1):
+            turn(g, clock, pause)
+            until(lambda n=number: lane.sizes[DOWN].count(DONE) == n,
+                  lambda: f'no flight: {lane.sizes}')
+        p.expect('^New, ', slow(PATIENCE), 'out')
+        echo_line(p)
+        stats = g.stats()
+        assert stats['flight_reductions'] == 2 and stats['handshakes'] == 1, stats
+        g.stop()
+
+
+def test_narrow_path_for_the_last_flight() -> None:
+    """The first flight fits, the last does not: its ticket holds the client's certificate. The client repeats
+    its own flight, and is answered in smaller datagrams from the second time on."""
+    PKI.ca('devices')
+    PKI.leaf('device', kind='rsa4096', signer='devices', comment=800)
+    listener = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key'),
+                'client_ca': PKI.path('devices.pem')}
+    with Net() as net, gateway(net, {'echo': listener}) as g, narrow(net, lossy(1200)) as lane:
+        connect_openssl(net, lane, '-cert', PKI.path('device.pem'), '-key', PKI.path('device.key'))
+        stats = g.stats()
+        assert lane.lost[DOWN] == 2, lane.sizes
+        assert stats['flight_reductions'] == 1 and stats['handshakes'] == 1, stats
+        g.stop()
+
+
+def test_slow_clients_lose_nothing() -> None:
+    """A way of four seconds there and back, on which nothing is lost: what is sent again and again, larger
+    and smaller, is in nobody's way."""
+    need('gnutls-cli')
+    for connect in (connect_openssl, connect_gnutls):
+        with Net() as net, gateway(net, {'echo': BIG}) as g, \
+                narrow(net, Path(delay=(2, 2))) as lane:
+            connect(net, lane)
+            stats = g.stats()
+            assert stats['handshakes'] == 1 and stats['flight_reductions'] == 1, stats
+            assert stats['sessions_failed'] == 0, stats
+            g.stop()
+
+
+def test_data_is_not_refused_for_a_guess() -> None:
+    """Flights had to be small; but a datagram of the upstream cannot be made smaller, and may get through."""
+    with Net() as net, Upstream(net) as upstream, \
+            movable(net, {'coap': {**dtls.settings(PKI), 'upstream': upstream.where}},
+                    cookie_secret=SECRET) as (g, clock), \
+            dtls.Peer(net, CL4, 42000, PORT, JAR) as peer:
+        hello = peer.verified(dtls.seeded(1))
+        peer.client = client = dtls.Client(hello)
+        peer.send(client.plain(client.hello_message))
+        assert client.take_flight([peer.receive(slow(PATIENCE))])
+        for number, pause in enumerate((1, 2, 4, 8), 1):
+            turn(g, clock, pause)  # ServerHello and ServerHelloDone, in a datagram each
+            g.wait_for(lambda s, n=number: s['out_packets'] == 1 + 2 * n)
+        peer.finish()
+        assert g.stats()['flight_reductions'] == 2
+        session = upstream.meet(peer)
+        upstream.socket.sendto(bytes(ROOM), session)
+        comes(peer, ROOM)
+        peer.close()
+        g.wait_for(lambda s: s['sessions_closed'] == 1)
         g.stop()
 
 
