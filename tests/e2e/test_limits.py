@@ -14,10 +14,11 @@ from typing import Iterator
 
 import dtls
 from clock import Clock, movable
-from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, Gateway, Net, Pki, Skip, check_config,
+from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, Gateway, Net, Pki, check_config,
                      command, configuration, echo_line, gateway, in_netns, need, need_ipv6, packets, process,
                      run, running, slow, until)
 from impair import DOWN, Lane, Path, Proxy
+from peers import PEERS
 
 PKI = Pki()
 SECRET = PKI.directory / 'cookie.secret'
