@@ -129,7 +129,7 @@ def spoofed(mac: bytes, gateway_mac: str, count: int) -> list[bytes]:
 
 def overloaded(driver: str) -> None:
     """More packets at once than port and worker can hold, as the whole gateway stands still. The
-    kernel loses the rest, and its drivers do not tell."""
+    kernel loses the rest, and of its drivers af_packet tells with DPDK 25.11."""
     with Net(driver) as net, gateway(net, {'echo': ECHO}) as g, RawPort(net) as raw:
         with live(net, g) as session:
             frames = spoofed(raw.mac, neighbour(net, GW4), 1000)
@@ -145,7 +145,8 @@ def overloaded(driver: str) -> None:
             told = {k: after[k] - before[k] for k in after}
             assert 100 < told['hvr'] == told['cookie_none'] < 10000, told
             assert told['handshakes'] == told['drop_ring_full'] == told['out_dropped'] == 0, told
-            assert g.telemetry('/ethdev/stats,0')['imissed'] == 0
+            missed = g.telemetry('/ethdev/stats,0')['imissed']
+            assert missed == 0 or missed + told['rx'] >= 10000, (missed, told)
         g.stop()
 
 

@@ -243,6 +243,13 @@ def connect_gnutls(net: Net, lane: Lane, *options: str) -> None:
         p.wait()
 
 
+def connect_mbedtls(net: Net, lane: Lane, *options: object) -> None:
+    """Twice, and the second session resumes the first."""
+    client = next(p for p in PEERS if p.name == 'mbedtls')
+    command(*client.command('--ca', PKI.path('ca.pem'), '--sni', 'gw.test', '--resume', *options,
+                            host='127.0.0.1', port=lane.port), netns=net.client)
+
+
 def test_flight_mtu() -> None:
     """Datagrams of a flight are as long as flight-mtu says, over IPv4 as over IPv6, and no longer than the
     port's MTU allows."""
@@ -304,14 +311,11 @@ def test_flights_with_agreed_length() -> None:
 
 def test_flights_with_agreed_length_mbed_tls() -> None:
     """As above, with Mbed TLS, which resumes as well."""
-    client = next(p for p in PEERS if p.name == 'mbedtls')
     with Net() as net, gateway(net, {'echo': BIG}) as g:
         for limit in LIMITS.values():
             most = min(limit + packets.RECORD_HEADER, 1232)
             with narrow(net, Path()) as lane:
-                command(*client.command('--ca', PKI.path('ca.pem'), '--sni', 'gw.test', '--resume',
-                                        '--max-fragment', limit, host='127.0.0.1', port=lane.port),
-                        netns=net.client)
+                connect_mbedtls(net, lane, '--max-fragment', limit)
                 assert most / 2 < max(lane.sizes[DOWN]) <= most, (limit, lane.sizes)
         stats = g.wait_for(lambda s: s['handshakes'] == 8)
         assert stats['handshakes_resumed'] == 4, stats
@@ -354,9 +358,8 @@ def test_narrow_paths() -> None:
 
 def test_narrow_path_mbed_tls() -> None:
     """The same with a client of another make; its resumption fits at once."""
-    client = mbedtls()
     with Net() as net, gateway(net, {'echo': BIG}) as g, narrow(net, lossy(576)) as lane:
-        command(client, '127.0.0.1', str(lane.port), '0', netns=net.client)
+        connect_mbedtls(net, lane)
         stats = g.wait_for(lambda s: s['sessions_closed'] == 2)
         assert stats['flight_reductions'] == stats['handshakes_resumed'] == 1, stats
         g.stop()

@@ -66,7 +66,8 @@ def test_histograms_and_levels() -> None:
         before = samples(ask(net).text)
         assert histogram(before, 'handshake_seconds')[1:] == (0, 0), before
         run_client(net, '--sessions', 5)
-        stats = g.wait_for(lambda s: s['sessions_closed'] == 5)
+        stats = g.wait_for(lambda s: s['sessions_closed'] == 5 and s['forwarded'] == s['datagrams']
+                           and s['out_packets'] == s['session_rx'])
         assert stats['handshakes'] == 5 <= stats['cookie_valid'], stats  # more: repeated hellos
         told = samples(ask(net).text)
         for name, wanted in (('cookie_age_seconds', 'cookie_valid'),

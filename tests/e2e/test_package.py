@@ -116,8 +116,9 @@ def test_installed_started_probed_removed() -> None:
             install(m, package, net)
             scripts = m.shell('cat /var/lib/dpkg/info/hellogate.p[or]*')
             stops = re.findall(r'(.*)\n.*deb-systemd-invoke (\S+)', scripts)
-            assert len(stops) == 1 and stops[0][1] == 'stop', scripts
-            assert '"$1" = remove ]' in stops[0][0], 'an upgrade ends sessions'
+            # Ours, and another one by debhelper of Debian testing.
+            assert 1 <= len(stops) <= 2 and {verb for _, verb in stops} == {'stop'}, scripts
+            assert all('"$1" = remove ]' in when for when, _ in stops), 'an upgrade ends sessions'
             check_unit(m)
             argv = unit_command(m)
             m.ask(*argv[:argv.index('--')], '--check')
