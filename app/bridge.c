@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bridge.h"
 
-#include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
 #include <string.h>
@@ -10,8 +9,8 @@
 #include "generation.h"
 #include "net/find.h"
 #include "partial.h"
-#include "port.h"
 #include "proved.h"
+#include "transmit.h"
 #include "wire/record.h"
 
 #define PREFETCH_AHEAD 4u
@@ -299,15 +298,19 @@ pass(struct worker *worker, const struct worker_burst *burst, struct rte_mbuf **
 	unsigned int n)
 {
 	struct stats_worker *stats = &worker->stats;
-	const struct port *port = burst->port;
-	unsigned int sent;
+	struct transmitted told;
 
 	if (n == 0)
 		return;
-	sent = rte_eth_tx_burst(port->peer->id, burst->queue->number, mbuf, (uint16_t)n);
-	stats_add(port->guards ? &stats->bridged_to_servers : &stats->bridged_to_clients, sent);
-	for (; sent < n; sent++)
-		worker_drop(worker, mbuf[sent], HG_DROP_BRIDGE_FULL);
+	told = transmit(burst->queue->beyond, mbuf, n, false);
+	stats_add(burst->port->guards ? &stats->bridged_to_servers : &stats->bridged_to_clients,
+		told.sent);
+	if (likely(told.sent == n))
+		return;
+	stats_add(&stats->drop[HG_DROP_BRIDGE_FULL], told.full);
+	stats_add(&stats->drop[HG_DROP_BRIDGE_REFUSED], told.refused);
+	stats_add(&stats->drop[HG_DROP_BRIDGE_TOO_LONG], told.too_long);
+	stats_add(&stats->drop[HG_DROP_BRIDGE_DOWN], told.down);
 }
 
 /* Looks at n frames from the clients. Those that nothing has to wait for go on at once. */

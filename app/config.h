@@ -26,6 +26,9 @@
 #define CONFIG_DENIED_MAX 16u
 #define CONFIG_NAME_MAX 32u
 #define CONFIG_AUTO 0u
+#define CONFIG_MTU_MIN 1280u          /* RFC 8200 5 */
+#define CONFIG_MTU_MAX 2026u          /* of a port that is not of the bridge */
+#define CONFIG_MTU_BRIDGED_MAX 16128u /* with all headers it fits into a buffer of 16 KB */
 
 struct config_gateway {
 	const char *cookie_secret; /* NULL: random */
@@ -85,7 +88,7 @@ struct config_port {
 	const char *exception; /* as it is written; NULL: what is not for a listener is dropped */
 	const char *tap;       /* the interface's name in it */
 	const char *mtu_text;
-	uint16_t mtu; /* of a port of the bridge; 0: the device's own */
+	uint16_t mtu; /* 0: the device's own */
 	bool bridged;
 	struct profile profile;
 	bool has_mac;

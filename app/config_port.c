@@ -7,9 +7,6 @@
 
 #include "config_bridge.h"
 
-#define MTU_MIN 1280u  /* RFC 8200 5 */
-#define MTU_MAX 16128u /* with all headers it fits into a buffer of 16 KB */
-
 #define PORT(key, by_default, field, help)                                 \
 	{                                                                  \
 		"port", key, SETTING_CUSTOM, 0, 0, NULL, by_default, help, \
@@ -26,7 +23,7 @@ static const struct setting table[] = {
 	PORT("exception", NULL, exception,
 		"tap:NAME: the kernel gets what is not for a listener, over an interface of that name"),
 	PORT("mtu", NULL, mtu_text,
-		"of a port of the bridge: bytes of the longest IP packet, 1280 to 16128; without it the device's own"),
+		"bytes of the longest IP packet that leaves, 1280 to 2026, or 16128 of a port of the bridge; without it the device's own"),
 };
 
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
@@ -160,12 +157,12 @@ read_profile(struct config *config, struct config_port *port, struct error *erro
 	return 0;
 }
 
-/* A port of the bridge has no address of any kind; the others have no use for an MTU. */
+/* A port of the bridge has no address of any kind, and may pass on what is longer than our own packets. */
 static int
 check_kind(const struct config *config, struct config_port *port, struct error *error)
 {
 	const char *wrong = NULL, *path = config->ini->path;
-	uint32_t mtu;
+	uint32_t mtu, most;
 
 	port->bridged = config_bridge_has(config, port->name);
 	if (port->device == NULL || (port->address_text == NULL && !port->bridged))
@@ -182,12 +179,10 @@ check_kind(const struct config *config, struct config_port *port, struct error *
 			path, line_of(port->section, wrong), wrong);
 	if (port->mtu_text == NULL)
 		return 0;
-	if (!port->bridged)
-		return error_set(error, "%s:%u: mtu is for ports of the bridge", path,
-			line_of(port->section, "mtu"));
-	if (setting_parse_number(port->mtu_text, MTU_MAX, &mtu) != 0 || mtu < MTU_MIN)
+	most = port->bridged ? CONFIG_MTU_BRIDGED_MAX : CONFIG_MTU_MAX;
+	if (setting_parse_number(port->mtu_text, most, &mtu) != 0 || mtu < CONFIG_MTU_MIN)
 		return error_set(error, "%s:%u: mtu must be a number from %u to %u, not %s", path,
-			line_of(port->section, "mtu"), MTU_MIN, MTU_MAX, port->mtu_text);
+			line_of(port->section, "mtu"), CONFIG_MTU_MIN, most, port->mtu_text);
 	port->mtu = (uint16_t)mtu;
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "port.h"
 #include "server.h"
 #include "tls/secret.h"
+#include "watch.h"
 #include "worker.h"
 
 RTE_LOG_REGISTER(control_log, hellogate.control, INFO);
@@ -98,12 +99,11 @@ keep_alive(struct gateway *gateway)
 }
 
 /*
- * Waits until every worker and core has gone through its loop, and so has let go of what it had before.
  * In moments of rest, as the cores that are waited for share this CPU. Not by
  * rte_rcu_qsbr_synchronize(): of what is inline, ThreadSanitizer sees the order that it makes.
  */
-static void
-wait_for_grace(struct gateway *gateway)
+void
+control_wait_for_grace(struct gateway *gateway)
 {
 	const struct timespec moment = { .tv_nsec = 50000 };
 	uint64_t token = rte_rcu_qsbr_start(gateway->qsbr);
@@ -124,7 +124,7 @@ use_keys(struct gateway *gateway, struct hg_cookie_keys *keys)
 	atomic_store_explicit(&gateway->keys, keys, memory_order_release);
 	if (old == NULL)
 		return;
-	wait_for_grace(gateway);
+	control_wait_for_grace(gateway);
 	free_keys(old);
 }
 
@@ -273,8 +273,9 @@ tick(struct gateway *gateway, unsigned int *ticks)
 	if (++*ticks % TICKS_PER_LOOK == 0) {
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
+		watch_look(gateway);
 		mirror_look(gateway);
-		exception_follow_links(gateway->exception);
+		exception_follow(gateway->exception);
 		server_report(gateway);
 	}
 	return signal;

@@ -17,5 +17,11 @@ int control_init(struct gateway *gateway, struct error *error);
 /* Starts the lcores, works until a signal comes, then drains and waits for them. */
 int control_run(struct gateway *gateway, struct error *error);
 
+/*
+ * Waits until every worker and core has gone through its loop, and so has let go of what it had before.
+ * Main's alone, also while they do not run yet, or no more.
+ */
+void control_wait_for_grace(struct gateway *gateway);
+
 /* Wipes the keys. */
 void control_fini(struct gateway *gateway);

@@ -47,6 +47,15 @@ device_argument(const char *device, const char *name, char text[VIEW_TEXT])
 	return false;
 }
 
+unsigned int
+device_count(const char *device, const char *name, unsigned int otherwise)
+{
+	char text[VIEW_TEXT];
+
+	return device_argument(device, name, text) ? (unsigned int)strtoul(text, NULL, 10)
+						   : otherwise;
+}
+
 bool
 device_interface(const char *device, char text[VIEW_TEXT])
 {
@@ -59,13 +68,10 @@ unsigned int
 device_queues(const char *device)
 {
 	bool is_af_packet = device_has_driver(device, "net_af_packet");
-	char text[VIEW_TEXT];
 
 	if (!is_af_packet && !device_has_driver(device, "net_af_xdp"))
 		return 0;
-	return device_argument(device, is_af_packet ? "qpairs" : "queue_count", text)
-		       ? (unsigned int)strtoul(text, NULL, 10)
-		       : 1;
+	return device_count(device, is_af_packet ? "qpairs" : "queue_count", 1);
 }
 
 int

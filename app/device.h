@@ -18,6 +18,9 @@ bool device_has_driver(const char *device, const char *driver);
 /* The value of name=value. */
 bool device_argument(const char *device, const char *name, char text[VIEW_TEXT]);
 
+/* Likewise of a number. */
+unsigned int device_count(const char *device, const char *name, unsigned int otherwise);
+
 /*
  * The interface of the kernel's that it is a way to, and that is there before it: a tap is made by it. False:
  * there is none.

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "divert.h"
 
-#include <rte_ethdev.h>
-
-#include "port.h"
+#include "transmit.h"
 
 void
 divert_send(struct worker *worker, const struct worker_burst *burst)
@@ -26,13 +24,17 @@ divert_send(struct worker *worker, const struct worker_burst *burst)
 static void
 send_run(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n)
 {
-	const struct queue *queue = &worker->gateway->queue[note_of(mbuf[0])->queue];
-	uint16_t sent = rte_eth_tx_burst(queue->port->id, queue->number, mbuf, (uint16_t)n);
+	struct queue *queue = &worker->gateway->queue[note_of(mbuf[0])->queue];
+	struct transmitted told = transmit(queue, mbuf, n, false);
+	struct stats_worker *stats = &worker->stats;
 
-	stats_add(&worker->stats.from_kernel_tx, sent);
-	stats_add(&worker->stats.from_kernel_tx_full, n - sent);
-	for (; sent < n; sent++)
-		rte_pktmbuf_free(mbuf[sent]);
+	stats_add(&stats->from_kernel_tx, told.sent);
+	if (likely(told.sent == n))
+		return;
+	stats_add(&stats->from_kernel_tx_full, told.full);
+	stats_add(&stats->from_kernel_tx_refused, told.refused);
+	stats_add(&stats->from_kernel_tx_too_long, told.too_long);
+	stats_add(&stats->from_kernel_tx_down, told.down);
 }
 
 unsigned int

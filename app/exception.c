@@ -70,18 +70,20 @@ give(struct exception *exception, unsigned int worker)
 	return n;
 }
 
-/* Reads one frame. Returns its length, or 0 if there is none. */
+/* Reads one frame. Returns its length, or 0 if there is none; one that does not fit is not all there. */
 static size_t
-receive(struct exception *exception, unsigned int port, struct rte_mbuf *mbuf)
+receive(struct exception *exception, unsigned int port, struct rte_mbuf *mbuf, bool *ret_fits)
 {
 	const struct exception_tap *tap = &exception->tap[port];
+	unsigned int frame_max = atomic_load_explicit(&tap->frame_max, memory_order_relaxed);
 	uint8_t beyond;
 	const struct iovec part[] = {
-		{ rte_pktmbuf_mtod(mbuf, void *), tap->frame_max },
+		{ rte_pktmbuf_mtod(mbuf, void *), frame_max },
 		{ &beyond, sizeof(beyond) },
 	};
 	ssize_t len = readv(tap->fd, part, 2);
 
+	*ret_fits = len <= (ssize_t)frame_max;
 	if (len >= 0)
 		return (size_t)len;
 	if (errno == EAGAIN || errno == EINTR)
@@ -105,6 +107,7 @@ take(struct exception *exception, unsigned int port)
 	struct rte_ring *from = exception->gateway->rings.exception[queue->worker].from;
 	unsigned int room, n = 0, too_long = 0;
 	struct rte_mbuf *mbuf[EXCEPTION_BURST];
+	bool fits;
 	size_t len;
 
 	rte_ring_sp_enqueue_burst(from, NULL, 0, &room); /* puts nothing in, asks */
@@ -114,10 +117,10 @@ take(struct exception *exception, unsigned int port)
 			exception->spare = rte_pktmbuf_alloc(exception->pool);
 		if (exception->spare == NULL)
 			break;
-		len = receive(exception, port, exception->spare);
+		len = receive(exception, port, exception->spare, &fits);
 		if (len == 0)
 			break;
-		if (len > tap->frame_max) {
+		if (!fits) {
 			too_long++;
 			continue;
 		}
@@ -200,10 +203,12 @@ open_tap(struct exception *exception, unsigned int number, struct error *error)
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = number };
 	struct error reason;
 
-	if (tap_open(&tap->fd, port->config->tap, port->host.mac, port->mtu, &reason) != 0)
+	tap->mtu = atomic_load_explicit(&port->mtu, memory_order_relaxed);
+	memcpy(tap->mac, port->host.mac, sizeof(tap->mac));
+	if (tap_open(&tap->fd, port->config->tap, tap->mac, tap->mtu, &reason) != 0)
 		return error_set(error, "%s:%u: exception: %s", ini->path,
 			ini_entry(port->config->section, "exception")->line, reason.text);
-	tap->frame_max = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + port->mtu;
+	tap->frame_max = PORT_ETHER_MAX + tap->mtu;
 	tap->carrier = true;
 	while (exception->gateway->queue[tap->queue].port != port)
 		tap->queue++;
@@ -226,7 +231,7 @@ exception_open(struct exception *exception, struct error *error)
 			err = open_tap(exception, i, error);
 	if (err != 0)
 		return err;
-	exception_follow_links(exception);
+	exception_follow(exception);
 	idle_init(&exception->idle, false, REST_US);
 	/* Not on the CPUs of lcores, but for main's if all have one. */
 	exception->has_thread =
@@ -245,19 +250,32 @@ exception_serve(struct exception *exception)
 		sem_post(&exception->go);
 }
 
-void
-exception_follow_links(struct exception *exception)
+static void
+follow(struct exception_tap *tap, const struct port *port)
 {
-	for (unsigned int i = 0; exception != NULL && i < exception->gateway->n_ports; i++) {
-		struct exception_tap *tap = &exception->tap[i];
-		bool up = atomic_load_explicit(
-			&exception->gateway->port[i].link_up, memory_order_relaxed);
+	uint16_t mtu = atomic_load_explicit(&port->mtu, memory_order_relaxed);
+	bool up = atomic_load_explicit(&port->link_up, memory_order_relaxed);
 
-		if (tap->fd < 0 || up == tap->carrier)
-			continue;
+	if (up != tap->carrier)
 		tap_set_carrier(tap->fd, up);
-		tap->carrier = up;
-	}
+	tap->carrier = up;
+	if (memcmp(tap->mac, port->host.mac, sizeof(tap->mac)) != 0)
+		tap_set_mac(tap->fd, port->config->tap, port->host.mac);
+	memcpy(tap->mac, port->host.mac, sizeof(tap->mac));
+	if (mtu == tap->mtu)
+		return;
+	/* Without the right to say so, what is too long is dropped when it comes. */
+	tap_set_mtu(port->config->tap, mtu);
+	atomic_store_explicit(&tap->frame_max, PORT_ETHER_MAX + mtu, memory_order_relaxed);
+	tap->mtu = mtu;
+}
+
+void
+exception_follow(struct exception *exception)
+{
+	for (unsigned int i = 0; exception != NULL && i < exception->gateway->n_ports; i++)
+		if (exception->tap[i].fd >= 0)
+			follow(&exception->tap[i], &exception->gateway->port[i]);
 }
 
 void

@@ -21,10 +21,14 @@
 #define EXCEPTION_BURST 32u
 
 struct exception_tap {
-	int fd;             /* -1: this port has no exception path */
-	unsigned int queue; /* by which the kernel's frames go out: place in gateway->queue */
-	unsigned int frame_max;
-	bool carrier; /* main's own */
+	int fd;                /* -1: this port has no exception path */
+	unsigned int queue;    /* by which the kernel's frames go out: place in gateway->queue */
+	atomic_uint frame_max; /* bytes; written by main */
+
+	/* main's own: what the interface has been told of the port */
+	bool carrier;
+	uint16_t mtu;
+	uint8_t mac[6];
 };
 
 struct exception {
@@ -61,8 +65,8 @@ int exception_open(struct exception *exception, struct error *error);
  */
 void exception_serve(struct exception *exception);
 
-/* Makes the interfaces' links follow those of the ports. */
-void exception_follow_links(struct exception *exception);
+/* Makes the interfaces' links, MAC addresses and MTUs follow those of the ports. */
+void exception_follow(struct exception *exception);
 
 /*
  * When the workers receive no more: gives the kernel what they have handed over, ends the thread. The

@@ -74,6 +74,10 @@ static const int allowed[] = {
 	SCMP_SYS(unlinkat),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
+	/* a port is taken up again: what DPDK says meanwhile goes to a file; libbpf asks for the kernel's release */
+	SCMP_SYS(dup2),
+	SCMP_SYS(dup3),
+	SCMP_SYS(uname),
 	/* PCI devices: configuration space, and ports of vfio */
 	SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64),
@@ -95,6 +99,7 @@ static const int allowed[] = {
 	SCMP_SYS(memfd_create),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmmsg),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(sendto),
 	SCMP_SYS(setsockopt),

@@ -24,9 +24,11 @@
 struct admission;
 struct exception;
 struct generation;
+struct interfaces;
 struct port;
 struct rte_hash;
 struct server;
+struct spent;
 
 #define GATEWAY_LISTENERS_MAX 1024u
 
@@ -40,9 +42,20 @@ enum stage {
 
 /* One receive queue and the transmit queue of the same number; both belong to one worker. */
 struct queue {
+	/* written by main before the start */
 	struct port *port;
 	uint16_t number;
 	uint16_t worker;
+	struct queue *beyond; /* of a bridge: that of the same number of the other port */
+
+	/* main's own: receive buffers, NULL: its worker's; and what it has seen of the counters below */
+	struct rte_mempool *pool;
+	uint64_t sent_seen;
+	uint64_t full_seen;
+
+	/* written by the worker, read by main: packets that the driver took, and that it had no room for */
+	_Alignas(64) _Atomic uint64_t sent;
+	_Atomic uint64_t full;
 };
 
 /* A listener of a configuration that is in effect, or still has sessions. */
@@ -66,15 +79,18 @@ struct gateway {
 	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
-	struct worker **worker;       /* n_workers of them, each on its node */
-	struct core **core;           /* n_cores of them, likewise */
-	struct admission *admission;  /* n_cores of them */
-	bool by_client;               /* a client's sessions are all on one core */
-	uint32_t spread_seed;         /* which one */
-	struct exception *exception;  /* NULL: no port has an exception path */
-	struct notify notify;         /* main's own */
-	struct interrupts interrupts; /* likewise */
-	struct nodes nodes;           /* where memory is wanted; main's own */
+	struct worker **worker;        /* n_workers of them, each on its node */
+	struct core **core;            /* n_cores of them, likewise */
+	struct admission *admission;   /* n_cores of them */
+	bool by_client;                /* a client's sessions are all on one core */
+	uint32_t spread_seed;          /* which one */
+	struct exception *exception;   /* NULL: no port has an exception path */
+	struct notify notify;          /* main's own */
+	struct interrupts interrupts;  /* likewise */
+	struct nodes nodes;            /* where memory is wanted; main's own */
+	struct interfaces *interfaces; /* main's own; NULL: the kernel does not tell */
+	struct spent *spent;           /* main's own */
+	unsigned int n_pools;          /* main's own: made since the start */
 
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */

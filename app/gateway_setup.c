@@ -5,7 +5,6 @@
 #include <rte_ethdev.h>
 #include <rte_log.h>
 #include <rte_malloc.h>
-#include <rte_mbuf_pool_ops.h>
 #include <rte_random.h>
 #include <rte_timer.h>
 
@@ -22,9 +21,12 @@
 #include "generation.h"
 #include "nodes.h"
 #include "placement.h"
+#include "pool.h"
 #include "port.h"
 #include "session.h"
 #include "sizes.h"
+#include "spent.h"
+#include "watch.h"
 #include "worker.h"
 
 RTE_LOG_REGISTER(gateway_setup_log, hellogate.gateway, INFO);
@@ -40,11 +42,11 @@ static int
 probe_ports(struct gateway *gateway, struct error *error)
 {
 	const struct config *config = gateway->config;
-	int err = 0;
+	int err = watch_open(gateway, error);
 
 	for (unsigned int i = 0; err == 0 && i < config->n_ports; i++) {
 		gateway->n_ports++;
-		err = port_probe(&gateway->port[i], config, i, gateway->n_workers, error);
+		err = watch_probe(gateway, i, error);
 	}
 	if (err == 0 && config->gateway.bridge_text != NULL)
 		port_join(&gateway->port[config->bridge[0]], &gateway->port[config->bridge[1]]);
@@ -65,6 +67,32 @@ tell_crossing(const struct port *port, const struct placement_port *placed, cons
 			port->config->name, port->node, n, port->n_queues);
 }
 
+/* The queue of that number of a port, if it has been dealt out. */
+static struct queue *
+find_queue(const struct gateway *gateway, unsigned int n, const struct port *port, uint16_t number)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (gateway->queue[i].port == port && gateway->queue[i].number == number)
+			return &gateway->queue[i];
+	return NULL;
+}
+
+/* The n-th of all queues. */
+static void
+enter_queue(struct gateway *gateway, unsigned int n, struct port *port, uint16_t number,
+	uint16_t worker)
+{
+	struct queue *queue = &gateway->queue[n];
+
+	queue->port = port;
+	queue->number = number;
+	queue->worker = worker;
+	if (port->peer != NULL)
+		queue->beyond = find_queue(gateway, n, port->peer, number);
+	if (queue->beyond != NULL)
+		queue->beyond->beyond = queue;
+}
+
 /*
  * Deals the queues of all ports out to the workers. Queues of one number of a bridge's ports belong to
  * one worker, which receives from either and sends to the other.
@@ -75,9 +103,11 @@ deal_queues(struct gateway *gateway, struct error *error)
 	struct placement_port placed[CONFIG_PORTS_MAX];
 	unsigned int n = 0;
 
-	gateway->queue = calloc(gateway->n_queues, sizeof(*gateway->queue));
+	gateway->queue =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_queues * sizeof(*gateway->queue));
 	if (gateway->queue == NULL)
 		return error_set(error, memory_hint, "queues");
+	memset(gateway->queue, 0, gateway->n_queues * sizeof(*gateway->queue));
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
 		const struct port *port = &gateway->port[p];
 
@@ -90,70 +120,11 @@ deal_queues(struct gateway *gateway, struct error *error)
 	}
 	placement_deal(placed, gateway->n_ports, gateway->nodes.worker, gateway->n_workers);
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
-		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++)
-			gateway->queue[n++] = (struct queue){
-				.port = &gateway->port[p],
-				.number = q,
-				.worker = placed[p].worker[q],
-			};
+		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++)
+			enter_queue(gateway, n, &gateway->port[p], q, placed[p].worker[q]);
 		tell_crossing(&gateway->port[p], &placed[p], gateway->nodes.worker);
 	}
 	return 0;
-}
-
-/* Packet buffers, and the node of those who use them most. */
-struct pool {
-	const char *kind;
-	unsigned int number;
-	unsigned int n;
-	uint16_t size;
-	bool packed;
-	int node;
-};
-
-/*
- * A pool whose buffers follow each other without a gap. rte_pktmbuf_pool_create() lets none cross a
- * page, for devices that know physical addresses.
- */
-static struct rte_mempool *
-create_packed_pool(const char *name, const struct pool *wanted, int node)
-{
-	struct rte_pktmbuf_pool_private sizes = {
-		.mbuf_data_room_size = wanted->size,
-		.mbuf_priv_size = RINGS_NOTE_ROOM,
-	};
-	struct rte_mempool *pool = rte_mempool_create_empty(name, wanted->n,
-		sizeof(struct rte_mbuf) + RINGS_NOTE_ROOM + wanted->size, SIZES_POOL_CACHE,
-		sizeof(sizes), node, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
-
-	if (pool == NULL)
-		return NULL;
-	if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) != 0)
-		goto fail;
-	rte_pktmbuf_pool_init(pool, &sizes);
-	if (rte_mempool_populate_default(pool) < 0)
-		goto fail;
-	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
-	return pool;
-fail:
-	rte_mempool_free(pool);
-	return NULL;
-}
-
-static struct rte_mempool *
-create_pool(struct nodes *nodes, const struct pool *wanted)
-{
-	int node = nodes_first(nodes, wanted->node);
-	char name[RTE_MEMPOOL_NAMESIZE];
-	struct rte_mempool *pool;
-
-	snprintf(name, sizeof(name), "%s-%u", wanted->kind, wanted->number);
-	do
-		pool = wanted->packed ? create_packed_pool(name, wanted, node)
-				      : rte_pktmbuf_pool_create(name, wanted->n, SIZES_POOL_CACHE,
-						RINGS_NOTE_ROOM, wanted->size, node);
-	while (pool == NULL && nodes_fall_back(nodes, &node));
-	return pool;
 }
 
 /* What a worker has on its node; gateway_destroy() frees what there is of it. */
@@ -209,7 +180,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	if (create_tables(gateway, worker, error) != 0)
 		return -EINVAL;
 	for (unsigned int q = 0; q < gateway->n_queues; q++) {
-		const struct queue *queue = &gateway->queue[q];
+		struct queue *queue = &gateway->queue[q];
 
 		if (queue->worker != index)
 			continue;
@@ -221,7 +192,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		sizes.terminates |= queue->port->peer == NULL;
 		sizes.packed |= queue->port->config->profile.packed_buffers != 0;
 	}
-	worker->pool = create_pool(&gateway->nodes,
+	worker->pool = pool_create(&gateway->nodes,
 		&(struct pool){ "receive", index,
 			sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
 			sizes_buffer(sizes.mtu), sizes.packed, node });
@@ -279,7 +250,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	TAILQ_INIT(&core->quiet);
 	core->out =
 		nodes_alloc(&gateway->nodes, "out", gateway->n_workers * sizeof(*core->out), node);
-	core->pool = create_pool(
+	core->pool = pool_create(
 		&gateway->nodes, &(struct pool){ "send", index, sizes_send_pool(gateway->n_workers),
 					 RTE_MBUF_DEFAULT_BUF_SIZE, false, node });
 	if (core->out == NULL || core->pool == NULL)
@@ -371,7 +342,7 @@ create_exception(struct gateway *gateway, struct error *error)
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
 	/* Its thread is on the CPUs of main and the cores. */
-	exception->pool = create_pool(&gateway->nodes,
+	exception->pool = pool_create(&gateway->nodes,
 		&(struct pool){ "kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
 			RTE_MBUF_DEFAULT_BUF_SIZE, false, PLACEMENT_ANY });
 	if (exception->pool == NULL)
@@ -379,16 +350,49 @@ create_exception(struct gateway *gateway, struct error *error)
 	return 0;
 }
 
-static int
-start_port(struct gateway *gateway, struct port *port, struct error *error)
+static struct rte_mempool *
+receive_pool(const struct gateway *gateway, const struct queue *queue)
+{
+	return queue->pool != NULL ? queue->pool : gateway->worker[queue->worker]->pool;
+}
+
+int
+gateway_renew_pools(struct gateway *gateway, const struct port *port, struct error *error)
+{
+	const struct config_port *settings = port->config;
+	const struct sizes_worker sizes = {
+		.descriptors = port->rx_descriptors + port->tx_descriptors,
+		.terminates = port->peer == NULL,
+	};
+
+	for (unsigned int i = 0; settings->profile.retains_buffers != 0 && i < gateway->n_queues;
+		i++) {
+		struct queue *queue = &gateway->queue[i];
+
+		if (queue->port != port || queue->pool != NULL)
+			continue;
+		queue->pool = pool_create(&gateway->nodes,
+			&(struct pool){ "port", gateway->n_pools++,
+				sizes_receive_pool(&sizes, gateway->n_cores, port->diverts),
+				sizes_buffer(settings->mtu), settings->profile.packed_buffers != 0,
+				gateway->nodes.worker[queue->worker] });
+		if (queue->pool == NULL)
+			return error_set(error, memory_hint, "receive buffers");
+	}
+	return 0;
+}
+
+int
+gateway_start_port(struct gateway *gateway, struct port *port, struct error *error)
 {
 	struct rte_mempool *pool[RTE_MAX_QUEUES_PER_PORT];
+	int err;
 
 	for (unsigned int i = 0; i < gateway->n_queues; i++)
 		if (gateway->queue[i].port == port)
-			pool[gateway->queue[i].number] =
-				gateway->worker[gateway->queue[i].worker]->pool;
-	return port_start(port, pool, error);
+			pool[gateway->queue[i].number] = receive_pool(gateway, &gateway->queue[i]);
+	err = port_start(port, pool, error);
+	return err == 0 ? watch_start(gateway, port, error) : err;
 }
 
 int
@@ -424,7 +428,8 @@ gateway_create(struct gateway *gateway, struct error *error)
 		err = create_shared(gateway, error);
 	/* All that can fail for want of memory has been made: the ports come last. */
 	for (unsigned int i = 0; err == 0 && i < gateway->n_ports; i++)
-		err = start_port(gateway, &gateway->port[i], error);
+		if (port_serves(&gateway->port[i]))
+			err = gateway_start_port(gateway, &gateway->port[i], error);
 	/* What a port says of itself is known now. */
 	if (err == 0 && gateway->exception != NULL)
 		err = exception_open(gateway->exception, error);
@@ -451,6 +456,7 @@ gateway_close_ports(struct gateway *gateway)
 
 	exception_close(gateway->exception);
 	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++) {
+		watch_detach(&gateway->port[i]);
 		port_stop(&gateway->port[i]);
 		port_settle(&gateway->port[i]);
 	}
@@ -515,11 +521,15 @@ gateway_destroy(struct gateway *gateway)
 		sem_destroy(&gateway->exception->go);
 		free(gateway->exception);
 	}
+	for (unsigned int i = 0; gateway->queue != NULL && i < gateway->n_queues; i++)
+		rte_mempool_free(gateway->queue[i].pool);
+	spent_end(gateway);
 	generation_end(gateway);
 	rte_hash_free(gateway->sessions);
 	rte_free(gateway->qsbr);
 	rings_free(&gateway->rings);
 	rte_timer_subsystem_finalize();
+	watch_close(gateway);
 	free(gateway->worker);
 	free(gateway->core);
 	rte_free(gateway->admission);

@@ -238,6 +238,17 @@ retire(struct gateway *gateway, struct generation *generation)
 }
 
 void
+generation_follow_mac(struct gateway *gateway, const struct port *port)
+{
+	const struct generation *generation =
+		atomic_load_explicit(&gateway->generation, memory_order_relaxed);
+
+	if (generation != NULL) /* the first finds it in the port */
+		memcpy(generation->table[port->number].host.mac, port->host.mac,
+			sizeof(port->host.mac));
+}
+
+void
 generation_reap(struct gateway *gateway)
 {
 	struct generation **link = &gateway->retired, *generation;

@@ -50,6 +50,9 @@ struct generation {
  */
 int generation_enter(struct gateway *gateway, struct config *config, struct error *error);
 
+/* A port that no worker has at the moment has another MAC address than before. */
+void generation_follow_mac(struct gateway *gateway, const struct port *port);
+
 /* Frees what is not needed any more, and waits for nothing. To be called now and then, by main. */
 void generation_reap(struct gateway *gateway);
 

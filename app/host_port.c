@@ -16,15 +16,6 @@ struct subject {
 	const struct config_port *port;
 };
 
-static unsigned int
-count_argument(const struct config_port *port, const char *name, unsigned int otherwise)
-{
-	char text[VIEW_TEXT];
-
-	return device_argument(port->device, name, text) ? (unsigned int)strtoul(text, NULL, 10)
-							 : otherwise;
-}
-
 /* --- addresses ---------------------------------------------------------------------------------- */
 
 /* The bytes of an interface's address, NULL for one that is of another kind or of the link alone. */
@@ -111,7 +102,9 @@ report_interface(const struct subject *subject, const char *interface)
 	int64_t flags = view_number(view, "sys/class/net/%s/flags", interface);
 
 	if (flags < 0) {
-		view_lacks(view, "interface %s of port %s: there is none here", interface, name);
+		view_lacks(view,
+			"interface %s of port %s: there is none here, and the port waits for it",
+			interface, name);
 		return;
 	}
 	if ((flags & IFF_UP) == 0)
@@ -269,5 +262,5 @@ host_port_report(const struct host *host, const struct config_port *port)
 		report_queues(&subject, interface, "qpairs", 0, device_queues(port->device));
 	else
 		report_queues(&subject, interface, "queue_count",
-			count_argument(port, "start_queue", 0), device_queues(port->device));
+			device_count(port->device, "start_queue", 0), device_queues(port->device));
 }

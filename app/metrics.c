@@ -17,6 +17,7 @@
 #include "port.h"
 #include "server.h"
 #include "stats.h"
+#include "watch.h"
 #include "worker.h"
 
 struct writer {
@@ -242,6 +243,25 @@ write_device(struct writer *writer, const struct gateway *gateway,
 }
 
 static void
+write_service(struct writer *writer, const struct gateway *gateway)
+{
+	head(writer, "port_in_service", "gauge",
+		"whether the port has its interface, and the device sends what it is given");
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		fprintf(writer->to, "hellogate_port_in_service{port=\"%s\"} %d\n",
+			gateway->port[i].config->name, watch_in_service(&gateway->port[i]));
+	head(writer, "port_restarts", "counter", "how often the port was taken up again");
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		fprintf(writer->to, "hellogate_port_restarts_total{port=\"%s\"} %" PRIu64 "\n",
+			gateway->port[i].config->name, gateway->port[i].watch.restarts);
+	head(writer, "port_mtu_bytes", "gauge", "the longest IP packet that leaves by the port");
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		fprintf(writer->to, "hellogate_port_mtu_bytes{port=\"%s\"} %u\n",
+			gateway->port[i].config->name,
+			atomic_load_explicit(&gateway->port[i].mtu, memory_order_relaxed));
+}
+
+static void
 write_ports(struct writer *writer, const struct gateway *gateway)
 {
 	struct rte_eth_stats stats[CONFIG_PORTS_MAX] = {
@@ -249,7 +269,8 @@ write_ports(struct writer *writer, const struct gateway *gateway)
 	}; /* 0 of a driver that does not count */
 
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		rte_eth_stats_get(gateway->port[i].id, &stats[i]);
+		if (port_serves(&gateway->port[i])) /* else there is no device */
+			rte_eth_stats_get(gateway->port[i].id, &stats[i]);
 	head(writer, "port_link_up", "gauge", "whether the link of the port is up");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_link_up{port=\"%s\"} %d\n",
@@ -260,6 +281,7 @@ write_ports(struct writer *writer, const struct gateway *gateway)
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_link_held{port=\"%s\"} %d\n",
 			gateway->port[i].config->name, mirror_holds(&gateway->port[i]));
+	write_service(writer, gateway);
 	write_device(writer, gateway, stats, "port_missed_packets",
 		"packets that the device has dropped: the worker was too slow",
 		offsetof(struct rte_eth_stats, imissed));

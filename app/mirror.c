@@ -44,7 +44,7 @@ mirror_begin(struct gateway *gateway)
 static bool
 take_down(struct port *port)
 {
-	if (port->mirror.cannot)
+	if (port->mirror.cannot || !port_serves(port))
 		return false;
 	if (rte_eth_dev_set_link_down(port->id) == 0)
 		return true;

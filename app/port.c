@@ -17,6 +17,9 @@
 #include "device.h"
 #include "steering.h"
 
+_Static_assert(CONFIG_MTU_MAX + PORT_ETHER_MAX == RTE_MBUF_DEFAULT_DATAROOM,
+	"a packet of ours fits into a buffer");
+
 RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
 #define LOG(level, ...) rte_log(RTE_LOG_##level, port_log, "hellogate: " __VA_ARGS__)
 
@@ -54,6 +57,24 @@ find_node(const struct port *port, const struct rte_eth_dev_info *info)
 	return rte_eth_dev_socket_id(port->id);
 }
 
+/* What is known of a port without its device. */
+static void
+expect(struct port *port, const struct config_port *settings, unsigned int number,
+	unsigned int queues)
+{
+	const struct profile *profile = &settings->profile;
+
+	port->config = settings;
+	port->number = number;
+	port->n_queues = (uint16_t)queues;
+	port->rx_descriptors = (uint16_t)profile->rx_descriptors;
+	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
+	port->node = PLACEMENT_ANY;
+	port->host = settings->host;
+	port->diverts = settings->tap != NULL;
+	port->partial_sums = profile->partial_checksum == PROFILE_PARTIAL_ACCEPT;
+}
+
 int
 port_probe(struct port *port, const struct config *config, unsigned int number,
 	unsigned int queues_max, struct error *error)
@@ -65,7 +86,9 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	unsigned int queues;
 	int err;
 
-	port->config = settings;
+	/* Of a port that comes back, threads that do not wait for it read what is known already. */
+	if (port->config == NULL)
+		expect(port, settings, number, 0);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(settings->device, ","), settings->device);
 	err = create_device(port, name, error);
 	if (err != 0)
@@ -88,15 +111,19 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 		LOG(WARNING, "port %s: no profile for driver %s: built-in defaults\n",
 			settings->name, info.driver_name);
 	port->n_queues = (uint16_t)queues;
-	port->rx_descriptors = (uint16_t)profile->rx_descriptors;
-	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
-	port->number = number;
 	port->node = find_node(port, &info);
-	port->host = settings->host;
-	port->diverts = settings->tap != NULL;
+	port->device = info.device;
 	port->is_memif = strcmp(info.driver_name, "net_memif") == 0;
-	port->partial_sums = profile->partial_checksum == PROFILE_PARTIAL_ACCEPT;
 	return 0;
+}
+
+void
+port_expect(
+	struct port *port, const struct config *config, unsigned int number, unsigned int queues)
+{
+	expect(port, &config->port[number], number, queues);
+	port_set_mtu(port, RTE_ETHER_MTU);
+	atomic_store_explicit(&port->state, PORT_ABSENT, memory_order_relaxed);
 }
 
 void
@@ -108,7 +135,7 @@ port_join(struct port *clients, struct port *servers)
 	clients->guards = true;
 }
 
-/* The MTU that a port of a bridge asks its device for, as far as the device says it can. */
+/* The MTU that a port asks its device for, as far as the device says it can. */
 static uint32_t
 choose_mtu(const struct port *port, const struct rte_eth_dev_info *info)
 {
@@ -154,6 +181,17 @@ choose_rss(struct port *port, const struct rte_eth_dev_info *info)
 	}
 }
 
+void
+port_set_mtu(struct port *port, uint32_t mtu)
+{
+	if (port->config->mtu != 0)
+		mtu = RTE_MIN(mtu, port->config->mtu);
+	/* What we send ourselves has buffers of the common size. */
+	if (port->peer == NULL)
+		mtu = RTE_MIN(mtu, CONFIG_MTU_MAX);
+	atomic_store_explicit(&port->mtu, (uint16_t)RTE_MIN(mtu, UINT16_MAX), memory_order_relaxed);
+}
+
 /* Of all that the device receives; in isolated mode there is only what rules spread. */
 static void
 set_rss(struct port *port, struct rte_eth_conf *conf)
@@ -176,11 +214,14 @@ configure(struct port *port, struct error *error)
 	const struct profile *profile = &port->config->profile;
 	struct rte_eth_conf conf = { 0 };
 	struct rte_eth_dev_info info;
+	bool device_sums;
 
 	if (rte_eth_dev_info_get(port->id, &info) != 0)
 		return error_set(error, "port %s: the device is gone", port->config->name);
-	port->device_sums = profile->tx_checksum == PROFILE_TX_DEVICE &&
-			    (info.tx_offload_capa & tx_sums) == tx_sums;
+	device_sums = profile->tx_checksum == PROFILE_TX_DEVICE &&
+		      (info.tx_offload_capa & tx_sums) == tx_sums;
+	if (device_sums != port->device_sums) /* cores read it, also of a port that comes back */
+		port->device_sums = device_sums;
 	if (port->device_sums)
 		conf.txmode.offloads |= tx_sums;
 	/*
@@ -297,6 +338,16 @@ set_queues(const struct port *port, struct rte_mempool *const *pool, struct erro
 	return 0;
 }
 
+/*
+ * A bridge passes on what its devices take. What ethdev says of the MTU of one that is software is made up;
+ * of those that stand on an interface, that one's is followed.
+ */
+static bool
+is_boundless(const struct port *port)
+{
+	return port->peer != NULL && strncmp(port->config->device, "net_", 4) == 0;
+}
+
 int
 port_start(struct port *port, struct rte_mempool *const *pool, struct error *error)
 {
@@ -319,7 +370,10 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 	promiscuous |= !set_mac(port);
 	if (rte_eth_dev_get_mtu(port->id, &mtu) != 0)
 		mtu = RTE_ETHER_MTU;
-	port->mtu = RTE_MIN(mtu, (uint16_t)(RTE_MBUF_DEFAULT_DATAROOM - PORT_ETHER_MAX));
+	if (is_boundless(port))
+		atomic_store_explicit(&port->mtu, UINT16_MAX, memory_order_relaxed);
+	else
+		port_set_mtu(port, mtu);
 	if (rte_eth_dev_start(port->id) != 0)
 		return error_set(error, "port %s: the device does not start", port->config->name);
 	port->started = true;
@@ -371,14 +425,32 @@ port_close(struct port *port)
 }
 
 void
+port_remove(struct port *port)
+{
+	struct rte_device *device = port->device;
+	struct capture capture;
+
+	/* Drivers complain of an interface that is not there any more, which is why this is done. */
+	capture_begin(&capture);
+	port_close(port);
+	if (device != NULL)
+		rte_dev_remove(device);
+	capture_end(&capture, false);
+	port->device = NULL;
+}
+
+void
 port_check_link(struct port *port)
 {
 	struct rte_eth_link link = { 0 };
-	bool up;
 
-	if (rte_eth_link_get_nowait(port->id, &link) != 0)
-		return;
-	up = link.link_status == RTE_ETH_LINK_UP;
+	if (!port->link_told && rte_eth_link_get_nowait(port->id, &link) == 0)
+		port_set_link(port, link.link_status == RTE_ETH_LINK_UP);
+}
+
+void
+port_set_link(struct port *port, bool up)
+{
 	if (up == atomic_load_explicit(&port->link_up, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&port->link_up, up, memory_order_relaxed);

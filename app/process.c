@@ -47,13 +47,24 @@ process_begin(struct error *error)
 	}
 }
 
+/* What drivers need later, as far as it is there: without it a port may not come back, but can start. */
 static uint64_t
 kept_capabilities(const struct config *config)
 {
-	uint64_t kept = 0;
+	uint64_t wanted = 0, kept = 0;
 
 	for (unsigned int i = 0; i < config->n_ports; i++)
-		kept |= config->port[i].profile.capabilities;
+		wanted |= config->port[i].profile.capabilities;
+	for (unsigned int i = 0; i <= CAP_LAST_CAP; i++) {
+		if ((wanted >> i & 1) == 0)
+			continue;
+		if (capng_have_capability(CAPNG_PERMITTED, i) != 0)
+			kept |= UINT64_C(1) << i;
+		else
+			rte_log(RTE_LOG_WARNING, process_log,
+				"hellogate: no capability %s to keep: a port may not come back\n",
+				capng_capability_to_name(i));
+	}
 	return kept;
 }
 
@@ -163,11 +174,12 @@ int
 process_drop(const struct config *config, struct error *error)
 {
 	const struct config_gateway *settings = &config->gateway;
-	uint64_t kept = kept_capabilities(config);
+	uint64_t kept;
 	int err;
 
 	if (geteuid() != 0 || settings->uid == 0)
 		return 0;
+	kept = kept_capabilities(config);
 	make_lock_folder(config);
 	err = become(settings->uid, settings->gid, kept);
 	if (err != 0)

@@ -17,9 +17,9 @@
 /*
  * Per worker. For every worker, once its queues are empty:
  *   rx = tx + forwarded + to_kernel + bridged_to_servers + bridged_to_clients + every drop_*
- *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + drop_tx_full + drop_tx_refused
- *   session_rx = session_tx + session_tx_full + session_tx_refused
- *   from_kernel = from_kernel_tx + from_kernel_tx_full
+ *   hvr + arp_replies + neighbour_adverts + echo_replies = tx + every drop_tx_*
+ *   session_rx = session_tx + every session_tx_*
+ *   from_kernel = from_kernel_tx + every from_kernel_tx_*
  */
 #define STATS_WORKER(X)                                                                         \
 	X(rx, "packets received")                                                               \
@@ -45,11 +45,18 @@
 	X(session_tx, "packets of sessions handed to the driver")                               \
 	X(session_tx_full, "packets of sessions dropped: transmit queue is full")               \
 	X(session_tx_refused,                                                                   \
-		"packets of sessions dropped: the device refuses to fill in their checksums")   \
+		"packets of sessions dropped: the device or its driver refuses them")           \
+	X(session_tx_too_long, "packets of sessions dropped: longer than the MTU of the port")  \
+	X(session_tx_down, "packets of sessions dropped: the port is not in service")           \
 	X(to_kernel, "packets handed over for the kernel")                                      \
 	X(from_kernel, "packets of the kernel taken over")                                      \
 	X(from_kernel_tx, "packets of the kernel handed to the driver")                         \
 	X(from_kernel_tx_full, "packets of the kernel dropped: transmit queue is full")         \
+	X(from_kernel_tx_refused,                                                               \
+		"packets of the kernel dropped: the device or its driver refuses them")         \
+	X(from_kernel_tx_too_long,                                                              \
+		"packets of the kernel dropped: longer than the MTU of the port")               \
+	X(from_kernel_tx_down, "packets of the kernel dropped: the port is not in service")     \
 	X(bridged_to_servers, "frames passed on to the servers' port of the bridge")            \
 	X(bridged_to_clients, "frames passed on to the clients' port of the bridge")            \
 	X(guard_hellos, "ClientHellos with a valid cookie for the servers behind guards")       \

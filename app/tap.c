@@ -25,6 +25,7 @@ name_request(struct ifreq *request, const char *name)
 static int
 make_interface(int fd, const char *name, const uint8_t mac[6])
 {
+	static const uint8_t none[6];
 	struct ifreq request;
 
 	name_request(&request, name);
@@ -32,14 +33,22 @@ make_interface(int fd, const char *name, const uint8_t mac[6])
 	request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL);
 	if (ioctl(fd, TUNSETIFF, &request) != 0)
 		return -errno;
+	return memcmp(mac, none, 6) != 0 ? tap_set_mac(fd, name, mac) : 0;
+}
+
+int
+tap_set_mac(int fd, const char *name, const uint8_t mac[6])
+{
+	struct ifreq request;
+
 	name_request(&request, name);
 	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	memcpy(request.ifr_hwaddr.sa_data, mac, 6);
 	return ioctl(fd, SIOCSIFHWADDR, &request) == 0 ? 0 : -errno;
 }
 
-static int
-set_mtu(const char *name, unsigned int mtu)
+int
+tap_set_mtu(const char *name, unsigned int mtu)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
 	struct ifreq request;
@@ -76,7 +85,7 @@ tap_open(int *ret_fd, const char *name, const uint8_t mac[6], unsigned int mtu, 
 		return error_set(error, "cannot make interface %s: " DEVICE ": %m", name);
 	err = make_interface(fd, name, mac);
 	if (err == 0)
-		err = set_mtu(name, mtu);
+		err = tap_set_mtu(name, mtu);
 	if (err != 0) {
 		close(fd);
 		return error_set(error, "cannot make interface %s: %s", name, reason_of(err));

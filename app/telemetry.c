@@ -19,6 +19,7 @@
 #include "server.h"
 #include "session.h"
 #include "setting.h"
+#include "watch.h"
 #include "worker.h"
 
 /* What surely fits into the 16 KB of an answer. */
@@ -268,6 +269,18 @@ show_config(const struct gateway *gateway, const char *params, struct rte_tel_da
 	return 0;
 }
 
+/* Not the driver's count: some ports send past it, and those that were taken up again have another one. */
+static uint64_t
+count_sent(const struct gateway *gateway, const struct port *port)
+{
+	uint64_t sent = 0;
+
+	for (unsigned int i = 0; i < gateway->n_queues; i++)
+		if (gateway->queue[i].port == port)
+			sent += stats_get(&gateway->queue[i].sent);
+	return sent;
+}
+
 static int
 show_ports(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
 {
@@ -284,13 +297,19 @@ show_ports(const struct gateway *gateway, const char *params, struct rte_tel_dat
 		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
 			mac[2], mac[3], mac[4], mac[5]);
 		rte_tel_data_start_dict(one);
-		dpdk_tel_add_uint(one, "dpdk_port", port->id);
+		if (port_serves(port)) /* else there is no device */
+			dpdk_tel_add_uint(one, "dpdk_port", port->id);
 		dpdk_tel_add_uint(one, "queues", port->n_queues);
 		rte_tel_data_add_dict_int(one, "numa_node", port->node);
 		dpdk_tel_add_uint(
 			one, "link_up", atomic_load_explicit(&port->link_up, memory_order_relaxed));
 		rte_tel_data_add_dict_string(one, "mac", text);
 		dpdk_tel_add_uint(one, "link_held", mirror_holds(port));
+		rte_tel_data_add_dict_string(one, "state", watch_state(port));
+		dpdk_tel_add_uint(
+			one, "mtu", atomic_load_explicit(&port->mtu, memory_order_relaxed));
+		dpdk_tel_add_uint(one, "restarts", port->watch.restarts);
+		dpdk_tel_add_uint(one, "sent", count_sent(gateway, port));
 		if (port->peer != NULL) {
 			legal_name(name, sizeof(name), port->peer->config->name);
 			rte_tel_data_add_dict_string(one, "peer", name);
@@ -391,7 +410,8 @@ static const struct {
 	{ "/hellogate/config",
 		"Settings in effect. Optional parameter: one section, as in the file.",
 		show_config },
-	{ "/hellogate/ports", "Link, queues, MAC address, NUMA node and bridge peer of every port.",
+	{ "/hellogate/ports",
+		"State, link, queues, MTU, MAC address, NUMA node and bridge peer of every port.",
 		show_ports },
 	{ "/hellogate/upstreams",
 		"Upstreams, their state and sessions. Optional parameter: next of the part before.",

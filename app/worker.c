@@ -380,19 +380,17 @@ void
 worker_send_answers(struct worker *worker, struct worker_burst *burst)
 {
 	struct stats_worker *stats = &worker->stats;
-	unsigned int good = burst->n_answers, sent;
+	struct transmitted told =
+		transmit(burst->queue, burst->answer, burst->n_answers, burst->port->device_sums);
 
-	if (burst->port->device_sums)
-		good = transmit_prepare(burst->queue, burst->answer, good);
-	sent = rte_eth_tx_burst(
-		burst->port->id, burst->queue->number, burst->answer, (uint16_t)good);
-	for (unsigned int i = sent; i < burst->n_answers; i++) {
-		burst->answer_bytes -= burst->answer[i]->data_len;
-		worker_drop(
-			worker, burst->answer[i], i < good ? HG_DROP_TX_FULL : HG_DROP_TX_REFUSED);
-	}
-	stats_add(&stats->tx, sent);
-	stats_add(&stats->tx_bytes, burst->answer_bytes);
+	stats_add(&stats->tx, told.sent);
+	stats_add(&stats->tx_bytes, burst->answer_bytes - told.lost_bytes);
+	if (likely(told.sent == burst->n_answers))
+		return;
+	stats_add(&stats->drop[HG_DROP_TX_FULL], told.full);
+	stats_add(&stats->drop[HG_DROP_TX_REFUSED], told.refused);
+	stats_add(&stats->drop[HG_DROP_TX_TOO_LONG], told.too_long);
+	stats_add(&stats->drop[HG_DROP_TX_DOWN], told.down);
 }
 
 /* Hands what has gathered for one class of packets of one core to its ring. */
@@ -451,11 +449,13 @@ static unsigned int
 poll_queue(struct worker *worker, unsigned int q, const struct generation *generation,
 	const struct hg_cookie_keys *keys, uint64_t now)
 {
-	const struct queue *queue = worker->queue[q];
+	struct queue *queue = worker->queue[q];
 	unsigned int room = queue->port->config->profile.burst, total = 0;
 	struct worker_burst *burst = &worker->burst;
 	uint16_t n, most;
 
+	if (unlikely(!port_serves(queue->port)))
+		return 0;
 	burst->queue = queue;
 	burst->port = queue->port;
 	burst->generation = generation;
@@ -496,20 +496,21 @@ poll_queue(struct worker *worker, unsigned int q, const struct generation *gener
 static void
 send_run(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n)
 {
-	const struct queue *queue = &worker->gateway->queue[note_of(mbuf[0])->queue];
-	unsigned int good = n, sent;
+	struct queue *queue = &worker->gateway->queue[note_of(mbuf[0])->queue];
+	struct stats_worker *stats = &worker->stats;
+	bool sums = queue->port->device_sums;
+	struct transmitted told;
 
-	if (queue->port->device_sums) {
-		for (unsigned int i = 0; i < n; i++)
-			request_sums(mbuf[i], note_of(mbuf[i])->family, note_of(mbuf[i])->l3);
-		good = transmit_prepare(queue, mbuf, n);
-	}
-	sent = rte_eth_tx_burst(queue->port->id, queue->number, mbuf, (uint16_t)good);
-	stats_add(&worker->stats.session_tx, sent);
-	stats_add(&worker->stats.session_tx_full, good - sent);
-	stats_add(&worker->stats.session_tx_refused, n - good);
-	for (; sent < n; sent++)
-		rte_pktmbuf_free(mbuf[sent]);
+	for (unsigned int i = 0; sums && i < n; i++)
+		request_sums(mbuf[i], note_of(mbuf[i])->family, note_of(mbuf[i])->l3);
+	told = transmit(queue, mbuf, n, sums);
+	stats_add(&stats->session_tx, told.sent);
+	if (likely(told.sent == n))
+		return;
+	stats_add(&stats->session_tx_full, told.full);
+	stats_add(&stats->session_tx_refused, told.refused);
+	stats_add(&stats->session_tx_too_long, told.too_long);
+	stats_add(&stats->session_tx_down, told.down);
 }
 
 /* Takes what the handshake cores have for clients. Returns the number of packets. */
@@ -537,14 +538,6 @@ send_sessions(struct worker *worker)
 	return total;
 }
 
-static void
-stand_still(struct worker *worker)
-{
-	atomic_store_explicit(&worker->halt, WORKER_HALT_DONE, memory_order_release);
-	while (atomic_load_explicit(&worker->halt, memory_order_acquire) == WORKER_HALT_DONE)
-		rte_pause();
-}
-
 int
 worker_run(void *arg)
 {
@@ -564,7 +557,7 @@ worker_run(void *arg)
 
 		if (unlikely(atomic_load_explicit(&worker->halt, memory_order_relaxed) ==
 			     WORKER_HALT_ASKED))
-			stand_still(worker);
+			worker_stand_still(worker);
 		stage = atomic_load_explicit(&gateway->stage, memory_order_acquire);
 		if (stage <= STAGE_WIND_DOWN) {
 			worker->winding_down = stage == STAGE_WIND_DOWN;

@@ -27,7 +27,7 @@
 
 /* The packets of one burst that got past the first stage, in arrays by what is left to do. */
 struct worker_burst {
-	const struct queue *queue;
+	struct queue *queue;
 	const struct port *port;
 	const struct generation *generation;
 	const struct classify_table *table; /* the port's, of that generation */
@@ -65,9 +65,9 @@ struct worker {
 	struct gateway *gateway;
 	unsigned int index;
 	unsigned int n_queues;
-	const struct queue **queue; /* its own */
-	unsigned int *queue_index;  /* their places in gateway->queue */
-	struct rte_mempool *pool;   /* receive buffers of its queues */
+	struct queue **queue;      /* its own */
+	unsigned int *queue_index; /* their places in gateway->queue */
+	struct rte_mempool *pool;  /* receive buffers of its queues */
 
 	/* the worker's own */
 	_Alignas(64) struct idle idle;
@@ -88,6 +88,15 @@ struct worker {
 	_Atomic(enum worker_halt) halt;
 	struct stats_worker stats;
 };
+
+/* Between two rounds, until main lets it go on. */
+static inline void
+worker_stand_still(struct worker *worker)
+{
+	atomic_store_explicit(&worker->halt, WORKER_HALT_DONE, memory_order_release);
+	while (atomic_load_explicit(&worker->halt, memory_order_acquire) == WORKER_HALT_DONE)
+		rte_pause();
+}
 
 static inline void
 worker_drop(struct worker *worker, struct rte_mbuf *mbuf, enum hg_verdict verdict)

@@ -70,8 +70,14 @@
 	X(RING_NEW_FULL, ring_new_full, "ring to the handshake core is full: verified hellos")     \
 	X(KERNEL_FULL, kernel_full, "ring towards the kernel is full")                             \
 	X(TX_FULL, tx_full, "transmit queue is full")                                              \
-	X(TX_REFUSED, tx_refused, "the device refuses to fill in the checksums of the answer")     \
-	X(BRIDGE_FULL, bridge_full, "transmit queue of the bridge's other port is full")
+	X(TX_REFUSED, tx_refused, "the device or its driver refuses the answer")                   \
+	X(TX_TOO_LONG, tx_too_long, "the answer is longer than the MTU of the port")               \
+	X(TX_DOWN, tx_down, "the port went out of service before the answer had left")             \
+	X(BRIDGE_FULL, bridge_full, "transmit queue of the bridge's other port is full")           \
+	X(BRIDGE_REFUSED, bridge_refused,                                                          \
+		"the device or driver of the bridge's other port refuses the frame")               \
+	X(BRIDGE_TOO_LONG, bridge_too_long, "longer than the MTU of the bridge's other port")      \
+	X(BRIDGE_DOWN, bridge_down, "the bridge's other port is not in service")
 
 enum hg_verdict {
 	/* Nothing speaks against the packet so far: the next stage decides. */

@@ -219,7 +219,12 @@ tests:
   - {series: 'hellogate_port_link_up{job="hellogate", instance="a", port="lan"}', values: '0x20'}
   - {series: 'hellogate_port_link_held{job="hellogate", instance="a", port="wan"}', values: '0x20'}
   - {series: 'hellogate_port_link_held{job="hellogate", instance="a", port="lan"}', values: '1x20'}
+  - {series: 'hellogate_port_in_service{instance="c", port="wan"}', values: '1x20'}
+  - {series: 'hellogate_port_in_service{instance="e", port="wan"}', values: '0x20'}
+  - {series: 'hellogate_port_restarts_total{instance="c", port="wan"}', values: '0+0x10 1x10'}
+  - {series: 'hellogate_port_restarts_total{instance="f", port="wan"}', values: '0+1x20'}
   - {series: 'hellogate_drops_total{instance="e", reason="bridge_full"}', values: '0+60x20'}
+  - {series: 'hellogate_drops_total{instance="e", reason="bridge_refused"}', values: '0+60x20'}
   - {series: 'hellogate_drops_total{instance="f", reason="guard_full"}', values: '0+60x20'}
   - {series: 'hellogate_sessions{instance="a"}', values: '950x20'}
   - {series: 'hellogate_sessions_max{instance="a"}', values: '1000x20'}
@@ -251,6 +256,8 @@ tests:
     exp_samples:
     - {labels: '{alertname="HellogateDown", instance="b"}', value: 1}
     - {labels: '{alertname="HellogateLinkDown", instance="a"}', value: 1}
+    - {labels: '{alertname="HellogatePortOutOfService", instance="e"}', value: 1}
+    - {labels: '{alertname="HellogatePortRestarts", instance="f"}', value: 1}
     - {labels: '{alertname="HellogateSessionsNearlyFull", instance="a"}', value: 1}
     - {labels: '{alertname="HellogateFlood", instance="a"}', value: 1}
     - {labels: '{alertname="HellogateWorkerSaturated", instance="a"}', value: 1}
@@ -258,7 +265,7 @@ tests:
     - {labels: '{alertname="HellogateHandshakesFail", instance="d"}', value: 1}
     - {labels: '{alertname="HellogateCoreSaturated", instance="d"}', value: 1}
     - {labels: '{alertname="HellogatePacketsLost", instance="d"}', value: 2}
-    - {labels: '{alertname="HellogatePacketsLost", instance="e"}', value: 1}
+    - {labels: '{alertname="HellogatePacketsLost", instance="e"}', value: 2}
     - {labels: '{alertname="HellogateGuardTableFull", instance="f"}', value: 1}
     - {labels: '{alertname="HellogateUpstreamDown", instance="c"}', value: 1}
     - {labels: '{alertname="HellogateUpstreamLost", instance="d"}', value: 1}

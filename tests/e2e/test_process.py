@@ -18,7 +18,8 @@ from harness import (BUILD, SANITIZERS, Gateway, Net, Pki, Process, Skip, comman
 
 PKI = Pki()
 NOBODY = pwd.getpwnam('nobody')
-XDP_CAPABILITIES = 1 << 2 | 1 << 12 | 1 << 21  # those of pmd-config/net_af_xdp.ini
+PACKET_CAPABILITIES = 1 << 12 | 1 << 13 | 1 << 14  # those of pmd-config/net_af_packet.ini
+XDP_CAPABILITIES = PACKET_CAPABILITIES | 1 << 2 | 1 << 21  # those of pmd-config/net_af_xdp.ini
 SECRET = 'c0ffee' * 10 + 'beef'
 PSK = 'secret of this test alone'
 
@@ -74,7 +75,7 @@ def dropped(driver: str, kept: int = 0, binary: pathlib.Path | None = None) -> N
 
 
 def test_privileges_are_dropped_af_packet() -> None:
-    dropped('af_packet')
+    dropped('af_packet', PACKET_CAPABILITIES)
 
 
 def test_privileges_are_dropped_af_xdp() -> None:

@@ -50,12 +50,12 @@ PATH = re.compile(r"app/(worker|bridge|classify|divert|partial|recent|clients|ma
 PATH_CALLS = {
     "app/worker.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
-                    r"__assert_fail|__rte_\w*trace_\w+|idle_(begin|rest|step)",
+                    r"__assert_fail|__rte_\w*trace_\w+|idle_(begin|rest|step)|raw_send",
     "app/divert.c": r"rte_eth_fp_ops|rte_eth_call_tx_callbacks|rte_mempool_ops_table|"
-                    r"per_lcore_\w+|__rte_panic|__assert_fail|__rte_\w*trace_\w+",
+                    r"per_lcore_\w+|__rte_panic|__assert_fail|__rte_\w*trace_\w+|raw_send",
     "app/bridge.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_mempool_ops_table|per_lcore_\w+|__rte_panic|__assert_fail|"
-                    r"__rte_\w*trace_\w+",
+                    r"__rte_\w*trace_\w+|raw_send",
     # Once, at start: finds out which kernel runs here, and fastest.
     "lib/hmac/hmac.c": "strcmp",
     "lib/hmac/ladder.c": "clock_gettime|(__)?snprintf(_chk)?",

@@ -360,10 +360,11 @@ test_privileges(void **state)
 	assert_lacks(&plain, "", "root: it is needed to set up");
 	put_status("0", "0000000000000000", "0-3");
 	assert_lacks(&plain, "", "capabilities: root is without setgid, setuid\n");
-	assert_lacks(&packet, "", "capabilities: root is without setgid, setuid, net_raw\n");
+	assert_lacks(&packet, "",
+		"capabilities: root is without setgid, setuid, net_admin, net_raw, ipc_lock\n");
 	assert_lacks(&tap, "", "capabilities: root is without setgid, setuid, net_admin\n");
 	assert_lacks(&xdp, "",
-		"capabilities: root is without dac_read_search, setgid, setuid, net_admin, net_raw, sys_admin\n");
+		"capabilities: root is without dac_read_search, setgid, setuid, net_admin, net_raw, ipc_lock, sys_admin\n");
 	assert_has(&root_stays, "", "root, with what these devices need");
 }
 
@@ -391,7 +392,8 @@ test_interfaces(void **state)
 	put(ETH "flags", "0x1002\n");
 	assert_lacks(&text, "", "a link at port wan: eth1 is down, see ip link set eth1 up");
 	unlink(reach(ETH "flags"));
-	assert_lacks(&text, "", "interface eth1 of port wan: there is none here");
+	assert_lacks(&text, "",
+		"interface eth1 of port wan: there is none here, and the port waits for it");
 	assert_line(report(&tap, ""), "lacks", "/dev/net/tun", false);
 	unlink(reach("dev/net/tun"));
 	assert_lacks(&tap, "", "/dev/net/tun for port wan");
