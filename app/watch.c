@@ -433,6 +433,17 @@ look_for_stop(struct gateway *gateway, struct port *port, const struct interface
 		LOG(NOTICE, "port %s: the device sends again\n", port->config->name);
 }
 
+/* One that the driver has made, and somebody else has deleted. The driver does not notice. */
+static void
+lose(struct port *port)
+{
+	if (port->watch.lost)
+		return;
+	port->watch.lost = port->watch.stopped = true;
+	LOG(ERR, "port %s: its interface is gone: only a restart makes it again\n",
+		port->config->name);
+}
+
 static void
 look(struct gateway *gateway, struct port *port)
 {
@@ -449,7 +460,9 @@ look(struct gateway *gateway, struct port *port)
 		return; /* the kernel has no time for us */
 	if (stands(port))
 		follow_interface(gateway, port, err == 0 ? &now : NULL);
-	if (!port_serves(port))
+	else if (err != 0 && watch->index != 0)
+		lose(port);
+	if (!port_serves(port) || watch->lost)
 		return;
 	if (err == 0 && now.index == watch->index)
 		follow_mtu(port, &now);

@@ -22,6 +22,7 @@ struct watch {
 	unsigned int index;          /* of the interface that it stands on; 0: none */
 	bool renamed;                /* that one has another name now */
 	bool stopped;                /* the device sends nothing of what it is given */
+	bool lost;                   /* the driver's own interface is gone for good */
 	bool counts;                 /* the interface counts what we send */
 	uint32_t mtu;                /* of the interface */
 	uint8_t mac[6];              /* likewise */

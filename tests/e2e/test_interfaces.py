@@ -406,6 +406,21 @@ def test_down_and_up_af_xdp() -> None:
     down_and_up('af_xdp')
 
 
+def test_an_interface_that_the_driver_had_made_is_deleted() -> None:
+    """Nobody makes it again: that is said, and shown, and the other port goes on."""
+    with Net('tap') as net:
+        lan = {'port lan': {'device': 'net_tap1,iface=hgtap1', 'address': f'{SECOND[0]}/24'}}
+        with gateway(net, {'echo': certified(bind=f'0.0.0.0:{PORT}')}, sections=lan) as g:
+            command('ip', '-n', net.client, 'link', 'set', 'hgtap1', 'up')
+            command('ip', '-n', net.client, 'addr', 'add', f'{SECOND[1]}/24', 'dev', 'hgtap1')
+            serves(net)
+            link(net, 'del', 'hgtap0')
+            wait_for_state(g, 'stopped')
+            assert said(g, 'port wan: its interface is gone') == 1, g.log()
+            serves(net, SECOND[0])
+            g.stop()
+
+
 # ---------------------------------------------------------------------------------------------
 # Interfaces that are not there yet
 

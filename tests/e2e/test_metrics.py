@@ -475,6 +475,11 @@ def test_page_shows_a_flood() -> None:
                 'verified hellos for guarded servers\t1/s',
                 'other datagrams for guarded servers\t0/s', 'link of wan\tup',
                 'link of lan\theld down']
+        assert browser.evaluate("document.getElementById('ports').closest('section').hidden") is True
+        assert browser.evaluate('''(() => {
+            showPorts(parse('hellogate_port_in_service{port="wan"} 0\\n' +
+                'hellogate_port_in_service{port="lan"} 1'));
+            return document.getElementById('ports').innerText; })()''') == 'wan\tout of service'
         for width in (1280, 390, 320):
             browser.call('Emulation.setDeviceMetricsOverride', width=width, height=800,
                          deviceScaleFactor=1, mobile=width < 600)
