@@ -212,8 +212,13 @@ watch_start(struct gateway *gateway, struct port *port, struct error *error)
 	struct interface now;
 	int err;
 
-	if (gateway->interfaces == NULL || rte_eth_dev_info_get(port->id, &info) != 0 ||
-		info.if_index == 0)
+	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0) {
+		if (stands(port))
+			return error_set(error, "port %s: the device does not say where it stands",
+				port->config->name);
+		return 0;
+	}
+	if (gateway->interfaces == NULL)
 		return 0;
 	err = interface_find(gateway->interfaces, NULL, info.if_index, &now);
 	if (err != 0)
