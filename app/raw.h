@@ -2,7 +2,7 @@
 /*
  * Sending by an interface of the kernel, over packet sockets of our own: one for each queue. For
  * net_af_packet, whose transmit ring begins again with a frame that the device has refused, for ever
- * (docs/decisions/0016-ports-that-stop.md). Here such a frame is lost alone.
+ * (docs/decisions/0020-ports-that-stop.md). Here such a frame is lost alone.
  */
 #pragma once
 
