@@ -16,14 +16,19 @@
 #include "tls/file.h"
 #include "tls/internal.h"
 
-/* Nobody is asked for a passphrase: the daemon has no terminal, and a check must not wait. */
+/*
+ * Nobody is asked for a passphrase: the daemon has no terminal, and a check must not wait. *arg: what is wrong
+ * with the file, which OpenSSL says of in other words.
+ */
 static int
 refuse_passphrase(char *buffer, int size, int writing, void *arg)
 {
+	const char **problem = arg;
+
 	(void)buffer;
 	(void)size;
 	(void)writing;
-	(void)arg;
+	*problem = "it is encrypted with a passphrase, and nobody is asked for one";
 	return -1;
 }
 
@@ -37,7 +42,7 @@ hg_tls_key_read(const char *path, struct hg_tls_error *error)
 
 	if (file != NULL) {
 		if (setvbuf(file, text, _IOFBF, sizeof(text)) == 0)
-			key = PEM_read_PrivateKey(file, NULL, refuse_passphrase, NULL);
+			key = PEM_read_PrivateKey(file, NULL, refuse_passphrase, &problem);
 		fclose(file);
 		hg_secret_wipe(text, sizeof(text));
 	}
@@ -49,18 +54,18 @@ hg_tls_key_read(const char *path, struct hg_tls_error *error)
 
 /* Those of a file up to its end. Returns false, with OpenSSL's error, if one cannot be read. */
 static bool
-read_all(FILE *file, STACK_OF(X509) * certificates)
+read_all(FILE *file, STACK_OF(X509) * certificates, const char **problem)
 {
 	X509 *certificate;
 
 	/* The first may be one of OpenSSL's own kind, with trust behind it. */
-	certificate = PEM_read_X509_AUX(file, NULL, refuse_passphrase, NULL);
+	certificate = PEM_read_X509_AUX(file, NULL, refuse_passphrase, problem);
 	while (certificate != NULL) {
 		if (sk_X509_push(certificates, certificate) == 0) {
 			X509_free(certificate);
 			return false;
 		}
-		certificate = PEM_read_X509(file, NULL, refuse_passphrase, NULL);
+		certificate = PEM_read_X509(file, NULL, refuse_passphrase, problem);
 	}
 	if (sk_X509_num(certificates) == 0 ||
 		ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
@@ -144,7 +149,7 @@ STACK_OF(X509) * hg_tls_certificates_read(const char *path, char warning[HG_TLS_
 	STACK_OF(X509) *certificates = sk_X509_new_null();
 	const char *problem = NULL;
 	FILE *file = hg_tls_file_open(path, &problem);
-	bool well = file != NULL && certificates != NULL && read_all(file, certificates);
+	bool well = file != NULL && certificates != NULL && read_all(file, certificates, &problem);
 
 	if (file != NULL)
 		fclose(file);
@@ -198,7 +203,7 @@ hg_tls_authorities_read(SSL_CTX *ssl, const char *path, struct hg_tls_error *err
 	int n;
 
 	if (file != NULL) {
-		content = PEM_X509_INFO_read(file, NULL, refuse_passphrase, NULL);
+		content = PEM_X509_INFO_read(file, NULL, refuse_passphrase, &problem);
 		fclose(file);
 	}
 	if (content == NULL)

@@ -25,11 +25,16 @@ MAC_SIZE = 32
 CLOSE_NOTIFY = b'\1\0'
 
 
+# For the listener that such clients talk to, which takes ordinary ones too if it has a certificate.
+CIPHERS = 'PSK-NULL-SHA256:ALL:@SECLEVEL=0'
+PSK_FILE = f'{IDENTITY}:{KEY.hex()}\n'
+
+
 def settings(pki: Pki) -> dict[str, str]:
-    """Of a listener that such clients talk to. It takes ordinary ones too if it has a certificate."""
+    """Of such a listener."""
     path = pki.directory / 'crafted.psk'
-    path.write_text(f'{IDENTITY}:{KEY.hex()}\n')
-    return {'psk_file': str(path), 'ciphers': 'PSK-NULL-SHA256:ALL:@SECLEVEL=0'}
+    path.write_text(PSK_FILE)
+    return {'psk_file': str(path), 'ciphers': CIPHERS}
 
 
 def seeded(number: int) -> bytes:

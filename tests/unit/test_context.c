@@ -321,7 +321,7 @@ test_encrypted_private_key(void **state)
 	assert_int_equal(fclose(file), 0);
 	setsid(); /* leaves the terminal of whoever runs this */
 	assert_non_null(freopen(answers, "r", stdin));
-	assert_pair_refused(ec.files.certificate, path, "private-key", path, "private key");
+	assert_pair_refused(ec.files.certificate, path, "private-key", path, "passphrase");
 }
 
 /* PEM lets anything be encrypted. */
@@ -342,7 +342,7 @@ test_encrypted_certificate(void **state)
 	assert_int_equal(fclose(file), 0);
 	setsid();
 	assert_non_null(freopen(answers, "r", stdin));
-	assert_pair_refused(path, ec.files.private_key, "certificate", path, "certificates");
+	assert_pair_refused(path, ec.files.private_key, "certificate", path, "passphrase");
 	assert_refused(&settings, "client-ca", 0, path, "certificates");
 }
 
