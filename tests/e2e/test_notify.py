@@ -235,7 +235,7 @@ def test_priorities_for_the_journal() -> None:
                       '<5>hellogate: signal 15: draining'):
             assert len([line for line in lines if line.startswith(start)]) == 1, (start, lines)
         for wrong, sentence in ((config.replace('workers', 'no-workers'), r'<3>hellogate: /.*:2: '),
-                                (config.replace(net.gateway_if, 'none0'),
+                                (config.replace('net_af_packet0', 'net_none0'),
                                  r'<3>hellogate: port wan: DPDK cannot create device [^<>]+')):
             g = spawn(wrong)
             try:
