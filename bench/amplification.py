@@ -31,7 +31,7 @@ import bed
 import hellos
 import result
 import targets
-from harness import in_netns
+from lab.netns import in_netns
 from hellos import Probe
 
 IP_UDP, FRAME_MORE, FRAME_MIN, MTU = 28, 14 + 4, 64, 1500

@@ -19,10 +19,11 @@ from result import BUILD, SOURCE, need, refuse
 
 os.environ.setdefault('HG_SOURCE', str(SOURCE))
 os.environ.setdefault('HG_BUILD', str(BUILD))
-sys.path[1:1] = [str(SOURCE / 'tests'), str(SOURCE / 'tests' / 'e2e')]
+sys.path.insert(1, str(SOURCE / 'tests'))
 
-from gateway import RUNTIME, Gateway, Process  # noqa: E402
-from harness import Pki  # noqa: E402,F401
+from lab.gateway import RUNTIME, Gateway  # noqa: E402
+from lab.pki import Pki  # noqa: E402,F401
+from lab.process import Process  # noqa: E402
 
 ADDRESS, NETWORK, PORT = '198.18.0.1', '198.18.0.1/15', 5684
 CLIENTS = '198.18.1.0'  # the first of them

@@ -28,7 +28,8 @@ import time
 import bed
 import result
 import targets
-from harness import Pki, in_netns
+from lab.netns import in_netns
+from lab.pki import Pki
 
 STEPS = '0,1k,10k,100k,max'
 STEP = r'0|max|[1-9]\d*(\.\d+)?[kM]?'

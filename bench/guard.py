@@ -31,8 +31,10 @@ import bed
 import path
 import result
 import targets
-from gateway import RUNTIME, Gateway, Process, Telemetry
-from harness import Pki, command, kernel_ipv6
+from lab.gateway import RUNTIME, Gateway, Telemetry
+from lab.netns import kernel_ipv6
+from lab.pki import Pki
+from lab.process import Process, command
 from result import BUILD, SOURCE, count
 
 # By its file: tests/e2e has a flood.py too.

@@ -25,7 +25,7 @@ import result  # noqa: F401: mends sys.path for Python's hmac
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'tests'))
 
-import packets as pk  # noqa: E402
+from lab import packets as pk  # noqa: E402
 
 GATEWAY_MAC, CLIENT_MAC, OTHER_MAC = '02:00:00:00:00:0a', '02:00:00:00:00:01', '02:00:00:00:00:0b'
 GATEWAY_V4, GATEWAY_V6, PORT = '198.18.0.1', '2001:2::1', 5684

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 
 import bed
-import packets
+from lab import packets
 from targets import CLIENT, SERVER
 
 RECORD, MESSAGE = 13, 12

@@ -21,8 +21,8 @@ import shutil
 
 import bed
 import result
-from gateway import RUNTIME
-from harness import Pki
+from lab.gateway import RUNTIME
+from lab.pki import Pki
 
 SETS = {'openssl': 205, 'smallest': 61}
 RATES = {'ndr': 0.0, 'pdr': 0.005}

@@ -33,12 +33,13 @@ from typing import Callable, Iterator, Mapping
 import result
 from result import BUILD, SOURCE, count
 
-sys.path[:0] = [str(SOURCE / 'tests'), str(SOURCE / 'tests' / 'e2e')]
+sys.path.insert(0, str(SOURCE / 'tests'))
 
 import hello_pcap  # noqa: E402
-from gateway import EAL, RUNTIME, Gateway, Process, Telemetry  # noqa: E402
-from harness import Net, command, in_netns  # noqa: E402
-from packets import CookieJar  # noqa: E402
+from lab.gateway import EAL, RUNTIME, Gateway, Telemetry  # noqa: E402
+from lab.netns import Net, in_netns  # noqa: E402
+from lab.packets import CookieJar  # noqa: E402
+from lab.process import Process, command  # noqa: E402
 
 SECRET = bytes(range(1, 33))
 ROTATION = 3600

@@ -22,7 +22,8 @@ from typing import Iterator
 
 import bed
 import result
-from harness import command, kernel_ipv6
+from lab.netns import kernel_ipv6
+from lab.process import command
 
 # Sessions, datagrams of each under way, bytes in each.
 CASES = ((1, 1, 64), (1, 1, 1024), (1, 32, 64), (1, 32, 1024), (16, 8, 64), (16, 8, 1024),

@@ -21,8 +21,10 @@ from typing import Iterator, Sequence
 
 import bed
 import result
-from gateway import Gateway, Process  # bed has said where they are
-from harness import Pki, command, in_netns, kernel_ipv6
+from lab.gateway import Gateway  # bed has said where they are
+from lab.netns import in_netns, kernel_ipv6
+from lab.pki import Pki
+from lab.process import Process, command
 
 SERVER, CLIENT, PREFIX = '198.18.0.1', '198.18.0.2', 15
 SPOOFED = '198.18.128.0/17'  # clients that are not there

@@ -19,10 +19,11 @@ import subprocess
 import sys
 from typing import Callable, Iterator
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'fixtures'))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-import lab  # noqa: E402
-from lab import pk  # noqa: E402
+from lab import capture  # noqa: E402
+from lab import packets as pk  # noqa: E402
+from lab.tap import Tap  # noqa: E402
 
 ORACLE_COOKIE = b'oracle-cookie-fixed!'
 RUN_ACCEPTED = 200  # in one run: less than a ring between worker and handshake core holds
@@ -296,7 +297,7 @@ def ask_oracle(oracle: str, cases: list[Case]) -> list[Verdict]:
     return verdicts
 
 
-def with_cookie(case: Case, peer: lab.Peer) -> bytes:
+def with_cookie(case: Case, peer: capture.Peer) -> bytes:
     """The datagram with a cookie that the gateway holds for good, where a good cookie is meant."""
     datagram = case.datagram
     at = SESSION_ID_AT + 1 + (datagram[SESSION_ID_AT] if len(datagram) > SESSION_ID_AT else 0)
@@ -306,12 +307,12 @@ def with_cookie(case: Case, peer: lab.Peer) -> bytes:
     return datagram[:at + 1] + cookie + datagram[at + 21:]
 
 
-def ask_gateway(cases: list[Case]) -> tuple[list[Verdict], lab.Run]:
+def ask_gateway(cases: list[Case]) -> tuple[list[Verdict], capture.Run]:
     """What the worker did. A forwarded datagram looks like silence: only the counter tells."""
-    setup = lab.setup()
-    peers = [lab.peer(setup, number) for number in range(len(cases))]
+    setup = capture.setup()
+    peers = [capture.peer(setup, number) for number in range(len(cases))]
     datagrams = [with_cookie(case, peer) for case, peer in zip(cases, peers)]
-    run = lab.run(setup, [peer.send(d) for peer, d in zip(peers, datagrams)])
+    run = capture.run(setup, [peer.send(d) for peer, d in zip(peers, datagrams)])
     back = collections.defaultdict(list)
     for frame in run.frames:
         packet = pk.parse(frame)
@@ -335,7 +336,7 @@ def ask_gateway(cases: list[Case]) -> tuple[list[Verdict], lab.Run]:
 
 # ---- the comparison
 
-def compare_silent(tap: lab.Tap, cases: list[Case], wanted: list[Verdict]) -> None:
+def compare_silent(tap: Tap, cases: list[Case], wanted: list[Verdict]) -> None:
     """What is answered or dropped: one run, one result for each category."""
     verdicts, run = ask_gateway(cases)
     faults = collections.defaultdict(list)
@@ -348,16 +349,16 @@ def compare_silent(tap: lab.Tap, cases: list[Case], wanted: list[Verdict]) -> No
                    faults[category] if kinds else ['no case'])
     forwarded = []
     if run.counters['forwarded']:
-        guilty = lab.blame(len(cases), lambda half: bool(
+        guilty = capture.blame(len(cases), lambda half: bool(
             ask_gateway([cases[i] for i in half])[1].counters['forwarded']))
         forwarded = [f'{run.counters["forwarded"]} were forwarded, one of them or all of these:',
                      *(str(cases[i]) for i in guilty)]
     tap.result(f'none of these {len(cases)} is forwarded', forwarded)
 
 
-def compare_accepted(tap: lab.Tap, cases: list[Case]) -> None:
+def compare_accepted(tap: Tap, cases: list[Case]) -> None:
     """What is forwarded: nothing else may happen to any of them."""
-    def wrong(run: lab.Run, count: int) -> bool:
+    def wrong(run: capture.Run, count: int) -> bool:
         return run.counters['forwarded'] != count or run.counters['tx'] != 0
 
     for start in range(0, len(cases), RUN_ACCEPTED):
@@ -365,7 +366,7 @@ def compare_accepted(tap: lab.Tap, cases: list[Case]) -> None:
         _, run = ask_gateway(part)
         faults = []
         if wrong(run, len(part)):
-            guilty = lab.blame(len(part), lambda half, part=part: wrong(
+            guilty = capture.blame(len(part), lambda half, part=part: wrong(
                 ask_gateway([part[i] for i in half])[1], len(half)))
             faults = [f'{run.counters["forwarded"]} were forwarded, {run.counters["tx"]} answered; '
                       'not forwarded:', *(str(part[i]) for i in guilty)]
@@ -376,7 +377,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print('usage: run_diff.py ORACLE', file=sys.stderr)
         return 2
-    tap = lab.Tap()
+    tap = Tap()
     cases = all_cases()
     oracle = ask_oracle(sys.argv[1], cases)
     applied = [[d for d in DEVIATIONS if d.applies(c.datagram, v)] for c, v in zip(cases, oracle)]

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the end-to-end tests share: namespaces, ports, certificates, clients, TAP.
+"""What the end-to-end tests share: a gateway with these tests' settings, its clients, TAP.
 
 A test is a function test_*() of a file; run(globals()) runs them all, or those named on the command
 line, and prints one TAP line each. Skip says why a test cannot run here.
 """
 from __future__ import annotations
 
-import atexit
 import contextlib
-import ctypes
 import os
 import pathlib
 import re
@@ -18,9 +16,7 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -28,31 +24,21 @@ from typing import Callable, Iterator, Mapping, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-import packets  # noqa: E402,F401: for the tests
-from gateway import (BUILD, PATIENCE, RUNTIME, SANITIZERS, SOURCE, Gateway,  # noqa: E402,F401
-                     Process, asked, check_config, hellogate, kill_all, slow, until)
+# What is not for this file is for the tests, which find here all of tests/lab that they need.
+from lab import packets  # noqa: E402,F401
+from lab.gateway import (RUNTIME, Gateway, asked, check_config, check_sanitizers,  # noqa: E402,F401
+                         hellogate, kill_all)
+from lab.netns import (CL4, CL6, GW4, GW6, IPV6, Net, delete_all, in_netns,  # noqa: E402,F401
+                       kernel_ipv6, set_sysctl)
+from lab.pki import Pki, remove_all  # noqa: E402,F401
+from lab.process import (BUILD, PATIENCE, SANITIZERS, SOURCE, Process, command,  # noqa: E402,F401
+                         die_with_parent, slow, until)
 
-GW4, CL4 = '198.18.0.1', '198.18.0.2'
-GW6, CL6 = '2001:2::1', '2001:2::2'
 PORT = 5684
 DTLS_CLIENT = BUILD / 'tests' / 'e2e' / 'dtls_client'
-CLONE_NEWNET = 0x40000000
 PACKET_AUXDATA = 8
 SOL_PACKET = 263
 TP_STATUS_VLAN_VALID = 0x10
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _kernel_has_ipv6() -> bool:
-    try:
-        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
-    except OSError:
-        return False
-    return True
-
-
-IPV6 = _kernel_has_ipv6()
 
 
 class Skip(Exception):
@@ -134,9 +120,8 @@ def _terminate(sig: int, _frame) -> None:
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     kill_all()
-    _delete_nets()
-    for directory in _directories:
-        shutil.rmtree(directory, ignore_errors=True)
+    delete_all()
+    remove_all()
     os._exit(128 + sig)  # every other child dies with us
 
 
@@ -147,202 +132,6 @@ def _unfit() -> str | None:
         if not shutil.which(tool):
             return f'{tool} not installed'
     return None
-
-
-# ---------------------------------------------------------------------------------------------
-# Network namespaces and ports
-
-def command(*argv: str, netns: str | None = None, check: bool = True, **kwargs) -> str:
-    """Runs a command to its end and yields its output."""
-    if netns:
-        argv = ('ip', 'netns', 'exec', netns, *argv)
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors='replace', stdin=subprocess.DEVNULL, timeout=slow(PATIENCE), **kwargs)
-    if check and done.returncode:
-        raise AssertionError(f'{" ".join(argv)} ended with {done.returncode}:\n{done.stdout}')
-    return done.stdout
-
-
-def set_sysctl(netns: str, name: str, value: int) -> None:
-    """net.ipv6.conf.NAME.disable_ipv6 for example, with slashes: an interface's name may have dots."""
-    with in_netns(netns):
-        pathlib.Path('/proc/sys', name).write_text(str(value))
-
-
-def kernel_ipv6(netns: str, interface: str, on: bool = False) -> None:
-    """Has the kernel an IPv6 address of its own on the interface? Some kernels have none anywhere."""
-    if IPV6:
-        set_sysctl(netns, f'net/ipv6/conf/{interface}/disable_ipv6', int(not on))
-
-
-@contextlib.contextmanager
-def in_netns(name: str) -> Iterator[None]:
-    """The calling thread is in that namespace meanwhile; sockets stay where they were made."""
-    own = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        there = os.open(f'/run/netns/{name}', os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if _libc.setns(there, CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), 'setns')
-        finally:
-            os.close(there)
-        try:
-            yield
-        finally:
-            if _libc.setns(own, CLONE_NEWNET):
-                os.abort()  # nothing after this would happen where it should
-    finally:
-        os.close(own)
-
-
-class Net:
-    """Two namespaces, the gateway's and the clients', joined by a veth or, for tap, in one.
-
-    with Net('af_packet') as net: ...
-    """
-
-    def __init__(self, driver: str = 'af_packet', queues: int = 1) -> None:
-        self.driver = driver
-        self.queues = queues
-        self.client = f'hg{os.getpid()}b'
-        self.gateway = self.client if driver == 'tap' else f'hg{os.getpid()}a'
-        if driver == 'tap':
-            self.gateway_if = self.client_if = 'hgtap0'
-        else:
-            self.gateway_if = f'hgw{os.getpid()}'
-            self.client_if = f'hgc{os.getpid()}'
-
-    def __enter__(self) -> Net:
-        _nets.append(self)
-        try:
-            for name in self.namespaces():
-                command('ip', 'netns', 'add', name)
-                command('ip', '-n', name, 'link', 'set', 'lo', 'up')
-            self.join()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def namespaces(self) -> set[str]:
-        return {self.gateway, self.client}
-
-    def join(self) -> None:
-        """Puts the interfaces into the namespaces."""
-        if self.driver == 'tap':
-            return
-        queues = ('numtxqueues', str(self.queues), 'numrxqueues', str(self.queues))
-        command('ip', 'link', 'add', self.gateway_if, 'netns', self.gateway, *queues,
-                'type', 'veth', 'peer', 'name', self.client_if, 'netns', self.client, *queues)
-        # Whoever shares the interface with the gateway must not answer beside it.
-        kernel_ipv6(self.gateway, self.gateway_if)
-        command('ip', '-n', self.gateway, 'link', 'set', self.gateway_if, 'up')
-        self._address()
-
-    def _address(self) -> None:
-        command('ip', '-n', self.client, 'link', 'set', self.client_if, 'up')
-        command('ip', '-n', self.client, 'addr', 'add', f'{CL4}/24', 'dev', self.client_if)
-        if IPV6:
-            command('ip', '-n', self.client, 'addr', 'add', f'{CL6}/48', 'dev', self.client_if,
-                    'nodad')
-
-    def started(self) -> None:
-        """To be called when the gateway is ready: its tap exists from now on."""
-        if self.driver == 'tap':
-            self._address()
-
-    def device(self) -> str:
-        """The vdev for the gateway's configuration."""
-        more = {'af_packet': f',qpairs={self.queues}' if self.queues > 1 else '',
-                'af_xdp': f',queue_count={self.queues}' if self.queues > 1 else '',
-                'tap': ''}[self.driver]
-        return f'net_{self.driver}0,iface={self.gateway_if}{more}'
-
-    def profile(self) -> str:
-        return str(SOURCE / 'pmd-config' / f'net_{self.driver}.ini')
-
-    def __exit__(self, *_) -> None:
-        for name in self.namespaces():
-            if os.path.exists(f'/run/netns/{name}'):
-                command('ip', 'netns', 'del', name, check=False)
-        if self in _nets:
-            _nets.remove(self)
-
-
-_nets: list[Net] = []
-
-
-@atexit.register
-def _delete_nets() -> None:
-    for net in list(_nets):
-        net.__exit__()
-
-
-# ---------------------------------------------------------------------------------------------
-# Certificates
-
-_directories: list[pathlib.Path] = []
-
-
-class Pki:
-    """A test CA and what it signed, made with the openssl tool in a directory of its own."""
-
-    def __init__(self) -> None:
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='hellogate-pki-'))
-        _directories.append(self.directory)
-        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
-        self._made: set[str] = set()
-
-    def path(self, name: str) -> str:
-        return str(self.directory / name)
-
-    def key(self, name: str, kind: str = 'ec') -> str:
-        options = (('-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256') if kind == 'ec' else
-                   ('-algorithm', 'RSA', '-pkeyopt', f'rsa_keygen_bits:{kind[3:] or 2048}'))
-        command('openssl', 'genpkey', *options, '-out', self.path(f'{name}.key'))
-        return self.path(f'{name}.key')
-
-    def ca(self, name: str = 'ca', signer: str | None = None) -> str:
-        """A CA certificate NAME.pem, self-signed or an intermediate one."""
-        return self._certificate(name, 'ec', f'/CN=test {name}', signer,
-                                 ['basicConstraints=critical,CA:TRUE',
-                                  'keyUsage=critical,keyCertSign,cRLSign'])
-
-    def leaf(self, name: str, kind: str = 'ec', host: str = 'gw.test', signer: str = 'ca',
-             comment: int = 0, more: Sequence[str] = ()) -> str:
-        """A certificate NAME.pem for a host name and the gateway's addresses."""
-        extensions = [f'subjectAltName=DNS:{host},IP:{GW4},IP:{GW6}', *more]
-        if comment:
-            extensions.append('nsComment=' + 'x' * comment)
-        return self._certificate(name, kind, f'/CN={host}', signer, extensions)
-
-    def _certificate(self, name: str, kind: str, subject: str, signer: str | None,
-                     extensions: Sequence[str]) -> str:
-        out = self.path(f'{name}.pem')
-        if name in self._made:
-            return out
-        key = self.key(name, kind)
-        if signer is None:
-            lines = [o for e in extensions for o in ('-addext', e)]
-            command('openssl', 'req', '-x509', '-new', '-key', key, '-subj', subject, '-days', '30',
-                    '-out', out, *lines)
-        else:
-            if signer not in self._made:
-                self.ca(signer)
-            request, ext = self.path(f'{name}.csr'), self.path(f'{name}.ext')
-            pathlib.Path(ext).write_text('\n'.join(extensions) + '\n')
-            command('openssl', 'req', '-new', '-key', key, '-subj', subject, '-out', request)
-            command('openssl', 'x509', '-req', '-in', request, '-CA', self.path(f'{signer}.pem'),
-                    '-CAkey', self.path(f'{signer}.key'), '-CAcreateserial', '-days', '30',
-                    '-extfile', ext, '-out', out)
-        self._made.add(name)
-        return out
-
-    def bundle(self, name: str, *parts: str) -> str:
-        """One PEM file out of several certificates, the leaf first."""
-        pathlib.Path(self.path(f'{name}.pem')).write_text(
-            ''.join(pathlib.Path(self.path(f'{p}.pem')).read_text() for p in parts))
-        return self.path(f'{name}.pem')
 
 
 # ---------------------------------------------------------------------------------------------

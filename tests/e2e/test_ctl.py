@@ -14,9 +14,9 @@ import tempfile
 import threading
 import time
 
-from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, dtls_client,
-                     gateway, in_netns, need_ipv6, packets, run, run_client, slow)
-from gateway import die_with_parent
+from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki,
+                     die_with_parent, dtls_client, gateway, in_netns, need_ipv6, packets, run,
+                     run_client, slow)
 from web import flood
 
 PKI = Pki()

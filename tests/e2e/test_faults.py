@@ -9,7 +9,6 @@ import pathlib
 import signal
 import socket
 import sys
-import time
 from typing import Iterator
 
 from clock import movable

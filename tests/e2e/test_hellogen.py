@@ -15,11 +15,9 @@ import textwrap
 from typing import Iterator, Mapping
 
 from harness import (BUILD, CL4, GW4, GW6, PORT, RUNTIME, SANITIZERS, SOURCE, Gateway, Net, Pki,
-                     Process, Skip, command, configuration, gateway, need, packets, process, run,
-                     running, target, until, wait_for_udp)
+                     Process, Skip, check_sanitizers, command, configuration, gateway, need,
+                     packets, process, run, running, target, until, wait_for_udp)
 from line import preloaded
-
-from gateway import check_sanitizers
 
 PKI = Pki()
 HELLOGEN = BUILD / 'bench' / 'hellogen' / 'hellogen'

@@ -10,18 +10,15 @@ import pathlib
 import re
 import signal
 import socket
-import sys
 import time
 from typing import Iterator
 
-from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, SOURCE, Gateway, Net,
-                     Pki, Process, Skip, command, configuration, dtls_client, echo_line, in_netns,
+from harness import (BUILD, CL4, CL6, GW4, GW6, PATIENCE, PORT, SANITIZERS, Gateway, Net, Pki,
+                     Process, Skip, command, configuration, dtls_client, echo_line, in_netns,
                      kernel_ipv6, need, packets, process, run, running, s_client, slow, target, until)
 
-sys.path.insert(0, str(SOURCE / 'tests' / 'fixtures'))
-
-import lab  # noqa: E402
-import table  # noqa: E402
+from fixtures import table  # harness has said where they are
+from lab import capture
 
 PKI = Pki()
 CERTIFICATE, KEY = PKI.leaf('server'), PKI.path('server.key')
@@ -113,14 +110,14 @@ def test_tls_clients_are_asked_to_retry() -> None:
     The server has one group, which s_client offers no share of unless it is told, and
     gnutls-cli none at all: it takes no HelloRetryRequest that asks for nothing but a cookie."""
     need('gnutls-cli', 'tshark')
-    capture = str(PKI.directory / 'tls.pcap')
+    pcap = str(PKI.directory / 'tls.pcap')
     (PKI.directory / 'openssl.cnf').write_text(GROUPS)
     with Net() as net, example(net, 'tls_server',
                                env={'OPENSSL_CONF': PKI.path('openssl.cnf')}) as server:
-        with process('tshark', '-q', '-i', net.client_if, '-f', f'tcp port {PORT}', '-w', capture,
+        with process('tshark', '-q', '-i', net.client_if, '-f', f'tcp port {PORT}', '-w', pcap,
                      netns=net.client, name='tshark') as tshark:
             # What it says comes before it does so, or not at all: the file has a header when it captures.
-            until(lambda: pathlib.Path(capture).exists() and pathlib.Path(capture).stat().st_size > 0,
+            until(lambda: pathlib.Path(pcap).exists() and pathlib.Path(pcap).stat().st_size > 0,
                   tshark.log)
             for client in (s_client_tls(net), s_client_tls(net, host=GW6),
                            s_client_tls(net, '-groups', 'P-384', '-no_middlebox'), gnutls_cli(net)):
@@ -129,9 +126,9 @@ def test_tls_clients_are_asked_to_retry() -> None:
             with s_client_tls(net, version='-tls1_2') as old:
                 assert old.wait() != 0
             counts = finish(server)
-            wait_for_frames(tshark, capture)
+            wait_for_frames(tshark, pcap)
     assert counts['retries'] == counts['handshakes'] == counts['cookie_valid'] == 4, counts
-    seen = retry_cookies(capture)
+    seen = retry_cookies(pcap)
     assert len(seen) == 4, seen
     for sent, back in seen.values():
         assert sent and sent == back, seen
@@ -292,7 +289,7 @@ def test_cookies_of_other_keys_and_hellos() -> None:
 def test_hostile_datagrams() -> None:
     """All that the fixtures know, each from a port of its own: nobody without a good cookie gets
     more than one HelloVerifyRequest, no longer than what was asked, and the server goes on."""
-    secret, chosen = secret_file('lab', lab.SECRET), lab.setup()
+    secret, chosen = secret_file('lab', capture.SECRET), capture.setup()
     with Net() as net, contextlib.ExitStack() as open_sockets, \
             example(net, 'dtls_server', '-r', chosen.rotation, '-l', chosen.lifetime, address=GW4,
                     secret=secret) as server:
@@ -300,7 +297,7 @@ def test_hostile_datagrams() -> None:
         for number, fixture in enumerate(table.FIXTURES):
             sender = Sender(net, 10000 + number)
             open_sockets.callback(sender.socket.close)
-            peer = lab.Peer(chosen, lab.GATEWAY_MAC, sender.flow)
+            peer = capture.Peer(chosen, capture.GATEWAY_MAC, sender.flow)
             frame = packets.parse(fixture.frame(peer))
             if (frame.source_port, frame.destination_port) == (10000 + number, PORT):
                 sender.socket.send(frame.payload)

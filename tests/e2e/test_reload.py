@@ -10,7 +10,7 @@ import signal
 from typing import Iterator
 
 from clock import Clock
-from harness import (GW4, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Pki, RawPort, command,
+from harness import (GW4, PATIENCE, PORT, SOURCE, EchoServer, Gateway, Net, Pki, RawPort,
                      configuration, dtls_client, echo_line, packets, run, run_client, run_in_vain,
                      running, s_client, slow, until)
 from web import flood
@@ -388,7 +388,7 @@ def test_refused() -> None:
             wrong = text.replace(*change)
             assert wrong != text, change
             one.refuse(wrong, line(part, wrong))
-        one.refuse(text + f'[port other]\ndevice = net_null0\naddress = 198.18.9.1/24\n',
+        one.refuse(text + '[port other]\ndevice = net_null0\naddress = 198.18.9.1/24\n',
                    'number of ports')
         one.refuse('', path)
         one.g.config.unlink()

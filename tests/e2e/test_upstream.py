@@ -42,7 +42,7 @@ class Recorder(EchoServer):
         super().__init__(*arguments, **more)
 
     def _run(self) -> None:
-        while self._end not in (ready := select.select([self.socket, self._end], [], [])[0]):
+        while self._end not in select.select([self.socket, self._end], [], [])[0]:
             data, peer = self.socket.recvfrom(65536)
             self.count += 1
             self.peers.add(peer)

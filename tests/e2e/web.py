@@ -20,8 +20,7 @@ import threading
 import time
 from typing import Any, Iterator, NamedTuple
 
-from gateway import die_with_parent
-from harness import (GW4, PATIENCE, PORT, Net, in_netns, packets, slow)
+from harness import GW4, PATIENCE, PORT, Net, die_with_parent, in_netns, packets, slow
 
 METRICS = ('127.0.0.1', 9684)
 SAMPLE = re.compile(r'(hellogate_[a-z0-9_]+)(?:\{([^}]*)\})? (\S+)')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The gateway that inputs are for: addresses, secret and time are those of tests/fixtures/lab.py and
+ * The gateway that inputs are for: addresses, secret and time are those of tests/lab/capture.py and
  * seeds.py, so that what is written there means the same here.
  */
 #pragma once

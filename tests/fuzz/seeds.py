@@ -21,16 +21,16 @@ from typing import Iterable, Iterator
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(SOURCE / 'tests/fixtures'), str(SOURCE / 'tests')]
+sys.path.insert(0, str(SOURCE / 'tests'))
 
-import lab  # noqa: E402
-import packets as pk  # noqa: E402
-from network import FRAMES, partial  # noqa: E402
-from table import FIXTURES  # noqa: E402
+from fixtures.network import FRAMES, partial  # noqa: E402
+from fixtures.table import FIXTURES  # noqa: E402
+from lab import capture  # noqa: E402
+from lab import packets as pk  # noqa: E402
 
 ROTATION = 3600
 NOW = 472222 * ROTATION + 1800
-SETUP = lab.Setup('hello', NOW, ROTATION)
+SETUP = capture.Setup('hello', NOW, ROTATION)
 PEERS = 8
 WITH_SESSION = 4  # the first so many of them
 COOKIE = bytes(range(0x40, 0x40 + pk.COOKIE_SIZE))  # given to clients
@@ -73,7 +73,7 @@ def collect(server: socket.socket, patience: float) -> tuple[list[bytes], tuple[
     return found, sender
 
 
-def capture(command: str) -> Captured | None:
+def hellos_of(command: str) -> Captured | None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(('127.0.0.1', 0))
         host, port = server.getsockname()
@@ -95,14 +95,14 @@ def capture(command: str) -> Captured | None:
 def capture_all() -> dict[str, Captured]:
     found = {}
     for name, command in CLIENTS.items():
-        captured = capture(command) if shutil.which(command.split()[0]) else None
+        captured = hellos_of(command) if shutil.which(command.split()[0]) else None
         if captured is None or not any(COOKIE in d for d in captured.second):
             sys.exit(f'{name} is not installed, or does not say hello twice')
         found[name] = captured
     return found
 
 
-def with_good_cookie(peer: lab.Peer, datagrams: Iterable[bytes]) -> list[bytes]:
+def with_good_cookie(peer: capture.Peer, datagrams: Iterable[bytes]) -> list[bytes]:
     """The second hello with a cookie for this peer in place of COOKIE."""
     datagrams = list(datagrams)
     parameters = next(pk.parameters_of(d) for d in datagrams if COOKIE in d)
@@ -111,8 +111,8 @@ def with_good_cookie(peer: lab.Peer, datagrams: Iterable[bytes]) -> list[bytes]:
 
 # ---- formats of the targets
 
-def peer(number: int, transport: lab.Transport = lab.IPV4) -> lab.Peer:
-    return lab.peer(SETUP, number % PEERS, transport)
+def peer(number: int, transport: capture.Transport = capture.IPV4) -> capture.Peer:
+    return capture.peer(SETUP, number % PEERS, transport)
 
 
 LAST = 128  # of its burst; worker_input.h
@@ -157,7 +157,7 @@ Seed = tuple[str, str, bytes]
 
 def seeds_of_clients() -> Iterator[Seed]:
     for number, (name, captured) in enumerate(capture_all().items()):
-        for transport in lab.TRANSPORTS:
+        for transport in capture.TRANSPORTS:
             # Without a session for the second half: later fragments then follow their hello alone.
             for who in (peer(number % WITH_SESSION, transport),
                         peer(WITH_SESSION + number % WITH_SESSION, transport)):
@@ -175,7 +175,7 @@ def seeds_of_clients() -> Iterator[Seed]:
 
 def seeds_of_conversations(captured: Captured, name: str) -> Iterator[Seed]:
     """What may follow a verified hello, where there is no session yet, and how long after."""
-    for transport in (lab.IPV4, lab.QINQ):
+    for transport in (capture.IPV4, capture.QINQ):
         who = peer(WITH_SESSION, transport)
         frames = [who.send(d) for d in with_good_cookie(who, captured.second)]
         label = f'{name}-{transport.name}'.replace(' ', '_')
@@ -184,7 +184,7 @@ def seeds_of_conversations(captured: Captured, name: str) -> Iterator[Seed]:
                 [frames[:1], frames[1:] or [who.send(pk.record(b'\1', kind=kind))
                                             for kind in range(20, 24)]], step=step)
         yield 'worker', f'{label}-reversed', worker_input([frames[::-1]])
-        who = who.at(destination_port=lab.SECOND_PORT)
+        who = who.at(destination_port=capture.SECOND_PORT)
         yield 'worker', f'{label}-other-listener', worker_input(
             [[who.send(d) for d in with_good_cookie(who, captured.second)]])
 
@@ -229,7 +229,7 @@ LIMIT_CORES, LIMIT_CLIENTS, LIMIT_HALF_OPEN, LIMIT_HVR = 1, 2, 4, 8  # worker_in
 
 def seeds_of_limits() -> Iterator[Seed]:
     """Hellos that are used again, and more of them than a client or a network may send."""
-    for transport in (lab.IPV4, lab.QINQ):
+    for transport in (capture.IPV4, capture.QINQ):
         who = peer(WITH_SESSION, transport)
         label = transport.name.replace(' ', '_')
         hellos = [pk.Hello(random=bytes([n]) * 32) for n in range(6)]
@@ -262,7 +262,7 @@ BIND_PARAMETERS = 128  # worker_input.h
 def seeds_of_bindings() -> Iterator[Seed]:
     """First fragments that end in every field, by themselves and with a cookie, then the rest."""
     first = pk.Hello()
-    for transport in (lab.IPV4, lab.QINQ):
+    for transport in (capture.IPV4, capture.QINQ):
         who = peer(WITH_SESSION, transport)
         label = transport.name.replace(' ', '_')
         for options in (0, BIND_PARAMETERS):
@@ -288,7 +288,7 @@ def seeds_of_guards() -> Iterator[Seed]:
     data = pk.record(bytes(40), kind=pk.APPLICATION_DATA, epoch=1, seq=9)
     first = pk.Hello().datagram()
     message = pk.handshake(b'abc', kind=16)
-    for transport in (lab.IPV4, lab.IPV6, lab.QINQ):
+    for transport in (capture.IPV4, capture.IPV6, capture.QINQ):
         who = peer(WITH_SESSION, transport)
         good = who.good().datagram()
         hidden = [alert + first, data + alert + good, pk.record(message) + first,
@@ -326,7 +326,7 @@ SUMS_PARTIAL = 64  # worker_input.h
 
 def seeds_of_left_out() -> Iterator[Seed]:
     """Checksums that a neighbour on the same host leaves out, and such as are nearly that."""
-    for transport in lab.TRANSPORTS:
+    for transport in capture.TRANSPORTS:
         who = peer(0, transport)
         flow = who.flow
         payloads = (pk.Hello().datagram(), who.good().datagram(), pk.record(bytes(41), kind=23))

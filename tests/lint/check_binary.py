@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Callable
 
 sys.dont_write_bytecode = True
-from tap import Problems, Tap, main  # noqa: E402
+from checking import Problems, Tap, main  # noqa: E402
 
 
 class Binary:

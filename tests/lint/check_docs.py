@@ -19,7 +19,7 @@ from typing import Callable, Iterator, NamedTuple
 sys.dont_write_bytecode = True
 from check_profiles import c_arguments  # noqa: E402
 from check_source import list_files, run  # noqa: E402
-from tap import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
+from checking import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
 KEY_TABLES = {"GATEWAY": "app/config.c", "PORT": "app/config_port.c",
               "LISTENER": "app/config_listener.c"}
@@ -210,10 +210,10 @@ SCRIPTS = {"fixtures": "tests/fixtures/run_fixtures.py", "diff": "tests/diff/run
 
 def fixture_ids(root: Path) -> set[str]:
     """The tables are made by loops, so they are run; they print nothing by themselves."""
-    program = ("import table, network\n"
+    program = ("from fixtures import table, network\n"
                "for f in table.FIXTURES + network.FRAMES + network.DENY + network.LEFT_OUT:"
                " print(f.id)")
-    return set(subprocess.run([sys.executable, "-B", "-c", program], cwd=root / "tests/fixtures",
+    return set(subprocess.run([sys.executable, "-B", "-c", program], cwd=root / "tests",
                               stdout=subprocess.PIPE, text=True, check=True).stdout.split())
 
 
@@ -419,7 +419,7 @@ SOUND = {
     "tests/diff/run_diff.py": "('some', x)\n",
     "tests/fixtures/table.py": "class F:\n    def __init__(self, id): self.id = id\n"
                                "FIXTURES = [F(f'1{c}') for c in 'abc'] + [F('Eb+')]\n",
-    "tests/fixtures/network.py": "from table import F\nFRAMES = [F(f'3.{n}') for n in (8, 9, 10)]\n"
+    "tests/fixtures/network.py": "from fixtures.table import F\nFRAMES = [F(f'3.{n}') for n in (8, 9, 10)]\n"
                                  "DENY = LEFT_OUT = []\n",
     "docs/man/hellogate.8": ".TH HELLOGATE 8 2024-01-01\n.SH NAME\nhellogate \\- x\n.SH OPTIONS\n"
                             ".TP\n.BI \\-c \" FILE\"\nx\n.TP\n.B \\-\\-check\nx\n",

@@ -23,7 +23,7 @@ from typing import Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
 from check_source import list_files  # noqa: E402
-from tap import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
+from checking import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
 # Which programs come from which packages. What a new script calls may have to be added.
 PROGRAMS = {
@@ -113,8 +113,8 @@ HAS = (
     (r"bench/(report|plots)\.py", ["bench-report"]),
     (r"bench/(targets|amplification|flood|hellos)\.py", ["bench bench-peers"]),
     (r"bench/.*", ["bench"]),
-    (r"tests/(gateway|packets)\.py", ["tests", "soak", "bench"]),
-    (r"tests/e2e/harness\.py", ["tests", "soak", "bench"]),
+    (r"tests/lab/.*", ["tests", "soak", "bench"]),
+    (r"tests/e2e/harness\.py", ["tests", "soak"]),
     (r"tests/soak\.sh|tests/e2e/(soak|flood)\.py", ["soak"]),
     (r"tests/fuzz\.sh|tests/fuzz/report\.py", ["fuzz"]),
     (r"tests/distro\.sh", ["distro"]),
@@ -126,7 +126,7 @@ NAMES = {("bench/hellos.py", "ncat")}
 # Calls in Python whose first string, or first string in a list, is a program.
 RUNNERS = {"Popen", "Process", "check_call", "check_output", "command", "need", "process",
            "run", "which"}
-RUNNER_MODULES = {"subprocess", "harness", "gateway", "bed", "result"}
+RUNNER_MODULES = {"subprocess", "harness", "lab.process", "lab.gateway", "bed", "result"}
 SCRIPT = re.compile(r"#!\s*(?:/usr/bin/env )?(?:/\w+)*/?(bash|sh|python3)\b")
 
 

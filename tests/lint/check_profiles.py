@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable
 
 sys.dont_write_bytecode = True
-from tap import Problems, Tap  # noqa: E402
+from checking import Problems, Tap  # noqa: E402
 
 NAME_MAX = 63  # as app/ini.h has it
 LINE_MAX = 320  # bytes of a profile: longer ones are hard to read

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
-from tap import Problems, Skip, Tap, apply, lay, main  # noqa: E402
+from checking import Problems, Skip, Tap, apply, lay, main  # noqa: E402
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70

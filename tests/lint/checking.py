@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the lints share: how checks are run, and how their results are told (TAP)."""
+"""What the lints share: how checks are run, and shown to find faults."""
 
 import sys
 from pathlib import Path
 from typing import Callable, Iterable, TypeVar
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from lab.tap import Tap  # noqa: E402
 
 Problems = list[str]
 Subject = TypeVar("Subject")
@@ -13,28 +16,6 @@ Fault = tuple[Callable[[Path], Problems], str, str, str, str]
 
 class Skip(Exception):
     """The rule cannot be checked here; the text says why."""
-
-
-class Tap:
-    """Counts and prints results; a failure is followed by its reasons."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.failed = 0
-
-    def result(self, name: str, problems: Problems, skip: str = "") -> None:
-        self.count += 1
-        self.failed += bool(problems)
-        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}" +
-              (f" # SKIP {skip}" if skip else ""))
-        for problem in problems:
-            print("\n".join("#   " + line for line in problem.splitlines()))
-        sys.stdout.flush()
-
-    def end(self) -> int:
-        """Prints the plan; returns the exit code."""
-        print(f"1..{self.count}")
-        return 1 if self.failed else 0
 
 
 def apply(check: Callable[[Subject], Problems], subject: Subject) -> tuple[Problems, str]:

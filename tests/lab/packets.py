@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Packets for the tests, written from the RFCs and not from the code under test.
 
