@@ -121,7 +121,7 @@ echo "client: handshake complete, $(grep -m1 -o 'Cipher is .*' "$work/client.out
 echo_line 'before the flood'
 
 echo "flood:  $hellos ClientHellos from spoofed addresses"
-ip netns exec "$client" /usr/bin/python3 bench/spoof.py --interface "$client_if" \
+ip netns exec "$client" /usr/bin/python3 bench/load/spoof.py --interface "$client_if" \
 	--target "$address:5684" --mac "$mac" --count "$hellos" --rate 50000 --json >"$work/flood.json"
 echo_line 'after the flood'
 

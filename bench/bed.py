@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """What benchmarks of a whole hellogate share: certificates, CPUs, a gateway behind net_memif."""
 from __future__ import annotations
@@ -15,17 +14,12 @@ import sys
 import tempfile
 from typing import Iterator, Mapping
 
-from result import BUILD, SOURCE, need, refuse
-
-os.environ.setdefault('HG_SOURCE', str(SOURCE))
-os.environ.setdefault('HG_BUILD', str(BUILD))
-sys.path.insert(1, str(SOURCE / 'tests'))
-
-from lab.gateway import RUNTIME, Gateway  # noqa: E402
-from lab.pki import Pki  # noqa: E402,F401
-from lab.process import Process  # noqa: E402
+from bench.result import need, refuse
+from lab.gateway import RUNTIME, Gateway
+from lab.process import BUILD, SOURCE, Process
 
 ADDRESS, NETWORK, PORT = '198.18.0.1', '198.18.0.1/15', 5684
+CLIENT = '198.18.0.2'   # on a veth
 CLIENTS = '198.18.1.0'  # the first of them
 MAC = '02:00:00:00:00:0a'
 _serial = itertools.count()

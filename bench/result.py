@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """What the benchmarks share: where a result was measured, the file it goes to, tables, best of N.
 
@@ -22,15 +21,11 @@ import subprocess
 import sys
 from typing import Mapping, NoReturn, Sequence
 
+from lab.process import BUILD, SOURCE
+
 SCHEMA = 1
-SOURCE = pathlib.Path(os.environ.get('HG_SOURCE') or pathlib.Path(__file__).resolve().parents[1])
-BUILD = pathlib.Path(os.environ.get('HG_BUILD') or SOURCE / 'build-bench')
 RESULTS = pathlib.Path(os.environ.get('HG_RESULTS') or SOURCE / 'bench' / 'results')
 UNKNOWN = 'unknown'
-
-# A script's folder comes first, and there hmac.py would stand before Python's hmac.
-_HERE = os.path.realpath(os.path.dirname(__file__))
-sys.path[:] = [p for p in sys.path if os.path.realpath(p or '.') != _HERE] + [_HERE]
 
 
 def refuse(why: str) -> NoReturn:
@@ -52,6 +47,21 @@ def positive(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f'must be a number above 0: {text}')
     return value
+
+
+def turns(about: str | None, default: int) -> tuple[int, int]:
+    """The command line of a benchmark of one program that compares ways by turns, on one CPU: how many
+    turns, and the CPU. Whoever else runs on this machine waits from now on."""
+    parser = argparse.ArgumentParser(description=about,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--rounds', type=int, default=default,
+                        help=f'turns of each (default {default})')
+    options = parser.parse_args()
+    if not 0 < options.rounds <= 10000:
+        parser.error('--rounds must be 1 to 10000')
+    if os.geteuid() == 0:
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+    return options.rounds, max(os.sched_getaffinity(0))
 
 
 def _told(*argv: str) -> str:

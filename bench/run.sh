@@ -7,12 +7,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tree=build-bench
+# Benchmarks import each other as bench.ROOM.FILE, and nothing of the folder that they are in by its bare
+# name (-P): there hmac.py would stand before Python's hmac.
+python=(env "PYTHONPATH=$PWD" /usr/bin/python3 -P)
 
 # What writes a result of its own name is a benchmark, and report is what becomes of the results; the
 # first line of a description says what it does.
 list() {
 	local file name
-	for file in bench/*.py; do
+	for file in bench/measure/*.py; do
 		name=$(basename "$file" .py)
 		if [ "$name" = report ] || grep -qF "result.write('$name'," "$file"; then
 			printf '%-15s%s\n' "$name" "$(sed -n 's/^"""//p' "$file" | head -n 1 | tr -d '"')"
@@ -48,7 +51,7 @@ fi
 
 if [ "$name" = report ]; then # it measures nothing, so there is nothing to build
 	[ "$(id -u)" != 0 ] || .ci/install-packages bench-report
-	exec /usr/bin/python3 bench/report.py "$@"
+	exec "${python[@]}" bench/measure/report.py "$@"
 fi
 if [ "$(id -u)" = 0 ]; then
 	.ci/install-packages bench
@@ -67,4 +70,4 @@ if ! {
 	tail -n 40 "$log" >&2
 	exit 1
 fi
-HG_SOURCE=$PWD HG_BUILD=$PWD/$tree /usr/bin/python3 "bench/$name.py" "$@"
+HG_SOURCE=$PWD HG_BUILD=$PWD/$tree "${python[@]}" "bench/measure/$name.py" "$@"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../histogram.h"
+#include "load/histogram.h"
 #include "check.h"
 #include "counters.h"
 #include "neighbour.h"

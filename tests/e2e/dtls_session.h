@@ -11,7 +11,7 @@
 
 #include <openssl/ssl.h>
 
-#include "histogram.h"
+#include "load/histogram.h"
 
 enum {
 	PAYLOAD_HEADER = 12, /* session, series, sequence: three 32-bit numbers */

@@ -29,7 +29,7 @@ from lab import packets  # noqa: E402,F401
 from lab.gateway import (RUNTIME, Gateway, asked, check_config, check_sanitizers,  # noqa: E402,F401
                          hellogate, kill_all)
 from lab.netns import (CL4, CL6, GW4, GW6, IPV6, Net, delete_all, in_netns,  # noqa: E402,F401
-                       kernel_ipv6, set_sysctl)
+                       kernel_ipv6, set_sysctl, wait_for_udp)
 from lab.pki import Pki, remove_all  # noqa: E402,F401
 from lab.process import (BUILD, PATIENCE, SANITIZERS, SOURCE, Process, command,  # noqa: E402,F401
                          die_with_parent, slow, until)
@@ -244,17 +244,6 @@ def process(*argv: str, netns: str, name: str | None = None, env: Mapping[str, s
         raise
     finally:
         p.kill()
-
-
-def wait_for_udp(net: Net, port: int, server: Process) -> None:
-    """Waits until a server in the gateway's namespace has bound its UDP port."""
-    def bound() -> bool:
-        assert server.alive(), server.log()
-        return any(f':{port:04X} ' in pathlib.Path(f'/proc/thread-self/net/udp{v}').read_text()
-                   for v in ('', '6'))
-
-    with in_netns(net.gateway):
-        until(bound, lambda: f'{server.name} did not bind port {port}\n{server.log()}')
 
 
 def target(host: str, port: int = PORT) -> str:

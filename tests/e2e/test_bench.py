@@ -19,9 +19,9 @@ ENVIRONMENT = {'cpu', 'cpus', 'kernel', 'dpdk', 'openssl', 'compiler', 'commit',
 
 def bench(name: str, *options: object, results: pathlib.Path, expect: int = 0) -> Process:
     """A benchmark to its end. Those who run this machine keep their results."""
-    p = Process(['/usr/bin/python3', SOURCE / 'bench' / f'{name}.py', *options],
-                env={'HG_RESULTS': str(results), 'HG_BUILD': str(BUILD), 'HG_SOURCE': str(SOURCE)},
-                name=name)
+    p = Process(['/usr/bin/python3', '-P', SOURCE / 'bench' / 'measure' / f'{name}.py', *options],
+                env={'HG_RESULTS': str(results), 'HG_BUILD': str(BUILD), 'HG_SOURCE': str(SOURCE),
+                     'PYTHONPATH': str(SOURCE)}, name=name)
     try:
         assert p.wait(900) == expect, p.log()
     finally:

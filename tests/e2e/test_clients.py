@@ -303,7 +303,7 @@ def coap(tool: str, listener: dict[str, object], *options: str, host: str = GW4)
         with process('coap-server-notls', '-A', '127.0.0.1', '-p', '5683', '-v', '6',
                      netns=net.gateway) as server, \
                 gateway(net, {'coap': {**listener, 'upstream': '127.0.0.1:5683'}}) as g:
-            wait_for_udp(net, 5683, server)
+            wait_for_udp(net.gateway, 5683, server)
             with process(tool, '-m', 'get', '-B', str(int(slow(PATIENCE))), *options,
                          f'coaps://{where}:{PORT}/', netns=net.client) as p:
                 assert p.wait() == 0
@@ -351,8 +351,8 @@ def test_turnutils_uclient() -> None:
                     *without, '--pidfile', f'{home}/turn.pid', '--db',
                     f'{home}/turn.db', '-l', 'stdout', netns=net.gateway) as server, \
             gateway(net, {'turn': certified(upstream='127.0.0.1:3478')}) as g:
-        wait_for_udp(net, 3478, server)
-        wait_for_udp(net, 3480, peer)
+        wait_for_udp(net.gateway, 3478, server)
+        wait_for_udp(net.gateway, 3480, peer)
         with process('turnutils_uclient', '-S', '-E', PKI.path('ca.pem'), '-p', str(PORT), '-u',
                      'user', '-w', 'word', '-e', '127.0.0.1', '-r', '3480', '-n', '20', '-c', GW4,
                      netns=net.client) as p:

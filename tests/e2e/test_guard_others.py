@@ -11,7 +11,6 @@ import select
 import socket
 import struct
 import threading
-import types
 from typing import Iterator
 
 from harness import (CL4, GW4, PORT, Process, echo_line, in_netns, need, packets, process, run,
@@ -111,7 +110,7 @@ def turn_server(net: Line) -> Iterator[Process]:
 
 
 def wait_for_port(namespace: str, port: int, p: Process) -> None:
-    wait_for_udp(types.SimpleNamespace(gateway=namespace), port, p)
+    wait_for_udp(namespace, port, p)
 
 
 @contextlib.contextmanager

@@ -268,7 +268,7 @@ def test_gnutls_serv() -> None:
         with process('gnutls-serv', '--udp', '--port', str(PORT), '--x509certfile',
                      PKI.path('server.pem'), '--x509keyfile', PKI.path('server.key'),
                      netns=net.client, name='gnutls-serv') as server:
-            wait_for_udp(Side(net.client), PORT, server)
+            wait_for_udp(net.client, PORT, server)
             counters = foreign(net, '--rate', 200, '--count', 100, '--plain-numbers')
             assert counters['flood_hellos'] == 100, counters
             counters = foreign(net, '--rate', 4, '--count', 4, '--mix', 'probe', '--window', 1,
@@ -295,7 +295,7 @@ def scripted(net: Net, answer: str) -> Iterator[Process]:
     """A server that does what a few lines say with every hello."""
     with process('/usr/bin/python3', '-u', '-c', SERVER + textwrap.indent(answer, '    '),
                  netns=net.client, name='server') as server:
-        wait_for_udp(Side(net.client), PORT, server)
+        wait_for_udp(net.client, PORT, server)
         yield server
 
 
@@ -341,13 +341,6 @@ def test_second_hello() -> None:
             assert message2[12:] == body[:35] + cookie + body[36:], (hello, second[key])
         numbers = sorted(int.from_bytes(h[5:11], 'big') for h in first.values())
         assert numbers == ([0, 0, 0] if plain else [0, 16, 32]), numbers
-
-
-class Side:
-    """For wait_for_udp(), which looks into the namespace of a net's gateway."""
-
-    def __init__(self, namespace: str) -> None:
-        self.gateway = namespace
 
 
 def test_pcap() -> None:

@@ -87,7 +87,7 @@ def servers(net: Net) -> Iterator[dict[str, Mapping[str, object]]]:
     listeners = {'echo': CERTIFIED}
     with contextlib.ExitStack() as stack:
         def serve(*argv: str, port: int) -> None:
-            wait_for_udp(net, port, stack.enter_context(process(*argv, netns=net.gateway)))
+            wait_for_udp(net.gateway, port, stack.enter_context(process(*argv, netns=net.gateway)))
         if shutil.which('coap-server-notls'):
             serve('coap-server-notls', '-A', '127.0.0.1', '-p', '5683', port=5683)
             listeners['coap'] = {**CERTIFIED, 'bind': f'{GW4}:{COAP_PORT}',

@@ -124,7 +124,7 @@ def test_dnsdist_takes_the_header() -> None:
         path = g.write('dnsdist.conf', DNSDIST)
         with process('dnsdist', '--supervised', '-C', str(path), '--disable-syslog',
                      netns=net.gateway) as server:
-            wait_for_udp(net, 5399, server)
+            wait_for_udp(net.gateway, 5399, server)
             with process('openssl', 's_client', '-quiet', '-dtls1_2', '-bind', f'{CL4}:43210',
                          '-connect', f'{GW4}:{PORT}', netns=net.client, name='s_client') as client:
                 client.send(QUERY)

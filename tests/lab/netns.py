@@ -10,7 +10,7 @@ import pathlib
 import socket
 from typing import Iterator
 
-from lab.process import SOURCE, command
+from lab.process import SOURCE, Process, command, until
 
 GW4, CL4 = '198.18.0.1', '198.18.0.2'
 GW6, CL6 = '2001:2::1', '2001:2::2'
@@ -60,6 +60,17 @@ def in_netns(name: str) -> Iterator[None]:
                 os.abort()  # nothing after this would happen where it should
     finally:
         os.close(own)
+
+
+def wait_for_udp(netns: str, port: int, server: Process) -> None:
+    """Waits until a server in a namespace has bound its UDP port."""
+    def bound() -> bool:
+        assert server.alive(), server.log()
+        return any(f':{port:04X} ' in pathlib.Path(f'/proc/thread-self/net/udp{v}').read_text()
+                   for v in ('', '6'))
+
+    with in_netns(netns):
+        until(bound, lambda: f'{server.name} did not bind port {port}\n{server.log()}')
 
 
 class Namespaces:

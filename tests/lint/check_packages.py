@@ -109,9 +109,9 @@ HAS = (
     (r"\.ci/arm64-sysroot", ["arm64-tools"]),
     (r"app/embed\.py", ["build"]),
     (r"app/demo\.sh", ["demo"]),
-    (r"bench/spoof\.py", ["demo", "bench"]),
-    (r"bench/(report|plots)\.py", ["bench-report"]),
-    (r"bench/(targets|amplification|flood|hellos)\.py", ["bench bench-peers"]),
+    (r"bench/load/spoof\.py", ["demo", "bench"]),
+    (r"bench/measure/(report|plots)\.py", ["bench-report"]),
+    (r"bench/(peers/targets|measure/(amplification|flood)|load/hellos)\.py", ["bench bench-peers"]),
     (r"bench/.*", ["bench"]),
     (r"tests/lab/.*", ["tests", "soak", "bench"]),
     (r"tests/e2e/harness\.py", ["tests", "soak"]),
@@ -122,7 +122,7 @@ HAS = (
 )
 KERNEL = ["kmod"]  # what Debian's kernels come with
 # Words that are the name of a program and of something else.
-NAMES = {("bench/hellos.py", "ncat")}
+NAMES = {("bench/load/hellos.py", "ncat")}
 # Calls in Python whose first string, or first string in a list, is a program.
 RUNNERS = {"Popen", "Process", "check_call", "check_output", "command", "need", "process",
            "run", "which"}

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define BATCH_MAX 64u
 #define LEN_MAX 112u
@@ -25,15 +26,6 @@ struct work {
 	size_t len;
 };
 
-static double
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static void
 run(struct work *work, const struct hg_hmac_kernel *kernel, size_t batch)
 {
@@ -49,14 +41,14 @@ run(struct work *work, const struct hg_hmac_kernel *kernel, size_t batch)
 static double
 time_slice(struct work *work, const struct hg_hmac_kernel *kernel, size_t batch)
 {
-	double from = now_ns(), to;
+	double from = clock_ns(CLOCK_MONOTONIC), to;
 	size_t messages = 0;
 
 	do {
 		for (unsigned int i = 0; i < 8; i++)
 			run(work, kernel, batch);
 		messages += 8 * batch;
-		to = now_ns();
+		to = clock_ns(CLOCK_MONOTONIC);
 	} while (to - from < SLICE_NS);
 	return (to - from) / (double)messages;
 }
