@@ -239,10 +239,12 @@ def test_missing(root: Path, name: str, fixtures: set[str]) -> str:
     function = "test_" + test.replace(" ", "_")
     if not test and kind == "fixtures":
         return " ".join(sorted(set(fixture_range(rest) or [rest]) - fixtures))
-    if kind in ("unit", "e2e") and not has(f"tests/{kind}/meson.build", rf"'{rest}': "):
+    if kind in ("unit", "e2e") and not has(f"tests/{kind}/meson.build", rf"'{rest}'(: |,\n)"):
         return f"{rest} in tests/{kind}/meson.build"
+    found = [str(path.relative_to(root)) for path in root.glob(f"tests/unit/*/test_{rest}.c")]
     where, pattern = {
-        "unit": (f"tests/unit/test_{rest}.c", rf"cmocka_unit_test\w*\({function}\b"),
+        "unit": (next(iter(found), f"tests/unit/*/test_{rest}.c"),
+                 rf"cmocka_unit_test\w*\({function}\b"),
         "e2e": (f"tests/e2e/test_{rest}.py", rf"(?m)^def {function}\("),
     }.get(kind, (SCRIPTS.get(suite, "test"), re.escape(test)))
     return "" if test and has(where, pattern) else f"{test or name} in {where}"
@@ -414,8 +416,8 @@ SOUND = {
     "docs/threat-model.md":
         "| # | input | tests |\n|---|---|---|\n| 1 | x | `unit a: b c`, `fixtures 1a-1c` |\n"
         "| 2 | x | `e2e d: e`, `diff: some` |\n| 3 | x | `fixtures 3.8-3.10`, `fixtures Eb+` |\n",
-    "tests/unit/meson.build": "'a': [],\n", "tests/e2e/meson.build": "'d': 9,\n",
-    "tests/unit/test_a.c": "cmocka_unit_test(test_b_c)\n", "tests/e2e/test_d.py": "def test_e()\n",
+    "tests/unit/meson.build": "'x': [[], [\n'a',\n]]\n", "tests/e2e/meson.build": "'d': 9,\n",
+    "tests/unit/x/test_a.c": "cmocka_unit_test(test_b_c)\n", "tests/e2e/test_d.py": "def test_e()\n",
     "tests/diff/run_diff.py": "('some', x)\n",
     "tests/fixtures/table.py": "class F:\n    def __init__(self, id): self.id = id\n"
                                "FIXTURES = [F(f'1{c}') for c in 'abc'] + [F('Eb+')]\n",
@@ -462,7 +464,7 @@ FAULTS = [
     (check_threats, THREATS, "1a-1c", "1a-2c", "there is no 1a-2c"),
     (check_threats, "tests/fixtures/table.py", "'abc'", "'ac'", "there is no 1b"),
     (check_threats, "tests/fixtures/network.py", "8, 9", "8, 7", "there is no 3.9"),
-    (check_threats, "tests/unit/test_a.c", "b_c", "b_cd", "there is no b c in tests/unit"),
+    (check_threats, "tests/unit/x/test_a.c", "b_c", "b_cd", "there is no b c in tests/unit"),
     (check_threats, "tests/unit/meson.build", "'a'", "'b'", "there is no a in tests/unit/meson"),
     (check_threats, "tests/e2e/test_d.py", "def test_e", "def rest_e", "there is no e in"),
     (check_threats, "tests/e2e/meson.build", "'d'", "'c'", "there is no d in tests/e2e/meson"),

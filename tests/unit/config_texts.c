@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "config_texts.h"
+#include "unit.h"
 
 /* With usual sections before them: */
 #define LINE_OF_GATEWAY 1
@@ -75,22 +70,29 @@ config_load_sections(const struct config_text *text)
 }
 
 void
+config_error_says(const struct error *error, const char *path, unsigned int line, const char *words)
+{
+	char where[PATH_MAX + 64];
+
+	if (line != 0)
+		snprintf(where, sizeof(where), "%s:%u: ", path, line);
+	else
+		snprintf(where, sizeof(where), "%s: ", path);
+	if (strncmp(error->text, where, strlen(where)) != 0 || strstr(error->text, words) == NULL)
+		fail_msg("expected %s... %s..., not: %s", where, words, error->text);
+}
+
+void
 config_refused(const char *text, unsigned int line, const char *words)
 {
 	const char *path = scratch_text(&config_scratch, "bad.conf", text);
 	struct config *untouched = (struct config *)&config_scratch, *config = untouched;
 	struct error error = { "" };
-	char where[PATH_MAX + 64];
 
 	if (config_load(&config, path, &error) != -EINVAL)
 		fail_msg("accepted: %s", text);
 	assert_ptr_equal(config, untouched);
-	if (line != 0)
-		snprintf(where, sizeof(where), "%s:%u: ", path, line);
-	else
-		snprintf(where, sizeof(where), "%s: ", path);
-	if (strncmp(error.text, where, strlen(where)) != 0 || strstr(error.text, words) == NULL)
-		fail_msg("expected %s... %s..., not: %s", where, words, error.text);
+	config_error_says(&error, path, line, words);
 	assert_null(strchr(error.text, '\n'));
 	assert_int_not_equal(error.text[strlen(error.text) - 1], '.');
 }

@@ -35,6 +35,13 @@ struct config *config_load_text(const char *text);
 struct config *config_load_sections(const struct config_text *text);
 
 /*
+ * Does a sentence of error begin with the file's name and, if it is not 0, the line, and has these words
+ * in it?
+ */
+void config_error_says(
+	const struct error *error, const char *path, unsigned int line, const char *words);
+
+/*
  * Is it refused, with a sentence that begins with the file's name and the line, has these words in it
  * and is fit to be printed? Line 0: with the file's name alone.
  */

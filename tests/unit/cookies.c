@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cookies.h"
+#include "unit.h"
 
 const uint8_t cookie_secret[HG_COOKIE_SECRET_LEN] = { 0x5e, 0xc2, 0xe7, [31] = 1 };
+struct hg_cookie_batch *cookie_batch;
 
 struct hg_cookie_keys
 cookie_keys(uint64_t now, uint32_t rotation, uint32_t lifetime, enum hg_cookie_binding binding)
@@ -89,4 +86,31 @@ cookie_expect(uint8_t ret[HG_COOKIE_LEN], const struct cookie_asked *asked, uint
 	}
 	assert_non_null(HMAC(EVP_sha256(), key, sizeof(key), message, n, tag, NULL));
 	memcpy(ret + 4, tag, 16);
+}
+
+int
+cookie_batch_open(void **state)
+{
+	size_t size = hg_cookie_batch_size(HG_COOKIE_BIND_PARAMETERS);
+
+	(void)state;
+	cookie_batch = aligned_alloc(64, size);
+	if (cookie_batch == NULL)
+		return -1;
+	memset(cookie_batch, 0, size);
+	return 0;
+}
+
+int
+cookie_batch_close(void **state)
+{
+	(void)state;
+	free(cookie_batch);
+	return 0;
+}
+
+const struct hg_hmac_kernel *
+cookie_kernel(void)
+{
+	return hg_hmac_kernel_find("scalar");
 }

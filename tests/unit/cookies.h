@@ -36,3 +36,11 @@ void cookie_give(struct cookie_asked *asked, const uint8_t cookie[HG_COOKIE_LEN]
 /* What the cookie must be, from the description in batch.h and keys.h and by OpenSSL alone. */
 void cookie_expect(uint8_t ret[HG_COOKIE_LEN], const struct cookie_asked *asked, uint64_t now,
 	uint32_t rotation, enum hg_cookie_binding binding);
+
+/* For a group of tests: a batch for any binding, all bytes of it 0 at first. */
+extern struct hg_cookie_batch *cookie_batch;
+int cookie_batch_open(void **state);
+int cookie_batch_close(void **state);
+
+/* The reference. */
+const struct hg_hmac_kernel *cookie_kernel(void);

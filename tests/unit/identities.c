@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -13,6 +7,7 @@
 #include <string.h>
 
 #include "identities.h"
+#include "unit.h"
 
 static EVP_PKEY *
 make_key(const char *type)

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scratch.h"
+#include "unit.h"
+
+struct scratch scratch_group;
 
 void
 scratch_open(struct scratch *scratch)
@@ -71,4 +68,20 @@ const char *
 scratch_text(struct scratch *scratch, const char *name, const char *text)
 {
 	return scratch_write(scratch, name, text, strlen(text));
+}
+
+int
+scratch_group_open(void **state)
+{
+	(void)state;
+	scratch_open(&scratch_group);
+	return 0;
+}
+
+int
+scratch_group_close(void **state)
+{
+	(void)state;
+	scratch_close(&scratch_group);
+	return 0;
 }

@@ -20,3 +20,8 @@ const char *scratch_path(struct scratch *scratch, const char *name);
 /* Writes a file and returns its path. */
 const char *scratch_write(struct scratch *scratch, const char *name, const void *bytes, size_t len);
 const char *scratch_text(struct scratch *scratch, const char *name, const char *text);
+
+/* One that the tests of a group share. */
+extern struct scratch scratch_group;
+int scratch_group_open(void **state);
+int scratch_group_close(void **state);
