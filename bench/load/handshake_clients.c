@@ -33,7 +33,8 @@ bench_die(const char *format, ...)
 	exit(1);
 }
 
-void
+/* Forgets what a flight holds. */
+static void
 flight_clear(struct flight *flight)
 {
 	flight->n = 0;

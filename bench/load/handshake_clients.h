@@ -45,8 +45,6 @@ struct handshake_clients {
 	struct handshake_client *client;
 };
 
-/* Forgets what a flight holds. */
-void flight_clear(struct flight *flight);
 /* Adds a datagram. Ends the program if it has no room: the server sends what it should not. */
 void flight_add(struct flight *flight, const uint8_t *data, size_t len);
 const uint8_t *flight_datagram(const struct flight *flight, unsigned int number);

@@ -35,7 +35,7 @@ from lab.netns import in_netns
 from lab.pki import Pki
 from lab.process import Process
 
-IP_UDP, FRAME_MORE, FRAME_MIN, MTU = 28, 14 + 4, 64, 1500
+FRAME_MORE, FRAME_MIN, MTU = 14 + 4, 64, 1500
 BETWEEN_BITS = 20  # bytes of preamble, start of frame and gap
 PACE = 0.002       # seconds between two hellos: nobody's socket has to hold them
 FIRST = 0.9        # seconds; what comes later was sent again

@@ -68,7 +68,6 @@ struct client {
 };
 
 uint64_t now_ms(void);
-uint64_t now_us(void);
 /* Reads one line from stdin, byte by byte, so that poll() tells the truth about the next one. */
 bool read_line(char *line, size_t size);
 /* The context for every session; ends the program when a file cannot be used. */
