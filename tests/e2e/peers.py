@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import shutil
+import subprocess
 
 from harness import BUILD, GW4, PATIENCE, PORT, SOURCE, Skip, slow
 
@@ -40,6 +41,14 @@ class Peer:
                 str(int(slow(PATIENCE / 2))), *map(str, options)]
 
 
+def botan_closes() -> bool:
+    """Its program of 3.13 does not go when its input ends, that of 3.7 does."""
+    if not shutil.which('botan'):
+        return True
+    version = subprocess.run(['botan', 'version'], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, version.split('.')[:2])) < (3, 13)
+
+
 def built(name: str) -> str:
     return str(PROGRAMS / f'{name}_client')
 
@@ -52,7 +61,7 @@ PEERS = (
     Peer('nss', 'libnss3-dev', built('nss'), offers_1_3=True),
     Peer('botan', 'botan', shutil.which('botan') or 'botan',
          ('/usr/bin/python3', str(SOURCE / 'tests' / 'e2e' / 'peers' / 'botan_client.py')), mtu=150,
-         repeated_finished=False),
+         closes=botan_closes(), repeated_finished=False),
     Peer('pion', 'golang-github-pion-dtls.v2-dev', built('pion'), tickets=False,
          psk='TLS_PSK_WITH_AES_128_GCM_SHA256', mtu=100, server_name=False,
          closes=False),
