@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Iterator
 
-from harness import (BUILD, Gateway, Net, Pki, Skip, configuration, run, run_client, running)
+from harness import Gateway, Net, Pki, Skip, configuration, run, run_client, running
+from line import preloaded
 
 PKI = Pki()
 # As root of a mount namespace of its own: the nodes, and the interface's device.
@@ -119,8 +120,7 @@ def test_node_without_memory() -> None:
     """What belongs there lies elsewhere, which is said once, and all of it comes back."""
     with Net() as net:
         machine = Machine(net, 1)
-        preload = {'LD_PRELOAD': str(BUILD / 'tests' / 'e2e' / 'libnode_memory.so')}
-        with serving(net, machine, '01', '1', env=preload) as g:
+        with serving(net, machine, '01', '1', env=preloaded('node_memory')) as g:
             assert received(g, 1) > 0 and received(g, 0) == 0
             assert of_nodes(g) == [
                 'hellogate: too little DPDK memory on NUMA node 1: some of what its lcores use '
