@@ -138,6 +138,15 @@ steer(struct gateway *gateway, const struct generation *generation, struct error
 	return err;
 }
 
+/* Is its MTU, which nobody knows of a port that waits for its interface, too small for a listener's flights? */
+static bool
+is_narrow(const struct port *port, const struct config_listener *listener, unsigned int *ret_mtu)
+{
+	*ret_mtu = atomic_load_explicit(&port->mtu, memory_order_relaxed);
+	return port_serves(port) && listener->flight_mtu > *ret_mtu &&
+	       config_listener_is_on(listener, &port->host);
+}
+
 /* A flight that somebody asks for is one that every port of the listener can send. */
 static int
 check_flights(const struct gateway *gateway, const struct config *config, struct error *error)
@@ -145,14 +154,14 @@ check_flights(const struct gateway *gateway, const struct config *config, struct
 	for (unsigned int l = 0; l < config->n_listeners; l++) {
 		const struct config_listener *listener = &config->listener[l];
 		const struct ini_entry *asked = ini_entry(listener->section, "flight-mtu");
+		unsigned int mtu;
 
 		for (unsigned int p = 0; asked != NULL && p < gateway->n_ports; p++)
-			if (listener->flight_mtu > gateway->port[p].mtu &&
-				config_listener_is_on(listener, &gateway->port[p].host))
+			if (is_narrow(&gateway->port[p], listener, &mtu))
 				return error_set(error,
 					"%s:%u: flight-mtu is more than the MTU of port %s, which is %u",
 					config->ini->path, asked->line,
-					gateway->port[p].config->name, gateway->port[p].mtu);
+					gateway->port[p].config->name, mtu);
 	}
 	return 0;
 }

@@ -186,7 +186,6 @@ session_make(struct core *core, const struct session_key *key, struct rte_mbuf *
 	session->upstream = -1;
 	session->half_open = true;
 	session->queue = note->queue;
-	session->mtu = core->gateway->queue[note->queue].port->mtu;
 	hg_net_path_init(&session->path, packet);
 	session->tls = hg_tls_session_new(
 		listener->config->tls, flight_max(session), relay_send, count_ignored, session);
@@ -295,7 +294,6 @@ static void
 update_path(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet *packet)
 {
 	session->queue = note_of(mbuf)->queue;
-	session->mtu = session->core->gateway->queue[session->queue].port->mtu;
 	hg_net_path_init(&session->path, packet);
 }
 

@@ -46,10 +46,12 @@ relay_flush(struct core *core, bool wait)
 size_t
 relay_room(const struct session *session)
 {
+	const struct port *port = session->core->gateway->queue[session->queue].port;
+	size_t mtu = atomic_load_explicit(&port->mtu, memory_order_relaxed);
 	/* The headers of the link layer are not part of what the MTU counts. */
 	size_t headers = (size_t)session->path.header_len - session->path.l3_offset;
 
-	return session->mtu > headers ? session->mtu - headers : 0;
+	return mtu > headers ? mtu - headers : 0;
 }
 
 bool

@@ -81,7 +81,6 @@ struct session {
 	struct server *server;              /* that it is connected to */
 	uint16_t source_port;               /* of the socket; 0: the kernel's choice */
 	uint16_t queue;                     /* that its last authentic datagram came by */
-	uint16_t mtu;                       /* of that queue's port */
 	struct hg_net_path path;            /* way back to the client */
 	uint8_t random[SESSION_RANDOM_LEN]; /* of its ClientHello: tells a repeated one from a new
 					       one */

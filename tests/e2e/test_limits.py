@@ -102,6 +102,27 @@ def test_agreed_length_of_data() -> None:
         g.stop()
 
 
+def test_the_mtu_of_the_port_changes_in_a_session() -> None:
+    """It holds as it is now, not as it was when the client last sent something."""
+    with Net() as net, Upstream(net) as upstream, \
+            gateway(net, {'coap': {**dtls.settings(PKI), 'upstream': upstream.where}},
+                    cookie_secret=SECRET) as g, dtls.Peer(net, CL4, 42000, PORT, JAR) as peer:
+        peer.connect(dtls.seeded(3))
+        session = upstream.meet(peer)
+        for mtu in 1500, 1300, 1500:
+            command('ip', '-n', net.gateway, 'link', 'set', net.gateway_if, 'mtu', str(mtu))
+            g.wait_for(lambda p, m=mtu: p['wan']['mtu'] == m, command='/hellogate/ports')
+            before = g.stats()['upstream_rx_too_long']
+            most = ROOM - 1500 + mtu
+            upstream.socket.sendto(bytes(most + 1), session)
+            g.wait_for(lambda s, n=before: s['upstream_rx_too_long'] == n + 1)
+            upstream.socket.sendto(bytes(most), session)
+            comes(peer, most)
+        peer.close()
+        g.wait_for(lambda s: s['sessions_closed'] == 1)
+        g.stop()
+
+
 def test_agreed_length_with_echo() -> None:
     """What the client sends: more than it has agreed to is ignored, and nobody's end."""
     with Net() as net, gateway(net, {'echo': dtls.settings(PKI)}, cookie_secret=SECRET) as g:
