@@ -16,7 +16,7 @@ import time
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki,
                      die_with_parent, dtls_client, gateway, in_netns, need_ipv6, packets, run,
-                     run_client, slow)
+                     run_client, slow, until)
 from web import flood
 
 PKI = Pki()
@@ -121,18 +121,27 @@ def test_ports() -> None:
 
 
 def test_top_as_json_shows_a_flood() -> None:
+    """In one look or another: a busy machine may not let it flow in each."""
     with Net() as net, gateway(net, {'echo': ECHO}) as g, flood(net):
+        def flows() -> bool:
+            lines = ctl(g, '--json', 'top', '--count', 2, '--interval', 0.5).splitlines()
+            assert len(lines) == 2, lines
+            for line in map(json.loads, lines):
+                assert line['rates']['handshakes'] == 0, line
+                assert set(line['busy']) == {'worker_0', 'core_0'}, line
+                assert 0 <= line['busy']['worker_0'] <= 1, line
+                assert line['sessions']['sessions'] == 0 and line['seconds'] > 0.4, line
+            return all(line['rates']['hvr'] > 0 and line['busy']['worker_0'] > 0
+                       for line in map(json.loads, lines))
+
+        def is_drawn() -> bool:
+            text = ctl(g, 'top', '--count', 1, '--interval', 0.5)
+            assert '\x1b' not in text, text
+            return bool(re.search(r'(?m)^HelloVerifyRequests +[1-9].*/s .*[█▏▎▍▌▋▊▉]', text))
+
         g.wait_for(lambda s: s['hvr'] > 0)
-        told_lines = ctl(g, '--json', 'top', '--count', 2, '--interval', 0.5).splitlines()
-        assert len(told_lines) == 2, told_lines
-        for line in map(json.loads, told_lines):
-            assert line['rates']['hvr'] > 0 and line['rates']['handshakes'] == 0, line
-            assert set(line['busy']) == {'worker_0', 'core_0'}, line
-            assert 0 < line['busy']['worker_0'] <= 1, line
-            assert line['sessions']['sessions'] == 0 and line['seconds'] > 0.4, line
-        text = ctl(g, 'top', '--count', 1, '--interval', 0.5)
-        assert re.search(r'(?m)^HelloVerifyRequests +[1-9].*/s .*[█▏▎▍▌▋▊▉]', text), text
-        assert '\x1b' not in text, text
+        until(flows, g.log)
+        until(is_drawn, g.log)
 
 
 def read_until(fd: int, pattern: bytes, data: bytes = b'') -> bytes:
