@@ -71,16 +71,17 @@ parse_hex(const char *text, uint8_t key[KEY_MAX])
 static int
 append(struct hg_tls_psks *psks, const char *identity, const uint8_t *key, size_t key_len)
 {
-	struct hg_tls_psk *grown;
 	struct hg_tls_psk *psk;
 
 	if (!hg_tls_secret_has_room(key_len))
 		return -ENOSPC;
-	grown = realloc(psks->entry, (psks->n + 1) * sizeof(*grown));
-	if (grown == NULL)
-		return -ENOMEM;
-	psks->entry = grown;
-	psk = &grown[psks->n];
+	if ((psks->n & (psks->n - 1)) == 0) { /* 0, or a power of two: it is full */
+		psk = realloc(psks->entry, (psks->n == 0 ? 1 : 2 * psks->n) * sizeof(*psk));
+		if (psk == NULL)
+			return -ENOMEM;
+		psks->entry = psk;
+	}
+	psk = &psks->entry[psks->n];
 	psk->identity = strdup(identity);
 	psk->key = hg_tls_secret_alloc(key_len);
 	psk->key_len = key_len;
