@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Adds up what meson test reports: summary.py [--skipped WHAT_AND_WHY]... [--failed WHAT]... TREE...
 
-TREE is a build directory. Prints how long what took, each failed and each skipped test, and last of all
-how many of which there were. What could not be built here counts as one skipped test, a build that fails
-as one failed one.
+TREE is a build directory. Prints how long what took, each skipped test, each failed one with the end of
+what its file printed, and last of all how many of which there were. What could not be built here counts
+as one skipped test, a build that fails as one failed one.
 """
 import argparse
 import collections
@@ -12,6 +12,8 @@ import json
 import pathlib
 import sys
 import xml.etree.ElementTree as xml
+
+LAST = 40  # lines
 
 
 def times(tree: pathlib.Path) -> None:
@@ -28,6 +30,12 @@ def times(tree: pathlib.Path) -> None:
         suites[suite].append(told['duration'])
     for name, durations in sorted(suites.items()):
         print(f'{tree.name:<16} {name:<10} {len(durations):>6} {sum(durations):8.0f}')
+
+
+def printed(suite: xml.Element) -> list[str]:
+    """Why something in it failed: its last lines of each kind, behind a mark that .ci/run knows."""
+    return [f'| {line}'[:400] for kind in ('system-out', 'system-err') for part in suite.iter(kind)
+            for line in (part.text or '').splitlines()[-LAST:]]
 
 
 def main() -> int:
@@ -53,17 +61,20 @@ def main() -> int:
         others = sorted(report.parent.glob('openssl-*.junit.xml'))  # those of tests/openssl.sh
         for part in (report, *others):
             where = ': '.join([tree.name] + ([] if part is report else [part.name.split('.junit')[0]]))
-            for case, suite in ((case, suite) for suite in xml.parse(part).getroot().iter('testsuite')
-                                for case in suite.iter('testcase')):
-                name = f'{where}: {suite.get("name")}: {case.get("name")}'
-                if case.find('failure') is not None or case.find('error') is not None:
-                    failed += 1
-                    print(f'failed {name}')
-                elif case.find('skipped') is not None:
-                    skipped += 1
-                    print(f'skipped {name}')
-                else:
-                    passed += 1
+            for suite in xml.parse(part).getroot().iter('testsuite'):
+                before = failed
+                for case in suite.iter('testcase'):
+                    name = f'{where}: {suite.get("name")}: {case.get("name")}'
+                    if case.find('failure') is not None or case.find('error') is not None:
+                        failed += 1
+                        print(f'failed {name}')
+                    elif case.find('skipped') is not None:
+                        skipped += 1
+                        print(f'skipped {name}')
+                    else:
+                        passed += 1
+                if failed > before:
+                    print('\n'.join(printed(suite)))
     if passed == 0:
         failed += 1
     print(f'{passed} passed, {failed} failed, {skipped} skipped')

@@ -34,6 +34,9 @@ LIVE = 8            # sessions that stay
 COMING = 6          # clients that connect, talk and leave, again and again
 REST = 100          # milliseconds, between sessions, if they are to rest
 HALF_OPEN = 20      # clients a cycle that vanish after their second hello
+# Their first port, below those that the kernel gives. What they leave sends its flight again and again,
+# and a client that came to such a port would take it for an answer to its own hello.
+HALF_OPEN_PORT = 20000
 MAX_SESSIONS = 256  # tables so small that warming up touches every page of them
 RATES = [1000 * 2 ** n for n in range(1, 9)]  # of the flood, to choose from; packets a second
 MODEST = 4          # of them, if others are to have a CPU, too
@@ -174,7 +177,8 @@ class Soak:
     def traffic(self, until: float) -> None:
         sent, begun = self.flood.at(self.rate), time.monotonic()
         with self.clients():
-            run_client(self.net, '--sessions', HALF_OPEN, '--vanish', expect=None)
+            run_client(self.net, '--sessions', HALF_OPEN, '--vanish',
+                       '--source-port', HALF_OPEN_PORT, expect=None)
             while True:
                 row = self.sample('traffic')
                 self.check(row)
