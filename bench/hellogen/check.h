@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "address.h"
+#include "config/address.h"
 
 /* X(NAME, name, "meaning"): what can be wrong with an answer; one may have several faults. */
 #define CHECK_FAULTS(X)                                                                      \

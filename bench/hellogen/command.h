@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "address.h"
-#include "error.h"
+#include "config/address.h"
+#include "config/error.h"
 #include "plan.h"
 
 #define COMMAND_SECONDS 10u

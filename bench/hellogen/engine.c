@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "idle.h"
+#include "gateway/idle.h"
 #include "receive.h"
 #include "send.h"
 

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "load/histogram.h"
 #include "check.h"
 #include "counters.h"
+#include "load/histogram.h"
 #include "neighbour.h"
 #include "plan.h"
 #include "source.h"

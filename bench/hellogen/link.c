@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "eal.h"
-#include "options.h"
+#include "config/options.h"
+#include "port/eal.h"
 
 #define CACHE 256u
 #define LINK_SECONDS 10u

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 #include "command.h"
-#include "config.h"
+#include "config/config.h"
+#include "config/error.h"
 #include "engine.h"
-#include "error.h"
-#include "nodes.h"
-#include "port.h"
+#include "port/nodes.h"
+#include "port/port.h"
 
 struct link {
 	struct config config; /* of one port */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "address.h"
+#include "config/address.h"
 #include "source.h"
 
 #define NEIGHBOUR_FRAME_MAX 128u

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "error.h"
+#include "config/error.h"
 #include "plan.h"
 #include "source.h"
 

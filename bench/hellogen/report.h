@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "config/error.h"
 #include "engine.h"
-#include "error.h"
 
 #define REPORT_SCHEMA 1u
 

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "address.h"
-#include "error.h"
+#include "config/address.h"
+#include "config/error.h"
 
 #define SOURCE_FLOWS_MAX (1u << 18) /* an lcore's hellos whose answers are waited for */
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "config/error.h"
 
 #define TEMPLATE_DATAGRAMS_MAX 4u
 #define TEMPLATE_BYTES_MAX 1200u /* of a datagram: with a cookie of 255 it still fits an MTU */

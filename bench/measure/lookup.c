@@ -16,7 +16,7 @@
 #include "clock.h"
 #include "net/find.h"
 #include "net/packet.h"
-#include "port_table.h"
+#include "port/table.h"
 
 #define ASKED 1024u /* destinations in a slice */
 #define SLICES 400u

@@ -16,7 +16,7 @@ SECRET_FILE.write_text(SECRET + '\n')
 
 
 def header_names() -> set[str]:
-    """Every counter that app/stats.h and lib/base/verdict.h name."""
+    """Every counter that app/gateway/stats.h and lib/base/verdict.h name."""
     stats = (SOURCE / 'app' / 'stats.h').read_text(encoding='utf-8')
     verdicts = (SOURCE / 'lib' / 'base' / 'verdict.h').read_text(encoding='utf-8')
     names = set(re.findall(r'^\tX\(([a-z_]+), "', stats, re.MULTILINE))

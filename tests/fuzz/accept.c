@@ -3,7 +3,7 @@
  * The field Accept of HTTP. An input is its text. A quality is in range, is the same for two spellings of a
  * type, and is that of a range that is put before it as the only precise one.
  */
-#include "accept.h"
+#include "show/accept.h"
 
 #include <string.h>
 

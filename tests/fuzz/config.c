@@ -5,7 +5,7 @@
  * sentence that names a line, and the line is there; what is accepted is printed as a configuration that
  * means the same. Files stay closed, and LeakSanitizer looks after memory.
  */
-#include "config.h"
+#include "config/config.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * app/bridge.c as a whole, by way of worker_run(): bursts at both ports of a bridge, with guards for the
+ * app/worker/bridge.c as a whole, by way of worker_run(): bursts at both ports of a bridge, with guards for the
  * servers behind it. Inputs are those of the worker's target (worker_input.h). What comes from the servers
  * leaves byte by byte as it came, and so does what comes from the clients if the model lets it pass; both
  * in the order of arrival. Every other frame is in the transmit ring of its port as the one answer that the
@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 #include "guard_model.h"
-#include "port.h"
+#include "port/port.h"
 #include "trial.h"
 
 #define PART_SECONDS 2u /* docs/guard.md: between two fragments of a hello */

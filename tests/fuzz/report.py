@@ -22,13 +22,13 @@ ABOUT = {
     'cookie': ('lib/cookie/batch.c', 'lib/cookie/batch.h', 'lib/cookie/keys.c', 'lib/hmac/hmac.c',
                'lib/hmac/scalar.c', 'lib/hmac/shani.c', 'lib/hmac/interleave.h', 'lib/hmac/avx2.c',
                'lib/hmac/avx512.c', 'lib/hmac/wide.c'),
-    'config': ('app/config.c', 'app/config_port.c', 'app/config_listener.c', 'app/ini.c',
-               'app/setting.c', 'app/profile.c', 'app/address.c', 'app/path.c',
+    'config': ('app/config/config.c', 'app/config/port.c', 'app/config/listener.c', 'app/config/ini.c',
+               'app/config/setting.c', 'app/config/profile.c', 'app/config/address.c', 'app/config/locate.c',
                'lib/tls/context.c', 'lib/tls/psk.c'),
-    'worker': ('app/worker.c', 'app/classify.c', 'app/recent.c', 'app/hvr_cap.c', 'app/used.c',
-               'app/clients.c', 'lib/net/packet.c', 'lib/net/answer.c', 'lib/wire/hello.c',
+    'worker': ('app/worker/loop.c', 'app/worker/classify.c', 'app/worker/recent.c', 'app/worker/hvr_cap.c', 'app/gateway/used.c',
+               'app/gateway/clients.c', 'lib/net/packet.c', 'lib/net/answer.c', 'lib/wire/hello.c',
                'lib/wire/hvr.c', 'lib/cookie/batch.c'),
-    'guard': ('app/bridge.c', 'app/proved.c', 'lib/net/find.c', 'lib/wire/hello.c'),
+    'guard': ('app/worker/bridge.c', 'app/worker/proved.c', 'lib/net/find.c', 'lib/wire/hello.c'),
 }
 
 

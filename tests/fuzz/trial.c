@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 #include "poison.h"
-#include "port.h"
+#include "port/port.h"
 #include "repair.h"
 
 #define TAG 0x0123u /* the VLAN that a driver took off */

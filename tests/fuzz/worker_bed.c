@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/session.h"
 #include "fuzz.h"
-#include "gateway_setup.h"
-#include "port.h"
-#include "session.h"
+#include "main/setup.h"
+#include "port/port.h"
 
 #define NEVER (UINT64_C(1) << 50) /* TSC cycles until a token is back */
 #define CLIENTS 512u              /* places in the table of clients */
@@ -191,7 +191,7 @@ open_gateway(const char *text)
 	gateway->config = read_configuration(text);
 	gateway->n_workers = 1;
 	gateway->n_cores = BED_CORES;
-	fuzz_require(gateway_create(gateway, &error) == 0, "%s", error.text);
+	fuzz_require(setup_create(gateway, &error) == 0, "%s", error.text);
 	bed.worker = gateway->worker[0];
 	fuzz_require(bed.worker->n_queues == LAB_PORTS && bed.worker->queue[LAB_PORTS - 1]->port ==
 								  &gateway->port[LAB_PORTS - 1],

@@ -11,12 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "admission.h"
-#include "core.h"
-#include "gateway.h"
-#include "generation.h"
+#include "core/core.h"
+#include "gateway/admission.h"
+#include "gateway/gateway.h"
+#include "gateway/generation.h"
 #include "lab.h"
-#include "worker.h"
+#include "worker/loop.h"
 
 #define BED_CORES 2u
 #define BED_BURST 32u

@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "clients.h"
+#include "gateway/clients.h"
+#include "gateway/rings.h"
 #include "lab.h"
 #include "model.h"
-#include "rings.h"
 
 #define PACKET_MAX 2048u
 #define PACKETS_MAX 256u /* of one input */

@@ -202,7 +202,7 @@ def check_sanitizers(text: str) -> None:
 
 
 def check_books(c: Mapping[str, int]) -> None:
-    """Asserts what holds for the counters of every hellogate that has drained (app/stats.h)."""
+    """Asserts what holds for the counters of every hellogate that has drained (app/gateway/stats.h)."""
     def equal(left: str, left_value: int, right: str, right_value: int) -> None:
         if left_value != right_value:
             told = {k: v for k, v in c.items() if v}

@@ -21,8 +21,8 @@ from check_profiles import c_arguments  # noqa: E402
 from check_source import list_files, run  # noqa: E402
 from checking import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
-KEY_TABLES = {"GATEWAY": "app/config.c", "PORT": "app/config_port.c",
-              "LISTENER": "app/config_listener.c"}
+KEY_TABLES = {"GATEWAY": "app/config/config.c", "PORT": "app/config/port.c",
+              "LISTENER": "app/config/listener.c"}
 README_COMMANDS = ("app/demo.sh", "tests/run.sh")
 
 
@@ -294,9 +294,9 @@ def man_page(root: Path, name: str) -> Path:
 
 
 def check_man_options(root: Path) -> Problems:
-    options = options_of((root / "app/options.c").read_text())
+    options = options_of((root / "app/config/options.c").read_text())
     if len(options) < 2:
-        return ["app/options.c:1: no options found in the text of --help"]
+        return ["app/config/options.c:1: no options found in the text of --help"]
     return missing(options, formatted(man_page(root, "hellogate.8")), "docs/man/hellogate.8")
 
 
@@ -307,9 +307,9 @@ def tool_words(source: str) -> list[str]:
 
 
 def check_man_tool(root: Path) -> Problems:
-    words = tool_words((root / "app/hellogatectl").read_text())
+    words = tool_words((root / "app/show/hellogatectl").read_text())
     if len(words) < 2:
-        return ["app/hellogatectl:1: no commands and options found"]
+        return ["app/show/hellogatectl:1: no commands and options found"]
     page = man_page(root, "hellogatectl.1")
     return missing(words, formatted(page), f"docs/man/{page.name}")
 
@@ -344,7 +344,7 @@ def page_configuration(root: Path) -> Problems:
 
 def page_counters(root: Path) -> Problems:
     code = [(root / name).read_text()
-            for name in ("app/stats.h", "lib/base/verdict.h", "lib/tls/ignored.h")]
+            for name in ("app/gateway/stats.h", "lib/base/verdict.h", "lib/tls/ignored.h")]
     return check_counters(all_counters(*code), (root / "docs/counters.md").read_text())
 
 
@@ -354,7 +354,7 @@ def page_links(root: Path) -> Problems:
 
 def check_calls(root: Path) -> Problems:
     """The system calls that the filter allows; what sanitizers add is nobody's but theirs."""
-    code = re.sub(r"(?ms)^#if.*?^#endif", "", (root / "app/filter.c").read_text())
+    code = re.sub(r"(?ms)^#if.*?^#endif", "", (root / "app/main/seccomp.c").read_text())
     allowed = set(re.findall(r"SCMP_SYS\((\w+)\)", code))
     page = (root / "docs/operating.md").read_text()
     section = re.search(r"(?ms)^## System calls$(.*?)(?=^## |\Z)", page)
@@ -384,21 +384,21 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
 
 KEY_HEAD = "| key | range | default | meaning |\n|---|---|---|---|\n"
 SOUND = {
-    "app/config.c": 'static const char names[] = "a|b";\n'
+    "app/config/config.c": 'static const char names[] = "a|b";\n'
                     "#define GATEWAY(key, type, x) \\\n\t{ key },\n"
                     'GATEWAY("life", INTEGER, 1, 9, NULL, "5", life, "seconds, (some)"),\n'
                     'GATEWAY("poll", CHOICE, 0, 0, names, "a", poll, "how")\n',
-    "app/config_port.c": "#define PORT(key) { key },\n"
+    "app/config/port.c": "#define PORT(key) { key },\n"
                          'PORT("mac", NULL, mac, "MAC "\n"address")\n',
-    "app/config_listener.c": 'LISTENER("hint", STRING, 0, 0, NULL, HINT_LONG, hint, "text")\n',
+    "app/config/listener.c": 'LISTENER("hint", STRING, 0, 0, NULL, HINT_LONG, hint, "text")\n',
     "lib/tls/context.h": '#define HINT_LONG \\\n\t"left:"  \\\n\t"right"\n',
-    "app/stats.h": '#define STATS_WORKER(X) \\\n\tX(rx, "received") \\\n\tX(tx,   \\\n\t\t"sent, "'
+    "app/gateway/stats.h": '#define STATS_WORKER(X) \\\n\tX(rx, "received") \\\n\tX(tx,   \\\n\t\t"sent, "'
                    '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
     "lib/base/verdict.h": '#define HG_DROPS(X) \\\n\tX(ARP, arp, "ARP")\n',
     "lib/tls/ignored.h": '#define HG_TLS_IGNORED(X) \\\n\tX(MAC, mac, "MAC")\n',
-    "app/options.c": 'fputs("usage\\n"\n"\\n"\n"  -c FILE  file\\n"\n"  --check  look\\n");\n',
-    "app/hellogatectl": "one = command('look', look)\none.add_argument('--all')\n",
-    "app/filter.c": "SCMP_SYS(read), SCMP_SYS(mmap)\n#if x\nSCMP_SYS(pipe)\n#endif\n",
+    "app/config/options.c": 'fputs("usage\\n"\n"\\n"\n"  -c FILE  file\\n"\n"  --check  look\\n");\n',
+    "app/show/hellogatectl": "one = command('look', look)\none.add_argument('--all')\n",
+    "app/main/seccomp.c": "SCMP_SYS(read), SCMP_SYS(mmap)\n#if x\nSCMP_SYS(pipe)\n#endif\n",
     "docs/operating.md": "## System calls\n\n| for | allowed |\n|---|---|\n"
                          "| files | `read`; `mmap` without `PROT_EXEC` |\n\n## More\n\n| `write` |\n",
     "app/demo.sh": "", "tests/run.sh": "",
@@ -436,21 +436,21 @@ SOUND = {
 KEYS, COUNTERS, THREATS = "docs/configuration.md", "docs/counters.md", "docs/threat-model.md"
 # Check, file, what is put in place of what, what must be reported.
 FAULTS = [
-    (page_configuration, "app/config.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
-    (page_configuration, "app/config.c", "a|b", "a|c", "range of poll is 'a, c'"),
-    (page_configuration, "app/config.c", '"5"', "NULL", "default of life is '-'"),
-    (page_configuration, "app/config_port.c", "mac\"", "max\"", "[port] has no key mac"),
+    (page_configuration, "app/config/config.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
+    (page_configuration, "app/config/config.c", "a|b", "a|c", "range of poll is 'a, c'"),
+    (page_configuration, "app/config/config.c", '"5"', "NULL", "default of life is '-'"),
+    (page_configuration, "app/config/port.c", "mac\"", "max\"", "[port] has no key mac"),
     (page_configuration, KEYS, "| `hint` | text | [below](#long) | x |\n", "", "0 rows for hint"),
     (page_configuration, KEYS, "right", "wrong", "default of hint is 'left:right'"),
     (page_configuration, KEYS, "## [port NAME]", "## More", ":12: not | key"),
     (page_configuration, KEYS, "(#long) | x |\n", "(#long) | |\n", "meaning"),
-    (page_counters, "app/stats.h", '"received"', '"taken"', "md:5: the meaning of rx"),
-    (page_counters, "app/stats.h", '"received"', '"receive"', "md:5: the meaning of rx"),
-    (page_counters, "app/stats.h", "records", "written", "no counter records"),
+    (page_counters, "app/gateway/stats.h", '"received"', '"taken"', "md:5: the meaning of rx"),
+    (page_counters, "app/gateway/stats.h", '"received"', '"receive"', "md:5: the meaning of rx"),
+    (page_counters, "app/gateway/stats.h", "records", "written", "no counter records"),
     (page_counters, "lib/base/verdict.h", "arp,", "arps,", "0 rows for drop_arps"),
     (page_counters, "lib/tls/ignored.h", "mac,", "macs,", "0 rows for ignored_macs"),
     (page_counters, COUNTERS, "| `tx` | sent, all |", "| `rx` | received |", "2 rows for rx"),
-    (check_calls, "app/filter.c", "SCMP_SYS(read)", "SCMP_SYS(send)", "system call send"),
+    (check_calls, "app/main/seccomp.c", "SCMP_SYS(read)", "SCMP_SYS(send)", "system call send"),
     (check_calls, "docs/operating.md", "`mmap`", "`mmap`, `fork`", "does not know fork"),
     (page_links, "README.md", "(docs)", "(doc)", "README.md:7: there is no doc"),
     (page_links, "README.md", "#a-b", "#a-c", "no heading for #a-c"),
@@ -470,7 +470,7 @@ FAULTS = [
     (check_threats, "tests/e2e/meson.build", "'d'", "'c'", "there is no d in tests/e2e/meson"),
     (check_threats, "tests/diff/run_diff.py", "some", "none", "there is no some in"),
     (check_man_options, "docs/man/hellogate.8", "\\-check", "\\-checks", "not mention --check"),
-    (check_man_options, "app/options.c", "  -c FILE", "  -d FILE", "not mention -d"),
+    (check_man_options, "app/config/options.c", "  -c FILE", "  -d FILE", "not mention -d"),
     (check_man_keys, "docs/man/hellogate.conf.5", "poll", "polls", "not mention poll"),
     (check_man_library, "docs/man/hg_tls_cookies.3", "hg_a_b", "hg_a_c",
      "3:1: does not mention hg_a_b"),
@@ -478,7 +478,7 @@ FAULTS = [
      "library.md:1: does not mention hg_a_b"),
     (check_man_library, "lib/tls/cookies.h", "int", "long", "no functions found"),
     (check_man_tool, "docs/man/hellogatectl.1", "look", "see", "not mention look"),
-    (check_man_tool, "app/hellogatectl", "--all", "--some", "not mention --some"),
+    (check_man_tool, "app/show/hellogatectl", "--all", "--some", "not mention --some"),
     (check_man_lint, "docs/man/hellogate.8", ".B ", ".Bogus ", "hellogate.8:"),
 ]
 

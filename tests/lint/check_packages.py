@@ -101,13 +101,13 @@ TALK = {"echo", "printf", "die", "fail", "refuse", "say", "skip", "warn"}
 
 # The packages that a file can count on, by its path: the first that fits.
 HAS = (
-    (r"\.ci/(install-packages|run)|app/hellogatectl", [""]),
+    (r"\.ci/(install-packages|run)|app/show/hellogatectl", [""]),
     (r"app/system/build-deb", ["build package"]),
     (r"app/system/.*", [""]),
     (r"pmd-config/.*", ["kernel"]),
     (r"\.ci/configure", ["demo", "soak", "tests", "fuzz", "bench"]),
     (r"\.ci/arm64-sysroot", ["arm64-tools"]),
-    (r"app/embed\.py", ["build"]),
+    (r"app/show/embed\.py", ["build"]),
     (r"app/demo\.sh", ["demo"]),
     (r"bench/load/spoof\.py", ["demo", "bench"]),
     (r"bench/measure/(report|plots)\.py", ["bench-report"]),

@@ -19,7 +19,7 @@ from typing import Callable
 sys.dont_write_bytecode = True
 from checking import Problems, Tap  # noqa: E402
 
-NAME_MAX = 63  # as app/ini.h has it
+NAME_MAX = 63  # as app/config/ini.h has it
 LINE_MAX = 320  # bytes of a profile: longer ones are hard to read
 ATTRIBUTES = {"type", "min", "max", "choices", "pattern", "default", "required", "help"}
 # What the daemon parses further is a string with a pattern here.
@@ -35,7 +35,7 @@ Ini = dict[str, dict[str, str]]
 # --- reading ------------------------------------------------------------------------------------
 
 def read_ini(text: str) -> tuple[Ini, Problems]:
-    """Reads as app/ini.c does, and reports what it would refuse."""
+    """Reads as app/config/ini.c does, and reports what it would refuse."""
     ini: Ini = {}
     problems: Problems = []
     section = None
@@ -545,10 +545,10 @@ def main() -> int:
     tap.result("everything is installed", check_installed(root))
     tap.result("docs/pmd-config.md has every key and profile", check_documentation(
         schema, profiles, (root / "docs/pmd-config.md").read_text()))
-    table = root / "app/profile.c"
+    table = root / "app/config/profile.c"
     tap.result("the daemon's table has the same keys",
                check_c_table(schema, table.read_text()) if table.exists() else [],
-               "" if table.exists() else "no app/profile.c")
+               "" if table.exists() else "no app/config/profile.c")
     libraries = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_*.so.[0-9]*.[0-9]*")
     tap.result("the installed DPDK has every driver",
                check_drivers(profiles, libraries) if libraries else [],

@@ -212,7 +212,7 @@ CHECKS = {
 
 SOUND = {
     "lib/net/sum.h": "",
-    "app/worker.h": "",
+    "app/worker/loop.h": "",
     "tests/lab/__init__.py": "",
     "tests/lab/process.py": "import os\n",
     "tests/lab/gateway.py": "from lab.process import x\n",
@@ -232,7 +232,7 @@ SOUND = {
     "tests/fixtures/table.py": "from lab import gateway\n",
     "tests/unit/frames.h": '#include "net/sum.h"\n',
     "tests/unit/net/test_sum.c": '#include "frames.h"\n#include "net/sum.h"\n',
-    "tests/unit/worker/test_worker.c": '#include "frames.h"\n#include "worker.h"\n',
+    "tests/unit/worker/test_worker.c": '#include "frames.h"\n#include "worker/loop.h"\n',
 }
 # Check, file, what is put in place of what, what must be reported.
 FAULTS = [
@@ -252,7 +252,8 @@ FAULTS = [
     (check_directions, "bench/meson.build", "'load'", "'../tests/e2e'", "builds nothing of tests/"),
     (check_directions, "tests/fixtures/table.py", "lab import gateway", "e2e import harness",
      "tests/fixtures may not use tests/e2e/harness.py"),
-    (check_directions, "tests/unit/net/test_sum.c", "net/sum.h", "worker.h", "app/worker.h is above"),
+    (check_directions, "tests/unit/net/test_sum.c", "net/sum.h", "worker/loop.h",
+     "app/worker/loop.h is above"),
     (check_directions, "tests/e2e/client.c", "load/pcap.h", "pcap.h", "pcap.h is not to be had"),
     (check_shared, "bench/measure/hmac.py", "from bench.load import hellos\n", "", "hellos.py:1: nobody"),
     (check_shared, "bench/peers/raw.c", '#include "clock.h"\n', "", "bench/load alone uses it"),

@@ -30,13 +30,27 @@ CLANG_FORMAT = "14"
 DIRECTIONS = {"base": set(), "net": {"base", "net"}, "wire": {"base", "wire"},
               "hmac": {"base", "hmac"}, "cookie": {"base", "hmac", "cookie"},
               "tls": {"base", "hmac", "cookie", "wire", "tls"}}
+# Which rooms of app/ a room may include from beside its own. Worker, core and exception meet in gateway.
+ROOMS = {"config": set(), "port": {"config"}, "host": {"config", "port"}, "gateway": {"config", "port"}}
+ROOMS |= {room: {"config", "port", "gateway"} for room in ("worker", "core", "exception")}
+ROOMS["show"] = {"config", "port", "gateway", "worker", "core", "exception"}
+ROOMS["main"] = {*ROOMS}
+# Who may reach lib/tls, by whatever he includes; what is no more than a list of names anybody may.
+TLS_ROOMS = {"config", "core", "main"}
+TLS_NAMES = {"lib/tls/ignored.h"}
+NO_DPDK = {"app/worker/classify.c", "app/port/table.h"}
+# Edges that are to go.
+EDGES = {
+    ("host", "main"), ("worker", "core"), ("port", "gateway"), ("port", "main"), ("port", "worker"), ("gateway", "core"),
+    ("gateway", "main"), ("gateway", "worker"), ("show", "main"),
+}
 # Of the daemon, main alone: --version names the library.
-OPENSSL_IN_APP = {"app/main.c"}
+OPENSSL_IN_APP = {"app/main/main.c"}
 
 # What differs between releases of a library is known by one file each, and what is no API of DPDK,
 # and so changes between releases without notice, by none.
 RELEASES = re.compile(r"\bRTE_VER(SION|SION_NUM|_\w+)?\b|\bOPENSSL_VERSION_\w+")
-RELEASE_FILES = {"app/dpdk.c", "app/dpdk.h", "lib/tls/openssl.h", "lib/tls/release.c"}
+RELEASE_FILES = {"app/port/dpdk.c", "app/port/dpdk.h", "lib/tls/openssl.h", "lib/tls/release.c"}
 INTERNALS = re.compile(r"\b(prod|cons)\s*\.\s*(head|tail)\b|\bqsbr_cnt\b")
 
 # The packet path. Its files may refer to each other and to what is listed here, so that neither
@@ -45,15 +59,14 @@ COMPILER = (r"_GLOBAL_OFFSET_TABLE_|\$[dx].*|__(cpu|unnamed)_\w+|"
             r"_*(odr_)?(asan|ubsan|tsan|sanitizer|gcov\d?|stack_chk|x86|aarch64)[_.].*")
 PLAIN = (rf"{COMPILER}|mem(cmp|cpy|move|set)|bcmp|__mem(cpy|move|set)_chk|"
          r"(__)?explicit_bzero(_chk)?")
-PATH = re.compile(r"app/(worker|bridge|classify|divert|partial|recent|clients|marks|used|proved|hvr_cap)\.c|"
-                  r"lib/(net|wire|cookie|hmac)/.*")
+PATH = re.compile(r"app/worker/.*|app/gateway/(clients|marks|partial|used)\.c|lib/(net|wire|cookie|hmac)/.*")
 PATH_CALLS = {
-    "app/worker.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
+    "app/worker/loop.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
                     r"__assert_fail|__rte_\w*trace_\w+|idle_(begin|rest|step)|raw_send",
-    "app/divert.c": r"rte_eth_fp_ops|rte_eth_call_tx_callbacks|rte_mempool_ops_table|"
+    "app/worker/divert.c": r"rte_eth_fp_ops|rte_eth_call_tx_callbacks|rte_mempool_ops_table|"
                     r"per_lcore_\w+|__rte_panic|__assert_fail|__rte_\w*trace_\w+|raw_send",
-    "app/bridge.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
+    "app/worker/bridge.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_mempool_ops_table|per_lcore_\w+|__rte_panic|__assert_fail|"
                     r"__rte_\w*trace_\w+|raw_send",
     # Once, at start: finds out which kernel runs here, and fastest.
@@ -63,10 +76,9 @@ PATH_CALLS = {
 }
 
 # Objects that change, by file. Log types, called MODULE_log, may be in any.
-STATE = {"app/eal.c": {"starting"}, "app/telemetry.c": {"lock", "served"},
+STATE = {"app/port/eal.c": {"starting"}, "app/show/telemetry.c": {"lock", "served"},
          "lib/tls/callbacks.c": {"once", "ctx_index", "ssl_index"}}
 MUTABLE = re.compile(r"\.(data(?!\.rel\.ro)|[lst]?bss|tdata|[ls]data)|\*COM")
-PREFIX = {"gateway_setup": "gateway"}
 
 # The brackets keep these patterns from matching themselves.
 UNFINISHED = re.compile(r"\b(T[O]DO|F[I]XME|X[X]X)\b")
@@ -233,35 +245,56 @@ def check_lib_includes(tree: Tree) -> Problems:
 def check_app_includes(tree: Tree) -> Problems:
     problems = []
     public = tree.public_headers()
-    for name in tree.of(r"app/.*\.[ch]"):
+    for name in tree.of(r"app/\w+/.*\.[ch]"):
+        room = name.split("/")[1]
         for line, quoted, header in tree.includes(name):
+            where = header.split("/")[0]
             if quoted and f"app/{header}" not in tree.files and f"lib/{header}" not in public:
                 problems.append(f"{name}:{line}: {header} is neither in app/ nor public in lib/")
             elif header.startswith("openssl/") and name not in OPENSSL_IN_APP:
                 problems.append(f"{name}:{line}: {header} is for lib/tls alone")
-    return problems
+            elif quoted and where in ROOMS and where not in {room} | ROOMS[room] and \
+                    (room, where) not in EDGES:
+                problems.append(f"{name}:{line}: app/{room} may not include {header}")
+    return problems + [f"{name}:1: is in no room of app/" for name in tree.of(r"app/[^/]*\.[ch]")] + \
+        [f"{name}:1: app/{name.split('/')[1]} is no room that tests/lint/check_source.py has"
+         for name in tree.of(r"app/\w+/.*\.[ch]") if name.split("/")[1] not in ROOMS]
 
 
-def check_path_includes(tree: Tree) -> Problems:
-    """The fast path includes no TLS itself; classify.c and all that it includes know no DPDK."""
-    names = [name for name in ("app/worker.c", "app/worker.h", "app/divert.c",
-                         "app/divert.h", "app/classify.c", "app/classify.h")
-             if name in tree.files]
-    problems = [f"{name}:{line}: {header}" for name in names
-                for line, _, header in tree.includes(name)
-                if header.startswith(("tls/", "openssl/"))]
-    reached, todo = set(), ["app/classify.c"]
+def reached(tree: Tree, name: str) -> dict[str, str]:
+    """All that a file includes, itself or by others: the file, or <header>, and who includes it."""
+    found, todo = {name: name}, [name]
     while todo:
-        name = todo.pop()
-        if name in reached or name not in tree.files:
-            continue
-        reached.add(name)
-        for line, quoted, header in tree.includes(name):
-            if re.search(r"\brte_", header) or header.startswith(("tls/", "openssl/")):
-                problems.append(f"{name}:{line}: {header}, and app/classify.c reaches it")
-            if quoted:
-                todo += [f"app/{header}", f"lib/{header}"]
-    return sorted(set(problems))
+        user = todo.pop()
+        for _, quoted, header in tree.includes(user):
+            used = next((top + header for top in ("app/", "lib/") if quoted and top + header in tree.files),
+                        f"<{header}>")
+            if used not in found:
+                found[used] = user
+                todo += [used] if used in tree.files else []
+    return found
+
+
+def check_circles(tree: Tree) -> Problems:
+    """A header that includes itself by way of others; #pragma once hides it from compilers."""
+    return [f"{name}:{line}: {header} includes it, too" for name in tree.of(r"(app|lib)/.*\.h")
+            for line, quoted, header in tree.includes(name) if quoted
+            for used in (f"app/{header}", f"lib/{header}")
+            if used in tree.files and used != name and name in reached(tree, used)]
+
+
+def check_closures(tree: Tree) -> Problems:
+    """lib/tls is for some rooms alone, and classify.c and table.h know no DPDK, by whatever they include."""
+    problems = []
+    for name in tree.of(r"app/\w+/.*\.[ch]"):
+        found = reached(tree, name)
+        if name.split("/")[1] not in TLS_ROOMS:
+            problems += [f"{name}:1: {user} includes {used}" for used, user in found.items()
+                         if used.startswith(("lib/tls/", "<openssl/")) and used not in TLS_NAMES]
+        if name in NO_DPDK:
+            problems += [f"{name}:1: {user} includes {used}" for used, user in found.items()
+                         if re.search(r"\brte_", used)]
+    return problems
 
 
 def check_releases(tree: Tree) -> Problems:
@@ -424,15 +457,21 @@ def check_built(tree: Tree) -> Problems:
            [f"{name}:1: there is no {path}" for name, path in objects.items() if not path.exists()]
 
 
+def words_of(source: str) -> list[str]:
+    """What visible symbols of a source begin with."""
+    room, stem = source.removesuffix(".c").split("/")[-2:]
+    return ["hg"] if source.startswith("lib/") else [stem, room, f"{room}_{stem}"]
+
+
 def check_prefixes(tree: Tree) -> Problems:
     problems = []
     for source, symbols in tree.symbols().items():
-        module = PREFIX.get(Path(source).stem, Path(source).stem)
-        wanted = "hg_" if source.startswith("lib/") else module + "_"
+        words = words_of(source)
         problems += [f"{place(tree, source, symbol.name)}: {symbol.name} is visible, and does not "
-                     f"begin with {wanted}" for symbol in symbols if symbol.kind in "TDBRCGSVWi" and
-                     not symbol.name.startswith(wanted) and
-                     not (symbol.name == module and source.startswith("app/")) and
+                     f"begin with {'_, '.join(words)}_" for symbol in symbols
+                     if symbol.kind in "TDBRCGSVWi" and
+                     not symbol.name.startswith(tuple(word + "_" for word in words)) and
+                     not (symbol.name in words and source.startswith("app/")) and
                      not re.fullmatch(COMPILER, symbol.name)]
     return problems
 
@@ -441,7 +480,7 @@ def check_state(tree: Tree) -> Problems:
     problems = []
     for source, symbols in tree.symbols().items():
         allowed = STATE.get(source, set()) | (
-            {Path(source).stem + "_log"} if source.startswith("app/") else set())
+            {word + "_log" for word in words_of(source)} if source.startswith("app/") else set())
         problems += [f"{place(tree, source, symbol.name)}: {symbol.name} is file-scope state "
                      f"({symbol.section}, {symbol.size} bytes)" for symbol in symbols
                      if MUTABLE.match(symbol.section) and symbol.name != symbol.section and
@@ -474,8 +513,9 @@ def place(tree: Tree, source: str, symbol: str) -> str:
 RULES: dict[str, Callable[[Tree], Problems]] = {
     "every file names its licence": check_spdx,
     "lib includes in the right direction": check_lib_includes,
-    "app includes its own and public headers": check_app_includes,
-    "the fast path includes no TLS": check_path_includes,
+    "app includes in the right direction": check_app_includes,
+    "no circle of headers": check_circles,
+    "what may not be reached by includes": check_closures,
     "releases of libraries are known by one file each": check_releases,
     "no internals of DPDK": check_internals,
     "everything is built": check_built,
@@ -509,15 +549,17 @@ SOUND = {
     "lib/net/sum.c": C_SPDX + '#include "net/sum.h"\n\nint\nhg_net_sum(uint8_t x)\n{\n'
                               "\treturn x;\n}\n",
     "lib/net/inner.h": ONCE,
+    "lib/tls/inner.h": ONCE,
     "lib/wire/hvr.c": C_SPDX + "const int hg_hvr_len = 5;\n",
     "lib/cookie/keys.c": C_SPDX + "const char *const hg_cookie_name = \"x\";\n",
     "lib/hmac/hmac.c": C_SPDX + "const int hg_hmac_len = 32;\n",
     "lib/hmac/meson.build": SPDX + "hmac_kernels += {'elsewhere': ['-mno-such-option']}\n",
     "lib/hmac/elsewhere.c": C_SPDX,
-    "app/classify.c": C_SPDX + '#include "classify.h"\n\nint\nclassify(void)\n{\n\treturn 0;\n}\n',
-    "app/classify.h": ONCE + '#include "net/sum.h"\nint classify(void);\n',
-    "app/port.c": C_SPDX + "int port_log;\n",
-    "app/worker.c": C_SPDX + '#include <stdlib.h>\n\n#include "net/sum.h"\n\nint worker_run(void);'
+    "app/worker/classify.c": C_SPDX + '#include "worker/classify.h"\n\nint\nclassify(void)\n{\n\treturn 0;\n}\n',
+    "app/worker/classify.h": ONCE + '#include "net/sum.h"\nint classify(void);\n',
+    "app/port/port.c": C_SPDX + "int port_log;\n",
+    "app/core/core.h": ONCE,
+    "app/worker/loop.c": C_SPDX + '#include <stdlib.h>\n\n#include "worker/classify.h"\n\nint worker_run(void);'
                              "\n\nint\nworker_run(void)\n{\n\treturn hg_net_sum(1);\n}\n",
     "tool.py": "#!/usr/bin/python3\n" + SPDX + "print('a ticket was issued 2 times')\n",
     "tool": "#!/bin/bash\n" + SPDX + "echo \"$1\"\n",
@@ -530,25 +572,30 @@ FAULTS = [
     (check_lib_includes, "lib/hmac/hmac.c", "", '#include "net/sum.h"\n', "hmac.c:3: lib/hmac"),
     (check_lib_includes, "lib/base/bytes.h", "", '#include "net/sum.h"\n', "may not include"),
     (check_lib_includes, "lib/net/sum.h", "", '#include "net/inner.h"\n', "which is none"),
-    (check_app_includes, "app/port.c", "", '#include "net/inner.h"\n', "app/port.c:3:"),
-    (check_app_includes, "app/port.c", "", '#include <openssl/ssl.h>\n', "lib/tls alone"),
-    (check_path_includes, "app/worker.c", "", '#include "tls/context.h"\n', "app/worker.c:13:"),
-    (check_path_includes, "lib/net/sum.h", "", "#include <rte_ip.h>\n", "lib/net/sum.h:5:"),
-    (check_releases, "app/port.c", "", "#if RTE_VERSION < 3\n#endif\n", "app/port.c:3: RTE_VERSION"),
+    (check_app_includes, "app/port/port.c", "", '#include "net/inner.h"\n', "app/port/port.c:3:"),
+    (check_app_includes, "app/port/port.c", "", '#include <openssl/ssl.h>\n', "lib/tls alone"),
+    (check_app_includes, "app/port/port.c", "", '#include "core/core.h"\n', "app/port may not include"),
+    (check_app_includes, "app/new.c", "", C_SPDX, "app/new.c:1: is in no room"),
+    (check_app_includes, "app/cellar/new.c", "", C_SPDX, "app/cellar is no room"),
+    (check_circles, "lib/base/bytes.h", "", '#include "net/sum.h"\n', "sum.h:3: base/bytes.h includes it"),
+    (check_closures, "app/worker/classify.h", "", '#include "tls/inner.h"\n',
+     "loop.c:1: app/worker/classify.h includes lib/tls"),
+    (check_closures, "lib/net/sum.h", "", "#include <rte_ip.h>\n", "classify.c:1: lib/net/sum.h includes"),
+    (check_releases, "app/port/port.c", "", "#if RTE_VERSION < 3\n#endif\n", "app/port/port.c:3: RTE_VERSION"),
     (check_releases, "lib/net/sum.c", "", "#if OPENSSL_VERSION_MAJOR > 3\n#endif\n", "sum.c:9:"),
-    (check_internals, "app/port.c", "", "int f(void) { return ring->prod.tail; }\n", "no API"),
-    (check_built, "app/new.c", "", C_SPDX, "app/new.c:1:"),
+    (check_internals, "app/port/port.c", "", "int f(void) { return ring->prod.tail; }\n", "no API"),
+    (check_built, "app/port/new.c", "", C_SPDX, "app/port/new.c:1:"),
     (check_built, "lib/hmac/new.c", "", C_SPDX, "lib/hmac/new.c:1:"),
     (check_prefixes, "lib/net/sum.c", "", "const int sum_max = 9;\n", "lib/net/sum.c:9:"),
-    (check_prefixes, "app/port.c", "", "const int ports_max = 9;\n", "begin with port_"),
+    (check_prefixes, "app/port/port.c", "", "const int ports_max = 9;\n", "begin with port_"),
     (check_state, "lib/net/sum.c", "return x;", "static int n;\n\n\treturn n += x;", "sum.c:7: n."),
-    (check_state, "app/port.c", "", "int port_count = 3;\n", "app/port.c:3: port_count"),
-    (check_state, "app/port.c", "", "_Thread_local int port_mine;\n", "port_mine"),
-    (check_path_calls, "app/worker.c", "hg_net_sum(1)", "malloc(1) != NULL", "worker.c:11: malloc"),
+    (check_state, "app/port/port.c", "", "int port_count = 3;\n", "app/port/port.c:3: port_count"),
+    (check_state, "app/port/port.c", "", "_Thread_local int port_mine;\n", "port_mine"),
+    (check_path_calls, "app/worker/loop.c", "hg_net_sum(1)", "malloc(1) != NULL", "loop.c:11: malloc"),
     (check_path_calls, "lib/net/sum.c", "return x", "extern int puts(const char *);\n\n"
      "\treturn puts(\"\") + x", "puts has no place"),
     (check_format, "lib/net/sum.c", "\treturn", "  return", "lib/net/sum.c:6:"),
-    (check_file_length, "app/port.c", "", 600 * "\n", "app/port.c:601:"),
+    (check_file_length, "app/port/port.c", "", 600 * "\n", "app/port/port.c:601:"),
     (check_function_length, "lib/net/sum.c", "\treturn", 70 * "\n" + "\treturn", "sum.c:6: hg_net"),
     (check_pragma_once, "lib/net/inner.h", ONCE, C_SPDX + "/* #pragma once */\n", "inner.h:1:"),
     (check_headers_alone, "lib/net/sum.h", '#include "base/bytes.h"\n', "", "lib/net/sum.h:3:"),
@@ -572,7 +619,8 @@ def build_objects(root: Path) -> None:
         if name.endswith(".c") and "elsewhere" not in name:
             output = root / "build" / f"{name}.o"
             output.parent.mkdir(parents=True, exist_ok=True)
-            run(*shlex.split(os.environ.get("CC", "cc")), "-O2", "-fPIE", "-I", str(root / "lib"),
+            run(*shlex.split(os.environ.get("CC", "cc")), "-O2", "-fPIE", "-I", str(root / "lib"), "-I",
+                str(root / "app"),
                 "-c", str(root / name), "-o", str(output))
             database.append({"directory": str(root / "build"), "file": f"../{name}",
                              "output": f"{name}.o"})
@@ -595,6 +643,7 @@ def self_test(tap: Tap) -> None:
         for rule, name, old, new, wanted in FAULTS:
             sound = SOUND.get(name, "")
             broken = sound.replace(old, new) if old else sound + new
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(broken)
             if rule in symbol_rules:
                 build_objects(root)

@@ -2,7 +2,7 @@
 /* Configurations put together from their sections, to be loaded or refused. */
 #pragma once
 
-#include "config.h"
+#include "config/config.h"
 #include "identities.h"
 
 #define CONFIG_PORT "device = net_null0\naddress = 198.18.0.1/24, 2001:2::1/48\n"

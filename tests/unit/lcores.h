@@ -2,9 +2,9 @@
 /* A gateway of one worker and one core that are the test's hands: without EAL, ports or threads. */
 #pragma once
 
-#include "core.h"
-#include "gateway.h"
-#include "port.h"
+#include "core/core.h"
+#include "gateway/gateway.h"
+#include "port/port.h"
 
 enum { LCORES_WORKER, LCORES_CORE, LCORES_N }; /* readers of gateway->qsbr */
 

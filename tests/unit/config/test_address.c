@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "address.h"
+#include "config/address.h"
 #include "unit.h"
 
 typedef int parse_fn(struct address *ret, const char *text);

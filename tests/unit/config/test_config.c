@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "config_texts.h"
-#include "filter.h"
+#include "main/seccomp.h"
 #include "unit.h"
 
 static void

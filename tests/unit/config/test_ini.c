@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ini.h"
+#include "config/ini.h"
 
 #include "scratch.h"
 #include "unit.h"

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "options.h"
+#include "config/options.h"
 #include "unit.h"
 
 #define ARGS_MAX 16

@@ -2,7 +2,7 @@
 /* Which worker has which queue, on machines of one node and of several. */
 #include <string.h>
 
-#include "placement.h"
+#include "config/placement.h"
 #include "unit.h"
 
 #define ANY PLACEMENT_ANY

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/profile.h"
 #include "config_texts.h"
-#include "profile.h"
 #include "scratch.h"
 #include "unit.h"
 

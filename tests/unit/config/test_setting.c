@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/setting.h"
 #include "scratch.h"
-#include "setting.h"
 #include "unit.h"
 
 struct values {

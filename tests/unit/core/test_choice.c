@@ -2,9 +2,9 @@
 /* Which upstream a client has: even shares, few moves, the same on every gateway. */
 #include <stdio.h>
 
-#include "choice.h"
-#include "gateway.h"
-#include "server.h"
+#include "core/choice.h"
+#include "core/upstream.h"
+#include "gateway/gateway.h"
 #include "unit.h"
 
 #define CLIENTS 20000u
@@ -40,7 +40,7 @@ upstreams(unsigned int n, int step)
 			i % 2 == 0 ? "10.1.0." : "[2001:db8::", 1 + i % 4, i % 2 == 0 ? "" : "]",
 			5683 + i / 4);
 		assert_int_equal(address_parse_port(&address, text), 0);
-		listener.server[step > 0 ? i : n - 1 - i] = server_hold(&gateway, &address);
+		listener.server[step > 0 ? i : n - 1 - i] = upstream_hold(&gateway, &address);
 	}
 	return listener;
 }
@@ -49,7 +49,7 @@ static void
 release(struct listener *listener)
 {
 	while (listener->n_servers > 0)
-		server_release(&gateway, listener->server[--listener->n_servers]);
+		upstream_release(&gateway, listener->server[--listener->n_servers]);
 }
 
 static void
@@ -63,7 +63,7 @@ test_shares_are_even(void **state)
 
 			for (unsigned int c = 0; c < CLIENTS; c++) {
 				struct server *server =
-					server_choose(&listener, client(kind, c), 0);
+					upstream_choose(&listener, client(kind, c), 0);
 
 				for (unsigned int i = 0; i < n; i++)
 					share[i] += listener.server[i] == server;
@@ -86,7 +86,7 @@ test_one_that_goes_moves_only_its_own(void **state)
 
 	(void)state;
 	for (unsigned int c = 0; c < CLIENTS; c++)
-		before[c] = server_choose(&listener, client(0, c), 0);
+		before[c] = upstream_choose(&listener, client(0, c), 0);
 	for (unsigned int gone = 0; gone < 8; gone++) {
 		struct server *dead = listener.server[gone];
 		struct listener without = listener;
@@ -94,11 +94,11 @@ test_one_that_goes_moves_only_its_own(void **state)
 		health_fail(&dead->health, &listener.health, HEALTH_REFUSED, 1);
 		without.server[gone] = without.server[--without.n_servers];
 		for (unsigned int c = 0; c < CLIENTS; c++) {
-			struct server *now = server_choose(&listener, client(0, c), 2);
+			struct server *now = upstream_choose(&listener, client(0, c), 2);
 
-			assert_ptr_equal(server_prefer(&listener, client(0, c)), before[c]);
+			assert_ptr_equal(upstream_prefer(&listener, client(0, c)), before[c]);
 			/* Down or not in the list comes to the same. */
-			assert_ptr_equal(now, server_choose(&without, client(0, c), 2));
+			assert_ptr_equal(now, upstream_choose(&without, client(0, c), 2));
 			if (before[c] != dead)
 				assert_ptr_equal(now, before[c]);
 			else
@@ -107,7 +107,7 @@ test_one_that_goes_moves_only_its_own(void **state)
 		}
 		health_heard(&dead->health, 3);
 		for (unsigned int c = 0; c < CLIENTS; c++)
-			assert_ptr_equal(server_choose(&listener, client(0, c), 4), before[c]);
+			assert_ptr_equal(upstream_choose(&listener, client(0, c), 4), before[c]);
 	}
 	/* And those are spread over the others. */
 	for (unsigned int i = 0; i < 8; i++)
@@ -124,11 +124,11 @@ test_all_down(void **state)
 	for (unsigned int i = 0; i < 3; i++)
 		health_fail(&listener.server[i]->health, &listener.health, HEALTH_REFUSED, SECOND);
 	for (unsigned int c = 0; c < 100; c++)
-		assert_null(server_choose(&listener, client(0, c), SECOND + 1));
+		assert_null(upstream_choose(&listener, client(0, c), SECOND + 1));
 	/* Then each is tried by one client. */
 	for (unsigned int c = 0; c < 3; c++)
-		assert_non_null(server_choose(&listener, client(0, c), 2 * SECOND + 1));
-	assert_null(server_choose(&listener, client(0, 3), 2 * SECOND + 1));
+		assert_non_null(upstream_choose(&listener, client(0, c), 2 * SECOND + 1));
+	assert_null(upstream_choose(&listener, client(0, 3), 2 * SECOND + 1));
 	release(&listener);
 }
 
@@ -139,10 +139,11 @@ test_order_does_not_count(void **state)
 
 	(void)state;
 	for (unsigned int c = 0; c < CLIENTS; c++)
-		assert_ptr_equal(server_choose(&forth, client(2, c), 0),
-			server_choose(&back, client(2, c), 0));
+		assert_ptr_equal(upstream_choose(&forth, client(2, c), 0),
+			upstream_choose(&back, client(2, c), 0));
 	release(&forth);
-	assert_ptr_equal(server_prefer(&back, client(0, 0)), server_choose(&back, client(0, 0), 0));
+	assert_ptr_equal(
+		upstream_prefer(&back, client(0, 0)), upstream_choose(&back, client(0, 0), 0));
 	release(&back);
 	assert_null(gateway.servers);
 }

@@ -2,7 +2,7 @@
 /* What traffic tells of an upstream, step by step. */
 #include <errno.h>
 
-#include "health.h"
+#include "core/health.h"
 #include "unit.h"
 
 #define SECOND UINT64_C(2000000000)

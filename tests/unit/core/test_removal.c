@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "generation.h"
-#include "handshake.h"
+#include "core/loop.h"
+#include "core/removal.h"
+#include "gateway/generation.h"
 #include "lcores.h"
-#include "port_table.h"
-#include "removal.h"
+#include "port/table.h"
 #include "unit.h"
 
 #define SERVED 5684u
@@ -20,7 +20,7 @@ static unsigned int n_ended;
 
 /* Here it is the test that ends a session: what a core does is too much for it. */
 void
-handshake_close(struct session *session, _Atomic uint64_t *reason)
+core_close(struct session *session, _Atomic uint64_t *reason)
 {
 	struct core *core = session->core;
 

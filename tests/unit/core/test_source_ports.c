@@ -2,7 +2,7 @@
 /* Local ports: their shares, their order, and how long they rest. */
 #include <stdlib.h>
 
-#include "source_ports.h"
+#include "core/source_ports.h"
 #include "unit.h"
 
 #define NOW UINT64_C(987654321987)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who makes room for a new handshake when a core has all the sessions that it may have. */
-#include "generation.h"
+#include "gateway/generation.h"
 #include "lcores.h"
 #include "unit.h"
 

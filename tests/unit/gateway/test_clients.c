@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clients.h"
+#include "gateway/clients.h"
 #include "unit.h"
 
 #define HZ 1000000u

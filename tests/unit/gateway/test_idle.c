@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <time.h>
 
-#include "idle.h"
+#include "gateway/idle.h"
 #include "unit.h"
 
 #define ROUNDS 100000u

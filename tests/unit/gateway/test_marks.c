@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/used.h"
 #include "marking.h"
-#include "proved.h"
 #include "unit.h"
-#include "used.h"
+#include "worker/proved.h"
 
 #define SEED UINT64_C(0x0123456789abcdef)
 #define DAY UINT64_C(86400)

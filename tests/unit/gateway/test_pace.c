@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Token buckets, at their edges. */
-#include "pace.h"
+#include "gateway/pace.h"
 #include "unit.h"
 
 #define HZ 1000000u

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rings.h"
+#include "gateway/rings.h"
 #include "unit.h"
 
 #define WORKERS 2u

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stats.h"
+#include "gateway/stats.h"
 #include "unit.h"
 
 #define COUNTERS_MAX 128u

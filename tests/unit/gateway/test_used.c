@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit.h"
+#include "gateway/used.h"
 #include "marking.h"
-#include "used.h"
+#include "unit.h"
 
 #define SECONDS 65u
 #define NOW UINT64_C(987654321987654)

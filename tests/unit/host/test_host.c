@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "config_texts.h"
-#include "host.h"
+#include "host/host.h"
 #include "scratch.h"
 #include "unit.h"
 

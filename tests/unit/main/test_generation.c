@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "config_texts.h"
-#include "generation.h"
+#include "gateway/generation.h"
 #include "lcores.h"
 #include "unit.h"
 

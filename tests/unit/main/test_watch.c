@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "interface.h"
-#include "port.h"
-#include "stats.h"
+#include "gateway/stats.h"
+#include "main/watch.h"
+#include "port/interface.h"
+#include "port/port.h"
 #include "unit.h"
-#include "watch.h"
 
 #define INDEX 7
 

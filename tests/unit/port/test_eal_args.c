@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config_texts.h"
-#include "eal_args.h"
+#include "port/eal_args.h"
 #include "scratch.h"
 #include "unit.h"
 

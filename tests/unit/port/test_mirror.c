@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mirror.h"
-#include "port.h"
+#include "port/link.h"
+#include "port/port.h"
 #include "unit.h"
 
 enum { WAN, LAN, OWN, N_PORTS };
@@ -61,7 +61,7 @@ begin(void **state)
 	}
 	port[WAN].peer = &port[LAN];
 	port[LAN].peer = &port[WAN];
-	mirror_begin(&gateway);
+	port_link_begin(&gateway);
 	return 0;
 }
 
@@ -71,8 +71,8 @@ look(bool wan, bool lan)
 {
 	port[WAN].link_up = wan;
 	port[LAN].link_up = lan;
-	mirror_look(&gateway);
-	mirror_look(&gateway);
+	port_link_look(&gateway);
+	port_link_look(&gateway);
 }
 
 /* How often each was set down and up. */
@@ -125,7 +125,7 @@ test_patience(void **state)
 	(void)state;
 	second = UINT64_C(1) << 40;
 	port[WAN].link_up = false;
-	mirror_begin(&gateway);
+	port_link_begin(&gateway);
 	assert_int_equal(port[WAN].mirror.state, MIRROR_COMING);
 	assert_uint_in_range(port[WAN].mirror.until - before, 10 * second,
 		10 * second + rte_get_tsc_cycles() - before);
@@ -154,7 +154,7 @@ test_cannot(void **state)
 	assert_calls(0, 0, 1, 0);
 	look(true, false);
 	assert_calls(1, 0, 1, 0);
-	mirror_end(&gateway);
+	port_link_end(&gateway);
 	assert_calls(1, 0, 1, 0);
 }
 
@@ -166,7 +166,7 @@ test_is_released_again(void **state)
 	look(false, true);
 	refusal[LAN] = -EIO;
 	port[WAN].link_up = true;
-	mirror_look(&gateway);
+	port_link_look(&gateway);
 	assert_calls(0, 0, 1, 1);
 	refusal[LAN] = 0;
 	look(true, false);
@@ -177,11 +177,11 @@ static void
 test_ends_closed(void **state)
 {
 	(void)state;
-	mirror_end(&gateway);
+	port_link_end(&gateway);
 	assert_calls(1, 0, 1, 0);
 	begin(state);
 	look(false, true);
-	mirror_end(&gateway); /* one is down already */
+	port_link_end(&gateway); /* one is down already */
 	assert_calls(1, 0, 1, 0);
 }
 
@@ -190,12 +190,12 @@ test_ends_open(void **state)
 {
 	(void)state;
 	config.gateway.guard_open = 1;
-	mirror_end(&gateway);
+	port_link_end(&gateway);
 	assert_calls(0, 0, 0, 0);
 	begin(state);
 	config.gateway.guard_open = 1;
 	look(false, true);
-	mirror_end(&gateway);
+	port_link_end(&gateway);
 	assert_calls(0, 0, 1, 1);
 }
 

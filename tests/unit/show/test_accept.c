@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "accept.h"
+#include "show/accept.h"
 #include "unit.h"
 
 static void

@@ -2,12 +2,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "classify.h"
 #include "frames.h"
 #include "guard_page.h"
 #include "hellos.h"
-#include "port_table.h"
+#include "port/table.h"
 #include "unit.h"
+#include "worker/classify.h"
 
 static const uint8_t families[] = { 4, 6 };
 static struct classify_table table;

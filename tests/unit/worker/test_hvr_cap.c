@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "hvr_cap.h"
 #include "unit.h"
+#include "worker/hvr_cap.h"
 
 #define HZ 1000000u
 #define NOW UINT64_C(987654321987)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "marking.h"
-#include "proved.h"
 #include "unit.h"
+#include "worker/proved.h"
 
 #define SECONDS 300u
 #define HZ UINT64_C(2999999999)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "recent.h"
 #include "unit.h"
+#include "worker/recent.h"
 
 #define NOW 1700000000u
 

@@ -2,8 +2,8 @@
 /* What is too long for a port is found, and moved behind what is not. */
 #include <string.h>
 
-#include "transmit.h"
 #include "unit.h"
+#include "worker/transmit.h"
 
 static void
 set_frame(struct rte_mbuf *mbuf, uint8_t frame[64], unsigned int tags, uint32_t len)

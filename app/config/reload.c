@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What one configuration takes over from the one before, and what it may not change. */
+#include "config/reload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/context.h"
+
+/* Of the gateway section; all of listeners may change, nothing of ports. */
+static const char *const changeable[] = {
+	"cookie-secret",
+	"cookie-secret-previous",
+	"half-open",
+	"handshake-timeout",
+	"handshake-rate",
+	"client-rate",
+	"client-burst",
+	"client-half-open",
+	"client-sessions",
+	"evict-idle",
+	"hvr-per-prefix",
+	"guard-fail",
+	"guard-unproved",
+	"deny-source-ports",
+	"drain-timeout",
+};
+
+static bool
+may_change(const char *section, const char *key)
+{
+	if (strncmp(section, "listener", strlen("listener")) == 0)
+		return true;
+	if (strcmp(section, "gateway") != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(changeable) / sizeof(changeable[0]); i++)
+		if (strcmp(changeable[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* The line to blame for a key, or for its section if it is not set; 0 without either. */
+static unsigned int
+line_of(const struct config *config, const char *section_name, const char *key)
+{
+	const struct ini_section *section = ini_section(config->ini, section_name);
+	const struct ini_entry *entry = section != NULL ? ini_entry(section, key) : NULL;
+
+	if (entry != NULL)
+		return entry->line;
+	return section != NULL ? section->line : 0;
+}
+
+static int
+refuse(const struct config *config, const char *section, const char *key, struct error *error)
+{
+	static const char sentence[] = "cannot change while hellogate runs: restart it";
+	unsigned int line = line_of(config, section, key);
+
+	if (line == 0)
+		return error_set(error, "%s: %s %s", config->ini->path, key, sentence);
+	return error_set(error, "%s:%u: %s %s", config->ini->path, line, key, sentence);
+}
+
+struct lookup {
+	const char *section, *key;
+	const char *value; /* NULL: no such setting */
+};
+
+static void
+look_up(void *arg, const char *section, const char *key, const char *value)
+{
+	struct lookup *lookup = arg;
+
+	if (strcmp(lookup->section, section) == 0 && strcmp(lookup->key, key) == 0)
+		lookup->value = value;
+}
+
+struct comparison {
+	const struct config *old;
+	const char *section, *key; /* the first that differs and may not; NULL: none */
+};
+
+static void
+compare(void *arg, const char *section, const char *key, const char *value)
+{
+	struct lookup lookup = { .section = section, .key = key };
+	struct comparison *comparison = arg;
+
+	if (comparison->key != NULL || may_change(section, key))
+		return;
+	config_each(comparison->old, look_up, &lookup);
+	if (lookup.value == NULL || strcmp(lookup.value, value) != 0) {
+		comparison->section = section;
+		comparison->key = key;
+	}
+}
+
+/* With limits of clients, a client's sessions are all on one core: that cannot begin in between. */
+static bool
+limits_clients(const struct config *config)
+{
+	return config->gateway.client_rate != 0 || config->gateway.client_half_open != 0 ||
+	       config->gateway.client_sessions != 0;
+}
+
+/* Clients of a listener that stays as it is resume by the tickets that they have. */
+static void
+take_tickets(struct config *config, const struct config *old)
+{
+	for (unsigned int i = 0; i < config->n_listeners; i++)
+		for (unsigned int j = 0; j < old->n_listeners; j++)
+			if (strcmp(config->listener[i].name, old->listener[j].name) == 0 &&
+				config->listener[i].tls != NULL && old->listener[j].tls != NULL)
+				hg_tls_context_take_tickets(
+					config->listener[i].tls, old->listener[j].tls);
+}
+
+int
+config_reload_check(struct config *config, const struct config *old, struct error *error)
+{
+	struct comparison comparison = { .old = old };
+
+	for (unsigned int i = 0; i < config->n_ports && i < old->n_ports; i++)
+		if (strcmp(config->port[i].name, old->port[i].name) != 0)
+			return refuse(config, config->port[i].section->name, "name", error);
+	if (config->n_ports != old->n_ports)
+		return refuse(config, "", "the number of ports", error);
+	config_each(config, compare, &comparison);
+	if (comparison.key != NULL)
+		return refuse(config, comparison.section, comparison.key, error);
+	if (limits_clients(config) != limits_clients(old))
+		return error_set(error,
+			"%s:%u: client-rate, client-half-open and client-sessions: limits of clients as such cannot come or go while hellogate runs: restart it",
+			config->ini->path, line_of(config, "gateway", "client-rate"));
+	/* Its table has room for the clients of all sessions, or it has not. */
+	if ((config->gateway.client_sessions != 0) != (old->gateway.client_sessions != 0))
+		return error_set(error,
+			"%s:%u: client-sessions cannot be turned on or off while hellogate runs: restart it",
+			config->ini->path, line_of(config, "gateway", "client-sessions"));
+	if (config->gateway.cookie_secret == NULL && old->gateway.cookie_secret == NULL)
+		memcpy(config->gateway.secret, old->gateway.secret, HG_COOKIE_SECRET_LEN);
+	take_tickets(config, old);
+	return 0;
+}
+
+void
+config_reload_take_ports(struct config *config, struct config *old)
+{
+	for (unsigned int i = 0; i < config->n_ports; i++) {
+		struct config_port *port = &old->port[i], *read = &config->port[i];
+
+		/* The texts are those of a file that is kept. */
+		port->section = read->section;
+		port->profile_name = read->profile_name;
+		port->device = read->device;
+		port->mac_text = read->mac_text;
+		port->address_text = read->address_text;
+		port->exception = read->exception;
+		port->tap = read->tap;
+		port->mtu_text = read->mtu_text;
+		profile_free(&read->profile);
+	}
+	free(config->port);
+	config->port = old->port;
+	old->port = NULL;
+	old->n_ports = 0;
+}

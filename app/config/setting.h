@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tables of legal keys. A table says of each key its type, range, default and meaning, and where
+ * its value goes; the same table reads a section, prints the effective settings, and is what the
+ * documentation is checked against. Defaults are parsed like values from a file.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/error.h"
+#include "config/ini.h"
+
+enum setting_type {
+	SETTING_INTEGER, /* uint32_t */
+	SETTING_CHOICE,  /* unsigned int: index into choices */
+	SETTING_STRING,  /* const char *, NULL if absent and without default */
+	SETTING_CUSTOM,  /* const char * too; whoever owns the table parses it further */
+};
+
+struct setting {
+	const char *section; /* "gateway", or for [port NAME] "port" */
+	const char *key;
+	enum setting_type type;
+	uint32_t min, max;
+	const char *choices;    /* separated by '|' */
+	const char *by_default; /* NULL: none */
+	const char *help;
+	size_t offset; /* of the field */
+};
+
+/*
+ * Reads one section of ini (NULL: all defaults) into the struct at base, by the n settings of a
+ * table that belong to the section kind. An unknown key or a bad value is refused with file:line.
+ */
+int setting_read(const struct setting *table, size_t n, const char *kind, const struct ini *ini,
+	const struct ini_section *section, void *base, struct error *error);
+
+/* What takes effect for a key: the entry's value, or the default, or NULL. */
+const char *setting_text(const struct setting *setting, const struct ini_section *section);
+
+/* The items of a list that is written with commas between them. */
+struct setting_list {
+	char *text; /* all of them, cut up */
+	char **item;
+	unsigned int n;
+};
+
+/*
+ * Splits a list at its commas; of the items, blanks around them are left out. NULL is a list of none.
+ * Returns 0 and a list to be given to setting_list_free(), or -ENOMEM.
+ */
+int setting_list_read(struct setting_list *ret_list, const char *text);
+void setting_list_free(struct setting_list *list);
+
+/* A number in decimal digits alone, no larger than max. Returns 0, or -EINVAL with *ret untouched. */
+int setting_parse_number(const char *text, uint32_t max, uint32_t *ret);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the lcores share, and who may write it. Everything is set up by main before the lcores
+ * start; after that, only what is marked atomic changes.
+ */
+#pragma once
+
+#include <rte_rcu_qsbr.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "cookie/keys.h"
+#include "core/health.h"
+#include "gateway/rings.h"
+#include "hmac/hmac.h"
+#include "main/interrupts.h"
+#include "main/notify.h"
+#include "port/nodes.h"
+
+struct admission;
+struct exception;
+struct generation;
+struct interfaces;
+struct port;
+struct rte_hash;
+struct server;
+struct spent;
+
+#define GATEWAY_LISTENERS_MAX 1024u
+
+enum stage {
+	STAGE_RUN,
+	STAGE_WIND_DOWN,      /* workers: no more hellos; sessions go on */
+	STAGE_STOP_RECEIVING, /* workers: take nothing more from the ports */
+	STAGE_DRAIN,          /* handshake cores: empty the rings, close every session, return */
+	STAGE_STOP,           /* workers: send what the cores left, return */
+};
+
+/* One receive queue and the transmit queue of the same number; both belong to one worker. */
+struct queue {
+	/* written by main before the start */
+	struct port *port;
+	uint16_t number;
+	uint16_t worker;
+	struct queue *beyond; /* of a bridge: that of the same number of the other port */
+
+	/* main's own: receive buffers, NULL: its worker's; and what it has seen of the counters below */
+	struct rte_mempool *pool;
+	uint64_t sent_seen;
+	uint64_t full_seen;
+
+	/* written by the worker, read by main: packets that the driver took, and that it had no room for */
+	_Alignas(64) _Atomic uint64_t sent;
+	_Atomic uint64_t full;
+};
+
+/* A listener of a configuration that is in effect, or still has sessions. */
+struct listener {
+	const struct config_listener *config; /* NULL: the place is free; written by main */
+	_Atomic uint32_t n_sessions;          /* of all cores */
+	/* written by main while the place is free or not yet in a generation that lcores see */
+	struct health_limits health;
+	unsigned int n_servers; /* 0: echo */
+	struct server *server[CONFIG_UPSTREAMS_MAX];
+};
+
+struct gateway {
+	unsigned int n_workers;
+	unsigned int n_cores;
+	unsigned int n_ports;
+	unsigned int n_queues;
+	struct port *port;
+	struct queue *queue;
+	struct rings rings;
+	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
+	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
+	struct hg_hmac_ladder hmac;
+	struct worker **worker;        /* n_workers of them, each on its node */
+	struct core **core;            /* n_cores of them, likewise */
+	struct admission *admission;   /* n_cores of them */
+	bool by_client;                /* a client's sessions are all on one core */
+	uint32_t spread_seed;          /* which one */
+	struct exception *exception;   /* NULL: no port has an exception path */
+	struct notify notify;          /* main's own */
+	struct interrupts interrupts;  /* likewise */
+	struct nodes nodes;            /* where memory is wanted; main's own */
+	struct interfaces *interfaces; /* main's own; NULL: the kernel does not tell */
+	struct spent *spent;           /* main's own */
+	unsigned int n_pools;          /* main's own: made since the start */
+
+	/* written by main alone; by others read under the lock */
+	struct config *config; /* in effect */
+	pthread_mutex_t config_lock;
+	struct server *servers;     /* upstreams of all listeners */
+	struct generation *retired; /* main's own */
+
+	/*
+	 * What a note says of a packet's listener is a place in this list. A place changes when nobody
+	 * can have it.
+	 */
+	struct listener listener[GATEWAY_LISTENERS_MAX];
+
+	/* written by main, read by all */
+	_Alignas(64) _Atomic(enum stage) stage;
+	_Atomic uint64_t now; /* seconds since 1970 */
+	_Atomic(const struct hg_cookie_keys *)
+		keys; /* replaced as a whole, reclaimed after a grace period */
+	_Atomic(const struct generation *) generation; /* likewise */
+};

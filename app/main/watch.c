@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "main/watch.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_log.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "gateway/generation.h"
+#include "main/control.h"
+#include "main/setup.h"
+#include "main/spent.h"
+#include "port/device.h"
+#include "port/interface.h"
+#include "port/port.h"
+#include "port/raw.h"
+
+RTE_LOG_REGISTER(watch_log, hellogate.watch, INFO);
+#define LOG(level, ...) rte_log(RTE_LOG_##level, watch_log, "hellogate: " __VA_ARGS__)
+
+/* Looks are half a second apart. */
+#define BLOCKED_LOOKS 6u /* as many as that without room, and a queue has stopped */
+#define FLAT_LOOKS 20u   /* an interface may count what it sends some seconds later */
+#define WAIT_MAX 60u     /* seconds between attempts to take a port up */
+#define STEADY 60u /* seconds after which a port that has stopped may be taken up at once again */
+
+/* --- ports that stand on an interface ----------------------------------------------------------- */
+
+static bool
+stands(const struct port *port)
+{
+	return port->watch.interface[0] != '\0';
+}
+
+static bool
+sends_raw(const struct config_port *settings)
+{
+	return device_has_driver(settings->device, "net_af_packet");
+}
+
+bool
+watch_names_interface(const struct config_port *settings, char ret_name[IF_NAMESIZE])
+{
+	char name[VIEW_TEXT];
+
+	if (!device_interface(settings->device, name) || strlen(name) >= IF_NAMESIZE)
+		return false;
+	strcpy(ret_name, name);
+	return true;
+}
+
+bool
+watch_in_service(const struct port *port)
+{
+	enum port_state state = atomic_load_explicit(&port->state, memory_order_relaxed);
+
+	return (state == PORT_SERVES || state == PORT_PAUSES) && !port->watch.stopped;
+}
+
+const char *
+watch_state(const struct port *port)
+{
+	switch (atomic_load_explicit(&port->state, memory_order_relaxed)) {
+	case PORT_ABSENT:
+		return "no interface";
+	case PORT_FAILED:
+		return "failed";
+	default:
+		return port->watch.stopped ? "stopped" : "in service";
+	}
+}
+
+int
+watch_open(struct gateway *gateway, struct error *error)
+{
+	const struct config *config = gateway->config;
+	char name[IF_NAMESIZE];
+	unsigned int i = 0;
+
+	gateway->interfaces = interface_open();
+	while (i < config->n_ports && !watch_names_interface(&config->port[i], name))
+		i++;
+	if (i == config->n_ports || gateway->interfaces != NULL)
+		return 0;
+	return error_set(error, "port %s: the kernel does not tell of its interfaces: %m",
+		config->port[i].name);
+}
+
+void
+watch_close(struct gateway *gateway)
+{
+	interface_close(gateway->interfaces);
+	gateway->interfaces = NULL;
+}
+
+/* The queues of a device that cannot be asked yet: as many as its string says. */
+static unsigned int
+count_queues(const struct config_port *settings, unsigned int most)
+{
+	unsigned int queues = device_queues(settings->device);
+
+	if (settings->profile.queues != 0)
+		queues = RTE_MIN(queues, settings->profile.queues);
+	return RTE_MAX(RTE_MIN(queues, most), 1u);
+}
+
+int
+watch_probe(struct gateway *gateway, unsigned int number, struct error *error)
+{
+	const struct config_port *settings = &gateway->config->port[number];
+	struct port *port = &gateway->port[number];
+	struct interface interface;
+
+	port->link_told = watch_names_interface(settings, port->watch.interface);
+	if (!port->link_told || interface_find(gateway->interfaces, port->watch.interface, 0,
+					&interface) != -ENODEV)
+		return port_probe(port, gateway->config, number, gateway->n_workers, error);
+	port_expect(port, gateway->config, number, count_queues(settings, gateway->n_workers));
+	LOG(WARNING, "port %s: there is no interface %s: waiting for it\n", settings->name,
+		port->watch.interface);
+	return 0;
+}
+
+/* --- what an interface tells -------------------------------------------------------------------- */
+
+static void
+follow_mtu(struct port *port, const struct interface *now)
+{
+	uint32_t mtu = now->mtu;
+
+	if (now->mtu == port->watch.mtu)
+		return;
+	/* A large one of the interface is no reason for large packets of ours: the way may be narrower. */
+	if (port->peer == NULL && port->config->mtu == 0)
+		mtu = RTE_MIN(mtu, (uint32_t)RTE_ETHER_MTU);
+	port_set_mtu(port, mtu);
+	if (port->watch.mtu != 0)
+		LOG(NOTICE,
+			"port %s: interface %s has an MTU of %u now: packets of more than %u bytes are dropped\n",
+			port->config->name, now->name, now->mtu,
+			atomic_load_explicit(&port->mtu, memory_order_relaxed));
+	port->watch.mtu = now->mtu;
+}
+
+/* Makes workers let go of a port, so that something in it can change. */
+static void
+take_from_workers(struct gateway *gateway, struct port *port, enum port_state state)
+{
+	atomic_store_explicit(&port->state, state, memory_order_release);
+	control_wait_for_grace(gateway);
+}
+
+static void
+give_to_workers(struct port *port)
+{
+	atomic_store_explicit(&port->state, PORT_SERVES, memory_order_release);
+}
+
+/* Whoever asks for our addresses is told the interface's MAC address: frames to another do not arrive. */
+static void
+follow_mac(struct gateway *gateway, struct port *port, const struct interface *now)
+{
+	const uint8_t *mac = now->mac;
+
+	if (!now->has_mac || memcmp(mac, port->watch.mac, sizeof(now->mac)) == 0)
+		return;
+	memcpy(port->watch.mac, mac, sizeof(now->mac));
+	if (port->peer != NULL || memcmp(mac, port->host.mac, sizeof(now->mac)) == 0)
+		return;
+	if (port->config->has_mac) {
+		LOG(WARNING,
+			"port %s: interface %s has another MAC address now, but mac of the configuration stays\n",
+			port->config->name, now->name);
+		return;
+	}
+	take_from_workers(gateway, port, PORT_PAUSES);
+	pthread_mutex_lock(&gateway->config_lock);
+	memcpy(port->host.mac, mac, sizeof(port->host.mac));
+	generation_follow_mac(gateway, port);
+	pthread_mutex_unlock(&gateway->config_lock);
+	give_to_workers(port);
+	LOG(NOTICE,
+		"port %s: interface %s has another MAC address now, which we answer to: %02x:%02x:%02x:%02x:%02x:%02x\n",
+		port->config->name, now->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+static void
+follow_name(struct port *port, const struct interface *now)
+{
+	bool renamed = strcmp(now->name, port->watch.interface) != 0;
+
+	if (renamed == port->watch.renamed)
+		return;
+	port->watch.renamed = renamed;
+	if (renamed)
+		LOG(WARNING,
+			"port %s: interface %s is called %s now: the port stays with it until there is another %s\n",
+			port->config->name, port->watch.interface, now->name,
+			port->watch.interface);
+	else
+		LOG(NOTICE, "port %s: interface %s has its name again\n", port->config->name,
+			now->name);
+}
+
+int
+watch_start(struct gateway *gateway, struct port *port, struct error *error)
+{
+	struct watch *watch = &port->watch;
+	struct rte_eth_dev_info info;
+	struct interface now;
+	int err;
+
+	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0) {
+		if (stands(port))
+			return error_set(error, "port %s: the device does not say where it stands",
+				port->config->name);
+		return 0;
+	}
+	if (gateway->interfaces == NULL)
+		return 0;
+	err = interface_find(gateway->interfaces, NULL, info.if_index, &now);
+	if (err != 0)
+		return error_set(error, "port %s: its interface is not there: %s",
+			port->config->name, strerror(-err));
+	if (sends_raw(port->config))
+		err = raw_open(&port->raw, info.if_index, port->n_queues,
+			device_count(port->config->device, "qdisc_bypass", 1) != 0);
+	if (err != 0)
+		return error_set(error, "port %s: no packet socket for interface %s: %s",
+			port->config->name, now.name, strerror(-err));
+	watch->index = info.if_index;
+	watch->renamed = false;
+	watch->mtu = 0;
+	watch->sent = now.sent;
+	memcpy(watch->mac, now.mac, sizeof(watch->mac));
+	follow_mtu(port, &now);
+	if (stands(port))
+		port_set_link(port, now.running);
+	return 0;
+}
+
+void
+watch_detach(struct port *port)
+{
+	raw_close(port->raw);
+	port->raw = NULL;
+}
+
+/* --- out of service, and back ------------------------------------------------------------------- */
+
+static uint64_t
+after(unsigned int seconds)
+{
+	return rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
+}
+
+/* The next attempt after one that came to nothing, or was soon in vain, has to wait twice as long. */
+static void
+put_off(struct watch *watch)
+{
+	if (rte_get_tsc_cycles() - watch->since > STEADY * rte_get_tsc_hz() && watch->since != 0)
+		watch->wait = 0;
+	watch->due = after(watch->wait);
+	watch->wait = RTE_MIN(RTE_MAX(watch->wait * 2, 1u), WAIT_MAX);
+	watch->since = 0;
+}
+
+static void
+take_down(struct gateway *gateway, struct port *port, enum port_state state)
+{
+	port_set_link(port, false);
+	take_from_workers(gateway, port, state);
+	pthread_mutex_lock(&gateway->config_lock);
+	watch_detach(port);
+	port_remove(port);
+	spent_add(gateway, port);
+	port->watch.index = 0;
+	port->watch.blocked_looks = port->watch.flat_looks = 0;
+	/* The device that was held is gone: the next one comes with a link of its own. */
+	atomic_store_explicit(&port->mirror.state, MIRROR_FREE, memory_order_relaxed);
+	pthread_mutex_unlock(&gateway->config_lock);
+	put_off(&port->watch);
+}
+
+static int
+bring(struct gateway *gateway, struct port *port, struct error *error)
+{
+	unsigned int queues = port->n_queues;
+	int err = port_probe(port, gateway->config, port->number, queues, error);
+
+	if (err == 0 && port->n_queues != queues)
+		err = error_set(error, "port %s: the device had %u queues, and has %u now",
+			port->config->name, queues, port->n_queues);
+	port->n_queues = (uint16_t)queues;
+	if (err == 0)
+		err = setup_renew_pools(gateway, port, error);
+	if (err == 0)
+		err = setup_start_port(gateway, port, error);
+	if (err != 0)
+		return err;
+	generation_follow_mac(gateway, port);
+	return 0;
+}
+
+static void
+take_up(struct gateway *gateway, struct port *port)
+{
+	struct watch *watch = &port->watch;
+	struct error error = { "" };
+	int err;
+
+	pthread_mutex_lock(&gateway->config_lock);
+	err = bring(gateway, port, &error);
+	if (err != 0) {
+		port_set_link(port, false);
+		watch_detach(port);
+		port_remove(port);
+		spent_add(gateway, port);
+		watch->index = 0;
+	} else {
+		watch->restarts++;
+		watch->since = rte_get_tsc_cycles();
+	}
+	pthread_mutex_unlock(&gateway->config_lock);
+	if (err == 0) {
+		give_to_workers(port);
+		LOG(NOTICE, "port %s: in service again, on interface %s\n", port->config->name,
+			watch->interface);
+	} else {
+		atomic_store_explicit(&port->state, PORT_FAILED, memory_order_release);
+		put_off(watch);
+		if (strcmp(error.text, watch->said.text) != 0)
+			LOG(ERR, "%s: trying again\n", error.text);
+	}
+	watch->said = error;
+}
+
+/* What becomes of a port that stands on an interface, which is there or not. */
+static void
+follow_interface(struct gateway *gateway, struct port *port, const struct interface *now)
+{
+	bool serves = port_serves(port);
+
+	if (now == NULL) {
+		if (serves) {
+			LOG(WARNING, "port %s: interface %s is gone: waiting for it\n",
+				port->config->name, port->watch.interface);
+			take_down(gateway, port, PORT_ABSENT);
+		}
+		atomic_store_explicit(&port->state, PORT_ABSENT, memory_order_relaxed);
+		return;
+	}
+	if (serves && now->index != port->watch.index) {
+		LOG(WARNING, "port %s: there is another interface %s now: moving to it\n",
+			port->config->name, now->name);
+		take_down(gateway, port, PORT_ABSENT);
+		serves = false;
+	}
+	if (!serves && rte_get_tsc_cycles() >= port->watch.due)
+		take_up(gateway, port);
+	else if (serves) {
+		follow_name(port, now);
+		port_set_link(port, now->running);
+		follow_mac(gateway, port, now);
+	}
+}
+
+/* --- ports that send nothing any more ----------------------------------------------------------- */
+
+/* Of all queues of a port: what the driver took since the look before. *ret_blocked: one had no room for anything. */
+static uint64_t
+count_sent(struct gateway *gateway, const struct port *port, bool *ret_blocked)
+{
+	uint64_t total = 0;
+
+	*ret_blocked = false;
+	for (unsigned int i = 0; i < gateway->n_queues; i++) {
+		struct queue *queue = &gateway->queue[i];
+		uint64_t sent, full;
+
+		if (queue->port != port)
+			continue;
+		sent = stats_get(&queue->sent) - queue->sent_seen;
+		full = stats_get(&queue->full) - queue->full_seen;
+		queue->sent_seen += sent;
+		queue->full_seen += full;
+		total += sent;
+		*ret_blocked |= full != 0 && sent == 0;
+	}
+	return total;
+}
+
+/* now: NULL if the device has no interface. */
+static bool
+has_stopped(struct gateway *gateway, struct port *port, const struct interface *now)
+{
+	struct watch *watch = &port->watch;
+	bool blocked, flat = false;
+	uint64_t sent = count_sent(gateway, port, &blocked), moved;
+
+	if (now != NULL) {
+		moved = now->sent - watch->sent;
+		watch->sent = now->sent;
+		watch->counts |= sent != 0 && moved >= sent;
+		flat = sent != 0 && moved == 0 && watch->counts;
+	}
+	if (!atomic_load_explicit(&port->link_up, memory_order_relaxed) ||
+		(sent != 0 && !blocked && !flat)) {
+		watch->blocked_looks = watch->flat_looks = 0;
+		return false;
+	}
+	watch->blocked_looks += blocked;
+	watch->flat_looks += flat;
+	return watch->blocked_looks >= BLOCKED_LOOKS || watch->flat_looks >= FLAT_LOOKS;
+}
+
+static void
+look_for_stop(struct gateway *gateway, struct port *port, const struct interface *now)
+{
+	bool stopped = has_stopped(gateway, port, now);
+
+	if (stopped && stands(port)) {
+		LOG(ERR,
+			"port %s: interface %s sends nothing of what it is given: opening it again\n",
+			port->config->name, port->watch.interface);
+		take_down(gateway, port, PORT_FAILED);
+		return;
+	}
+	if (stopped == port->watch.stopped)
+		return;
+	port->watch.stopped = stopped;
+	if (stopped)
+		LOG(ERR, "port %s: the device sends nothing of what it is given\n",
+			port->config->name);
+	else
+		LOG(NOTICE, "port %s: the device sends again\n", port->config->name);
+}
+
+/* One that the driver has made, and somebody else has deleted. The driver does not notice. */
+static void
+lose(struct port *port)
+{
+	if (port->watch.lost)
+		return;
+	port->watch.lost = port->watch.stopped = true;
+	LOG(ERR, "port %s: its interface is gone: only a restart makes it again\n",
+		port->config->name);
+}
+
+static void
+look(struct gateway *gateway, struct port *port)
+{
+	struct watch *watch = &port->watch;
+	struct interface now;
+	int err = -ENODEV;
+
+	/* While it has another name, it is still the one that the port stands on. */
+	if (stands(port))
+		err = interface_find(gateway->interfaces, watch->interface, 0, &now);
+	if (err == -ENODEV && watch->index != 0)
+		err = interface_find(gateway->interfaces, NULL, watch->index, &now);
+	if (err != 0 && err != -ENODEV)
+		return; /* the kernel has no time for us */
+	if (stands(port))
+		follow_interface(gateway, port, err == 0 ? &now : NULL);
+	else if (err != 0 && watch->index != 0)
+		lose(port);
+	if (!port_serves(port) || watch->lost)
+		return;
+	if (err == 0 && now.index == watch->index)
+		follow_mtu(port, &now);
+	look_for_stop(gateway, port, err == 0 ? &now : NULL);
+}
+
+void
+watch_look(struct gateway *gateway)
+{
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		look(gateway, &gateway->port[i]);
+	spent_reap(gateway);
+}
