@@ -13,6 +13,7 @@
 #include "core/socket.h"
 #include "gateway/generation.h"
 #include "port/port.h"
+#include "tls/session.h"
 #include "wire/hello.h"
 
 /* Packets in one round of the loop; of verified hellos, one that begins a handshake. */
@@ -170,7 +171,7 @@ flight_max(const struct session *session)
 
 /* Nothing knows of the session yet but the caller. */
 static struct session *
-session_make(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
+session_make(struct core *core, const struct flow_key *key, struct rte_mbuf *mbuf,
 	const struct hg_net_packet *packet, const struct hg_hello *hello)
 {
 	const struct note *note = note_of(mbuf);
@@ -320,7 +321,7 @@ feed(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet 
  * its place nothing is taken and nothing ends: the client may send the hello again.
  */
 static void
-begin(struct core *core, struct session *head, const struct session_key *key, struct rte_mbuf *mbuf,
+begin(struct core *core, struct session *head, const struct flow_key *key, struct rte_mbuf *mbuf,
 	const struct hg_net_packet *packet, const struct hg_hello *hello,
 	const struct admission_ask *ask)
 {
@@ -374,7 +375,7 @@ find_same(struct session *head, const struct hg_hello *hello)
 
 static void
 take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
-	const struct session_key *key)
+	const struct flow_key *key)
 {
 	struct session *head = session_find(core->gateway->sessions, key), *known;
 	struct admission_ask ask;
@@ -405,7 +406,7 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 
 static void
 take_record(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
-	const struct session_key *key)
+	const struct flow_key *key)
 {
 	struct session *head = session_find(core->gateway->sessions, key), *beside;
 	uint16_t epoch = hg_load_be16(hg_net_payload(packet) + HG_RECORD_EPOCH);
@@ -437,9 +438,9 @@ static void
 take(struct core *core, struct rte_mbuf *mbuf)
 {
 	struct hg_net_packet packet = note_get_packet(mbuf);
-	struct session_key key;
+	struct flow_key key;
 
-	session_key_fill(&key, &packet);
+	flow_key_fill(&key, &packet);
 	stats_add(&core->stats.datagrams, 1);
 	if (note_of(mbuf)->kind == NOTE_HELLO)
 		take_hello(core, mbuf, &packet, &key);

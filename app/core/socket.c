@@ -14,6 +14,7 @@
 
 #include "core/outbox.h"
 #include "core/upstream.h"
+#include "tls/session.h"
 
 #define EVENTS 64
 #define PORT_ATTEMPTS 16u
@@ -279,7 +280,7 @@ deliver(struct session *session, const uint8_t *data, size_t len)
 static ssize_t
 transmit(const struct session *session, const uint8_t *data, size_t len)
 {
-	const struct session_key *key = &session->key;
+	const struct flow_key *key = &session->key;
 	const uint8_t *start = key->family == 4 ? proxy_ipv4 : proxy_ipv6;
 	struct iovec part[] = {
 		{ (void *)(uintptr_t)start, PROXY_LEN },

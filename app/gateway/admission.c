@@ -7,7 +7,7 @@
 #include "gateway/generation.h"
 
 bool
-admission_begin(const struct admission *admission, const struct session_key *key,
+admission_begin(const struct admission *admission, const struct flow_key *key,
 	const struct hg_hello *hello, struct admission_ask *ret_ask)
 {
 	*ret_ask = (struct admission_ask){

@@ -42,7 +42,7 @@ struct admission_ask {
 };
 
 /* Fills *ret_ask. Returns false for a hello that has begun a handshake before. */
-bool admission_begin(const struct admission *admission, const struct session_key *key,
+bool admission_begin(const struct admission *admission, const struct flow_key *key,
 	const struct hg_hello *hello, struct admission_ask *ret_ask);
 
 /*

@@ -27,7 +27,7 @@ clients_init(struct clients *clients, void *memory, uint32_t n, uint64_t seed)
 }
 
 uint64_t
-clients_id(const struct session_key *key)
+clients_id(const struct flow_key *key)
 {
 	/* No packet comes from ffff::/16, which is multicast: IPv4 addresses have it to themselves. */
 	if (key->family == 4)

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/session.h"
+#include "gateway/flows.h"
 #include "gateway/pace.h"
 
 #define CLIENTS_SET 8u /* places in a set */
@@ -59,7 +59,7 @@ size_t clients_size(uint32_t n);
 void clients_init(struct clients *clients, void *memory, uint32_t n, uint64_t seed);
 
 /* The client that a 4-tuple belongs to: never 0. */
-uint64_t clients_id(const struct session_key *key);
+uint64_t clients_id(const struct flow_key *key);
 
 /*
  * For workers: may the client begin another handshake? PASS for one that is not known; SESSIONS holds for

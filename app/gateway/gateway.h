@@ -76,7 +76,7 @@ struct gateway {
 	struct port *port;
 	struct queue *queue;
 	struct rings rings;
-	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
+	struct rte_hash *sessions; /* struct flow_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
 	struct worker **worker;        /* n_workers of them, each on its node */

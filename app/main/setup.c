@@ -17,9 +17,9 @@
 #include "config/placement.h"
 #include "cookie/batch.h"
 #include "core/core.h"
-#include "core/session.h"
 #include "exception/exception.h"
 #include "gateway/admission.h"
+#include "gateway/flows.h"
 #include "gateway/generation.h"
 #include "gateway/pool.h"
 #include "main/sizes.h"
@@ -310,8 +310,8 @@ create_shared(struct gateway *gateway, struct error *error)
 	/* The largest, last: where there is too little for it, there may be enough for the others. */
 	node = nodes_first(&gateway->nodes, gateway->nodes.cores);
 	do
-		gateway->sessions = session_table_create(
-			gateway->config->gateway.max_sessions, gateway->qsbr, node);
+		gateway->sessions =
+			flows_create(gateway->config->gateway.max_sessions, gateway->qsbr, node);
 	while (gateway->sessions == NULL && nodes_fall_back(&gateway->nodes, &node));
 	return gateway->sessions != NULL ? 0 : error_set(error, memory_hint, "the session table");
 }

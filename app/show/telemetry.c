@@ -12,9 +12,9 @@
 #include "base/bytes.h"
 #include "config/setting.h"
 #include "core/core.h"
-#include "core/session.h"
 #include "core/upstream.h"
 #include "exception/exception.h"
+#include "gateway/flows.h"
 #include "main/watch.h"
 #include "port/dpdk.h"
 #include "port/link.h"
@@ -92,7 +92,7 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 
 /* The end of a session: 0 is the client's, 1 ours. */
 static void
-print_end(const struct session_key *key, unsigned int end, char text[ADDRESS_TEXT_MAX])
+print_end(const struct flow_key *key, unsigned int end, char text[ADDRESS_TEXT_MAX])
 {
 	size_t len = key->family == 4 ? 4 : 16;
 	struct address address = {
@@ -106,14 +106,14 @@ print_end(const struct session_key *key, unsigned int end, char text[ADDRESS_TEX
 
 /* "192.0.2.1:40000 198.18.0.1:5684 established": the client, our end, the state. */
 static void
-session_row(char *ret, size_t size, const struct session_key *key, const void *data)
+session_row(char *ret, size_t size, const struct flow_key *key, const void *data)
 {
 	char client[ADDRESS_TEXT_MAX], ours[ADDRESS_TEXT_MAX];
 
 	print_end(key, 0, client);
 	print_end(key, 1, ours);
 	snprintf(ret, size, "%s %s %s", client, ours,
-		session_is_established(data) ? "established" : "handshake");
+		flow_is_established(data) ? "established" : "handshake");
 }
 
 /*

@@ -159,7 +159,7 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 static void
 put_off(struct worker_burst *burst, const struct hg_net_packet *packet)
 {
-	session_key_fill(&burst->record_key[burst->n_records], packet);
+	flow_key_fill(&burst->record_key[burst->n_records], packet);
 	burst->record_place[burst->n_records++] = (uint8_t)burst->n_pass;
 }
 
@@ -204,7 +204,7 @@ guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 }
 
 static hash_sig_t
-hash_of(const struct worker *worker, const struct session_key *key)
+hash_of(const struct worker *worker, const struct flow_key *key)
 {
 	return rte_hash_hash(worker->gateway->sessions, key);
 }
@@ -214,9 +214,9 @@ bridge_pass_hello(struct worker *worker, unsigned int i)
 {
 	struct worker_burst *burst = &worker->burst;
 	const struct classified *info = &burst->hello_info[i];
-	struct session_key key;
+	struct flow_key key;
 
-	session_key_fill(&key, &info->packet);
+	flow_key_fill(&key, &info->packet);
 	if (burst->generation->guard_strict &&
 		!proved_add(&worker->proved, &key, worker_clock(burst))) {
 		worker_drop(worker, burst->hello[i], HG_DROP_GUARD_FULL);
@@ -235,7 +235,7 @@ bridge_pass_hello(struct worker *worker, unsigned int i)
 static bool
 continues_hello(struct worker *worker, const struct worker_burst *burst, unsigned int i)
 {
-	const struct session_key *key = &burst->record_key[i];
+	const struct flow_key *key = &burst->record_key[i];
 	hash_sig_t hash = hash_of(worker, key);
 
 	if (!recent_has(&worker->recent, key, hash, burst->now))

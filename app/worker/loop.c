@@ -159,7 +159,7 @@ sort(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 		struct note *note = note_of(mbuf);
 
 		count_partial(worker, packet);
-		session_key_fill(&burst->record_key[burst->n_records], packet);
+		flow_key_fill(&burst->record_key[burst->n_records], packet);
 		note_set_packet(note, packet);
 		note->kind = NOTE_RECORD;
 		note->listener = info->listener;
@@ -183,7 +183,7 @@ forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum ri
 
 /* The handshake core of a 4-tuple; hash is that of its key in the session table. */
 static unsigned int
-owner(const struct gateway *gateway, const struct session_key *key, hash_sig_t hash)
+owner(const struct gateway *gateway, const struct flow_key *key, hash_sig_t hash)
 {
 	if (gateway->n_cores == 1)
 		return 0;
@@ -192,7 +192,7 @@ owner(const struct gateway *gateway, const struct session_key *key, hash_sig_t h
 
 		hash = rte_jhash_2words((uint32_t)id, (uint32_t)(id >> 32), gateway->spread_seed);
 	}
-	return session_owner(hash, gateway->n_cores);
+	return flow_owner(hash, gateway->n_cores);
 }
 
 /*
@@ -201,7 +201,7 @@ owner(const struct gateway *gateway, const struct session_key *key, hash_sig_t h
  */
 static enum hg_verdict
 look_ahead(const struct gateway *gateway, struct worker_burst *burst, unsigned int core,
-	const struct session_key *key, hash_sig_t hash, const struct hg_hello *hello)
+	const struct flow_key *key, hash_sig_t hash, const struct hg_hello *hello)
 {
 	const struct admission *admission = &gateway->admission[core];
 	struct used_mark mark =
@@ -249,7 +249,7 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 	enum hg_verdict verdict = judge_verified(&info->hello);
 	struct rte_mbuf *mbuf = burst->hello[i];
 	struct note *note = note_of(mbuf);
-	struct session_key key;
+	struct flow_key key;
 	unsigned int core;
 	hash_sig_t hash;
 
@@ -262,7 +262,7 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 			worker_drop(worker, mbuf, verdict);
 		return;
 	}
-	session_key_fill(&key, &info->packet);
+	flow_key_fill(&key, &info->packet);
 	hash = rte_hash_hash(gateway->sessions, &key);
 	core = owner(gateway, &key, hash);
 	if (verdict == HG_PASS)
@@ -340,7 +340,7 @@ classify_record(struct rte_mbuf *mbuf, const void *data)
 {
 	struct hg_net_packet packet = note_get_packet(mbuf);
 
-	if (session_is_established(data) &&
+	if (flow_is_established(data) &&
 		hg_load_be16(hg_net_payload(&packet) + HG_RECORD_EPOCH) != 0)
 		return RINGS_ESTABLISHED;
 	return RINGS_PENDING;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "cookie/batch.h"
-#include "core/session.h"
+#include "gateway/flows.h"
 #include "gateway/gateway.h"
 #include "gateway/idle.h"
 #include "gateway/marks.h"
@@ -42,7 +42,7 @@ struct worker_burst {
 	struct rte_mbuf *hello[WORKER_BURST_MAX];
 	struct classified hello_info[WORKER_BURST_MAX];
 	struct rte_mbuf *record[WORKER_BURST_MAX];
-	struct session_key record_key[WORKER_BURST_MAX];
+	struct flow_key record_key[WORKER_BURST_MAX];
 	struct rte_mbuf *answer[WORKER_BURST_MAX];
 	struct rte_mbuf *other[WORKER_BURST_MAX]; /* for somebody else: divert.h */
 

@@ -57,10 +57,10 @@ begin_and_leave(struct clients *clients, uint64_t id, uint64_t now)
 	return verdict;
 }
 
-static struct session_key
+static struct flow_key
 key_of(uint8_t family, const char *tuple)
 {
-	struct session_key key = { .family = family };
+	struct flow_key key = { .family = family };
 
 	memcpy(key.tuple, tuple, family == 4 ? 12 : 36);
 	return key;
@@ -73,12 +73,12 @@ test_id(void **state)
 	static const char six[] = "\x20\x01\x0d\xb8\x12\x34\x56\x78\x9a\xbc\xde\xf0\x11\x22\x33\x44"
 				  "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
 				  "\x12\x34\x16\x34";
-	struct session_key key = key_of(4, "\xc0\x00\x02\x07\xc6\x12\x00\x01\x12\x34\x16\x34");
+	struct flow_key key = key_of(4, "\xc0\x00\x02\x07\xc6\x12\x00\x01\x12\x34\x16\x34");
 	uint64_t id = clients_id(&key);
 
 	(void)state;
 	for (unsigned int i = 0; i < 12; i++) {
-		struct session_key other = key;
+		struct flow_key other = key;
 
 		other.tuple[i] ^= 1;
 		assert_int_equal(clients_id(&other) == id, i >= 4);
@@ -87,7 +87,7 @@ test_id(void **state)
 	id = clients_id(&key);
 	assert_int_equal(id, UINT64_C(0x20010db812345678));
 	for (unsigned int i = 0; i < 36; i++) {
-		struct session_key other = key;
+		struct flow_key other = key;
 
 		other.tuple[i] ^= 0x80;
 		assert_int_equal(clients_id(&other) == id, i >= 8);

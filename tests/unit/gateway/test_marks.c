@@ -36,7 +36,7 @@ discard(const struct marks *marks)
 struct both {
 	struct marks used, proved;
 	struct used_mark hello;
-	struct session_key key;
+	struct flow_key key;
 };
 
 static struct both
@@ -126,12 +126,12 @@ test_room_comes_back(void **state)
 		uint64_t now = 12345, later = now + (303 + gaps[g]) * hz;
 
 		for (uint32_t i = 0; i < MARKS_SET; i++) {
-			struct session_key key = { .family = 4, .tuple = { [3] = (uint8_t)i } };
+			struct flow_key key = { .family = 4, .tuple = { [3] = (uint8_t)i } };
 
 			assert_true(proved_add(&marks, &key, now));
 		}
 		for (unsigned int n = 0; n < 4 * MARKS_SET; n++) {
-			struct session_key key = { .family = 4, .tuple = { 1, [3] = (uint8_t)n } };
+			struct flow_key key = { .family = 4, .tuple = { 1, [3] = (uint8_t)n } };
 
 			assert_int_equal(proved_add(&marks, &key,
 						 n < 2 * MARKS_SET ? now + 300 * hz : later),
