@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
 #include "gateway/generation.h"
 #include "gateway/partial.h"
 #include "net/find.h"
@@ -15,11 +14,6 @@
 
 #define PREFETCH_AHEAD 4u
 #define RECEIVE_MAX 16u /* frames at once */
-
-#define ETHER_IPV4 0x0800
-#define ETHER_VLAN 0x8100
-#define ETHER_QINQ 0x88a8
-#define ETHER_IPV6 0x86dd
 
 /* What a guard thinks of a frame. */
 enum opinion {
@@ -31,59 +25,12 @@ enum opinion {
 	OPINION_REFUSED,  /* what no server can use, or no client sends */
 };
 
-/*
- * Bytes of VLAN tags before the last two. Nothing here reads more, but Linux takes off as many tags with
- * VLAN 0 as there are.
- */
-static size_t
-count_deep_tags(const uint8_t *frame, size_t len)
-{
-	size_t n = 0;
-
-	for (size_t at = 12; at + 2 <= len; at += HG_NET_VLAN_LEN, n++)
-		if (hg_load_be16(frame + at) != ETHER_VLAN &&
-			hg_load_be16(frame + at) != ETHER_QINQ)
-			break;
-	return n > HG_NET_VLAN_MAX ? (n - HG_NET_VLAN_MAX) * HG_NET_VLAN_LEN : 0;
-}
-
-/* The destination's address in the frame, and its family; NULL for what is not IP. */
-static const uint8_t *
-find_destination(const uint8_t *frame, size_t len, uint8_t *ret_family)
-{
-	size_t offset = HG_NET_ETHER_LEN;
-	uint16_t ether_type;
-
-	if (len < HG_NET_ETHER_LEN + HG_NET_IPV4_LEN)
-		return NULL;
-	ether_type = hg_load_be16(frame + 12);
-	for (unsigned int tags = 0; tags < HG_NET_VLAN_MAX; tags++) {
-		if (ether_type != ETHER_VLAN && ether_type != ETHER_QINQ)
-			break;
-		ether_type = hg_load_be16(frame + offset + 2);
-		offset += HG_NET_VLAN_LEN;
-	}
-	if (ether_type == ETHER_IPV4 && len >= offset + HG_NET_IPV4_LEN) {
-		*ret_family = 4;
-		return frame + offset + 16;
-	}
-	if (ether_type == ETHER_IPV6 && len >= offset + HG_NET_IPV6_LEN) {
-		*ret_family = 6;
-		return frame + offset + 24;
-	}
-	return NULL;
-}
-
+/* The address is of the family that hg_net_find_destination() says. */
 static bool
-is_of_a_server(const struct hg_net_host *host, const uint8_t *frame, size_t len)
+is_of_a_server(const struct hg_net_host *host, const uint8_t *destination, uint8_t family)
 {
-	const uint8_t *destination;
 	uint32_t address;
-	uint8_t family;
 
-	destination = find_destination(frame, len, &family);
-	if (destination == NULL)
-		return false;
 	if (family == 6)
 		return hg_net_host_has_ipv6(host, destination);
 	memcpy(&address, destination, sizeof(address));
@@ -133,11 +80,12 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 	enum hg_verdict *ret_reason)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *), tuple[HG_NET_TUPLE_MAX], family;
-	size_t len = mbuf->data_len, deep = count_deep_tags(frame, len);
+	size_t len = mbuf->data_len, deep;
+	const uint8_t *destination = hg_net_find_destination(frame, len, &family, &deep);
 
-	/* From its deep tags on the frame has two: for these MAC addresses do not matter. */
-	if (!is_of_a_server(&table->host, frame + deep, len - deep))
+	if (destination == NULL || !is_of_a_server(&table->host, destination, family))
 		return OPINION_NONE;
+	/* Whoever takes all tags of VLAN 0 off sees what is behind them. */
 	switch (hg_net_find_udp(frame + deep, len - deep, tuple, &family)) {
 	case HG_NET_FOUND_NO_UDP:
 		return OPINION_NONE;
