@@ -337,8 +337,6 @@ create_exception(struct gateway *gateway, struct error *error)
 	gateway->exception = exception;
 	exception->gateway = gateway;
 	exception->epoll = -1;
-	sem_init(&exception->ready, 0, 0);
-	sem_init(&exception->go, 0, 0);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
 	/* Its thread is on the CPUs of main and the cores. */
@@ -517,8 +515,6 @@ setup_destroy(struct gateway *gateway)
 	}
 	if (gateway->exception != NULL) {
 		rte_mempool_free(gateway->exception->pool);
-		sem_destroy(&gateway->exception->ready);
-		sem_destroy(&gateway->exception->go);
 		free(gateway->exception);
 	}
 	for (unsigned int i = 0; gateway->queue != NULL && i < gateway->n_queues; i++)

@@ -6,19 +6,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "port/dpdk.h"
+#include "gateway/thread.h"
 #include "show/accept.h"
 #include "show/metrics.h"
 #include "show/status_page.h"
@@ -32,8 +29,6 @@
 #define BACKLOG 32
 #define NICENESS 10 /* the handshake core may share its CPU */
 
-enum order { ORDER_WAIT, ORDER_SERVE, ORDER_STOP };
-
 struct connection {
 	int fd;         /* -1: none */
 	uint64_t group; /* of its address: an IPv4 address, an IPv6 /64, 0 for others */
@@ -44,14 +39,11 @@ struct http {
 	struct gateway *gateway;
 	uint64_t started; /* seconds since 1970 */
 	int listener;
-	int wake; /* eventfd: the order has changed */
-	_Atomic(enum order) order;
+	int wake; /* eventfd: the thread is to end */
 	struct MHD_Daemon *daemon;
 	struct MHD_Response *page, *not_found, *not_allowed, *bad_request;
 	struct connection connection[CONNECTIONS_MAX]; /* the thread's own */
-	sem_t ready; /* the thread needs nothing more that the filter forbids */
-	rte_thread_t thread;
-	bool has_thread;
+	struct thread thread;
 };
 
 static struct MHD_Response *
@@ -345,8 +337,9 @@ end_old(struct http *http)
 }
 
 static void
-serve(struct http *http)
+serve(void *arg)
 {
+	struct http *http = arg;
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	struct pollfd wait[] = {
@@ -354,7 +347,7 @@ serve(struct http *http)
 		{ .fd = info->epoll_fd, .events = POLLIN },
 	};
 
-	while (atomic_load_explicit(&http->order, memory_order_acquire) != ORDER_STOP) {
+	while (!thread_should_stop(&http->thread)) {
 		MHD_UNSIGNED_LONG_LONG left;
 		int timeout = end_old(http);
 
@@ -365,24 +358,6 @@ serve(struct http *http)
 			eventfd_read(http->wake, &(eventfd_t){ 0 });
 		MHD_run(http->daemon);
 	}
-}
-
-static dpdk_thread_result
-run(void *arg)
-{
-	struct http *http = arg;
-	sigset_t signals;
-
-	/* A client that hangs up is no reason to die; all other signals are main's. */
-	sigfillset(&signals);
-	sigdelset(&signals, SIGSYS);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	setpriority(PRIO_PROCESS, 0, NICENESS); /* 0: of this thread */
-	sem_post(&http->ready);
-	while (atomic_load_explicit(&http->order, memory_order_acquire) == ORDER_WAIT)
-		eventfd_read(http->wake, &(eventfd_t){ 0 });
-	serve(http);
-	return 0;
 }
 
 /* A socket's file that nobody listens to any more, left by a process that could not remove it. */
@@ -468,18 +443,6 @@ start_daemon(struct http *http)
 	return http->daemon != NULL ? 0 : -ENOMEM;
 }
 
-static int
-start_thread(struct http *http)
-{
-	/* Not on the CPUs of lcores, but for main's if all have one. */
-	http->has_thread = dpdk_thread_create(&http->thread, "http", run, http) == 0;
-	if (!http->has_thread)
-		return -EAGAIN;
-	while (sem_wait(&http->ready) != 0)
-		; /* interrupted */
-	return 0;
-}
-
 int
 http_open(struct http **ret_http, struct gateway *gateway, struct error *error)
 {
@@ -496,12 +459,11 @@ http_open(struct http **ret_http, struct gateway *gateway, struct error *error)
 	http->listener = -1;
 	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
 		http->connection[i].fd = -1;
-	sem_init(&http->ready, 0, 0);
 	http->wake = eventfd(0, EFD_CLOEXEC);
 	if (open_listener(http, error) != 0)
 		goto fail;
 	if (http->wake < 0 || make_responses(http) != 0 || start_daemon(http) != 0 ||
-		start_thread(http) != 0) {
+		thread_start(&http->thread, "http", NICENESS, serve, http) != 0) {
 		error_set(error, "metrics: the server does not start: too little memory or too few "
 				 "open files");
 		goto fail;
@@ -513,18 +475,11 @@ fail:
 	return -EINVAL;
 }
 
-static void
-give_order(struct http *http, enum order order)
-{
-	atomic_store_explicit(&http->order, order, memory_order_release);
-	eventfd_write(http->wake, 1);
-}
-
 void
 http_serve(struct http *http)
 {
 	if (http != NULL)
-		give_order(http, ORDER_SERVE);
+		thread_go(&http->thread);
 }
 
 void
@@ -535,9 +490,10 @@ http_close(struct http *http)
 	if (http == NULL)
 		return;
 	path = http->gateway->config->gateway.metrics_path;
-	if (http->has_thread) {
-		give_order(http, ORDER_STOP);
-		rte_thread_join(http->thread, NULL);
+	if (http->thread.started) {
+		thread_stop(&http->thread);
+		eventfd_write(http->wake, 1);
+		thread_join(&http->thread);
 		if (path != NULL)
 			unlink(path); /* or the next start does */
 	}
@@ -555,6 +511,5 @@ http_close(struct http *http)
 		MHD_destroy_response(http->not_allowed);
 	if (http->bad_request != NULL)
 		MHD_destroy_response(http->bad_request);
-	sem_destroy(&http->ready);
 	free(http);
 }
