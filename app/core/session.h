@@ -17,6 +17,7 @@
 
 #define SESSION_RANDOM_LEN 32u
 
+struct admission_ask;
 struct client;
 struct config_listener;
 struct core;
@@ -66,3 +67,10 @@ struct session *session_find(const struct rte_hash *table, const struct flow_key
  */
 int session_publish(struct rte_hash *table, struct session *session);
 void session_unpublish(struct rte_hash *table, struct session *session);
+
+/*
+ * May a hello of the 4-tuple of head, which may be NULL, begin a handshake? Counts a refusal. *ret_idle is the
+ * session that is to end for it, or NULL.
+ */
+bool session_admit(struct core *core, const struct session *head, struct admission_ask *ask,
+	struct session **ret_idle);
