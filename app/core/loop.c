@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/listener.h"
 #include "core/outbox.h"
 #include "core/removal.h"
 #include "core/socket.h"
@@ -70,7 +71,7 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	socket_close(session);
 	hg_tls_session_free(session->tls);
 	/* Whoever sees it go frees what the session had of its listener. */
-	atomic_fetch_sub_explicit(&session->place->n_sessions, 1, memory_order_release);
+	atomic_fetch_sub_explicit(&session->listener->n_sessions, 1, memory_order_release);
 	free(session);
 	gauge_add(&core->stats.sessions, -1);
 }
@@ -93,7 +94,7 @@ on_timer(struct rte_timer *timer, void *arg)
 static uint64_t
 idle_cycles(const struct session *session)
 {
-	return session->listener->idle_timeout * rte_get_tsc_hz();
+	return session->listener->config->idle_timeout * rte_get_tsc_hz();
 }
 
 /* Sets the timer to the next thing that can happen without a packet. */
@@ -166,7 +167,7 @@ static size_t
 flight_max(const struct session *session)
 {
 	return RTE_MIN(outbox_room(session),
-		(size_t)session->listener->flight_mtu - HG_NET_IPV6_LEN - HG_NET_UDP_LEN);
+		(size_t)session->listener->config->flight_mtu - HG_NET_IPV6_LEN - HG_NET_UDP_LEN);
 }
 
 /* Nothing knows of the session yet but the caller. */
@@ -182,9 +183,8 @@ session_make(struct core *core, const struct flow_key *key, struct rte_mbuf *mbu
 		return NULL;
 	session->key = *key;
 	session->core = core;
-	session->listener = listener->config;
-	session->place = listener;
-	session->upstream = -1;
+	session->listener = listener;
+	session->socket = -1;
 	session->half_open = true;
 	session->queue = note->queue;
 	hg_net_path_init(&session->path, packet);
@@ -214,7 +214,7 @@ session_open(struct session *session)
 {
 	struct core *core = session->core;
 
-	atomic_fetch_add_explicit(&session->place->n_sessions, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&session->listener->n_sessions, 1, memory_order_relaxed);
 	TAILQ_INSERT_TAIL(&core->sessions, session, all);
 	/* Its hello may have come while its listener was there. */
 	if (core->unchecked == NULL)

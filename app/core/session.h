@@ -19,18 +19,16 @@
 
 struct admission_ask;
 struct client;
-struct config_listener;
 struct core;
 struct hg_tls_session;
 struct listener;
-struct server;
+struct upstream;
 
 /* Written and read by the owner core alone. */
 struct session {
 	struct flow_key key;
 	struct core *core;
-	const struct config_listener *listener;
-	struct listener *place; /* of that listener */
+	struct listener *listener;
 	struct client *client;  /* NULL if clients have no limit of their own */
 	struct used_mark hello; /* that it was opened by */
 	struct hg_tls_session *tls;
@@ -42,8 +40,8 @@ struct session {
 	bool is_due;
 	bool half_open;
 	uint8_t reductions;                 /* of its flights, that have been counted */
-	int upstream;                       /* socket, or -1 */
-	struct server *server;              /* that it is connected to */
+	int socket;                         /* to its upstream, or -1 */
+	struct upstream *upstream;          /* that it is connected to */
 	uint16_t source_port;               /* of the socket; 0: the kernel's choice */
 	uint16_t queue;                     /* that its last authentic datagram came by */
 	struct hg_net_path path;            /* way back to the client */
