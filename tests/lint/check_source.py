@@ -41,7 +41,7 @@ TLS_NAMES = {"lib/tls/ignored.h"}
 NO_DPDK = {"app/worker/classify.c", "app/port/table.h"}
 # Edges that are to go.
 EDGES = {
-    ("host", "main"), ("port", "gateway"), ("port", "main"), ("port", "worker"), ("gateway", "core"),
+    ("host", "main"), ("port", "gateway"), ("port", "main"), ("port", "worker"),
     ("gateway", "main"), ("gateway", "worker"), ("show", "main"),
 }
 # Of the daemon, main alone: --version names the library.
@@ -59,7 +59,7 @@ COMPILER = (r"_GLOBAL_OFFSET_TABLE_|\$[dx].*|__(cpu|unnamed)_\w+|"
             r"_*(odr_)?(asan|ubsan|tsan|sanitizer|gcov\d?|stack_chk|x86|aarch64)[_.].*")
 PLAIN = (rf"{COMPILER}|mem(cmp|cpy|move|set)|bcmp|__mem(cpy|move|set)_chk|"
          r"(__)?explicit_bzero(_chk)?")
-PATH = re.compile(r"app/worker/.*|app/gateway/(clients|marks|partial|used)\.c|lib/(net|wire|cookie|hmac)/.*")
+PATH = re.compile(r"app/worker/.*|app/gateway/(admission|clients|marks|partial|used)\.c|lib/(net|wire|cookie|hmac)/.*")
 PATH_CALLS = {
     "app/worker/loop.c": r"rte_eth_fp_ops|rte_eth_call_[rt]x_callbacks|rte_hash_hash|"
                     r"rte_hash_lookup_\w+|rte_mempool_ops_table|per_lcore_\w+|__rte_panic|"
