@@ -17,19 +17,18 @@
 
 #define SESSION_RANDOM_LEN 32u
 
+struct admission_ask;
 struct client;
-struct config_listener;
 struct core;
 struct hg_tls_session;
 struct listener;
-struct server;
+struct upstream;
 
 /* Written and read by the owner core alone. */
 struct session {
 	struct flow_key key;
 	struct core *core;
-	const struct config_listener *listener;
-	struct listener *place; /* of that listener */
+	struct listener *listener;
 	struct client *client;  /* NULL if clients have no limit of their own */
 	struct used_mark hello; /* that it was opened by */
 	struct hg_tls_session *tls;
@@ -41,8 +40,8 @@ struct session {
 	bool is_due;
 	bool half_open;
 	uint8_t reductions;                 /* of its flights, that have been counted */
-	int upstream;                       /* socket, or -1 */
-	struct server *server;              /* that it is connected to */
+	int socket;                         /* to its upstream, or -1 */
+	struct upstream *upstream;          /* that it is connected to */
 	uint16_t source_port;               /* of the socket; 0: the kernel's choice */
 	uint16_t queue;                     /* that its last authentic datagram came by */
 	struct hg_net_path path;            /* way back to the client */
@@ -66,3 +65,10 @@ struct session *session_find(const struct rte_hash *table, const struct flow_key
  */
 int session_publish(struct rte_hash *table, struct session *session);
 void session_unpublish(struct rte_hash *table, struct session *session);
+
+/*
+ * May a hello of the 4-tuple of head, which may be NULL, begin a handshake? Counts a refusal. *ret_idle is the
+ * session that is to end for it, or NULL.
+ */
+bool session_admit(struct core *core, const struct session *head, struct admission_ask *ask,
+	struct session **ret_idle);

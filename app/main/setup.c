@@ -17,6 +17,7 @@
 #include "config/placement.h"
 #include "cookie/batch.h"
 #include "core/core.h"
+#include "core/listener.h"
 #include "exception/exception.h"
 #include "gateway/admission.h"
 #include "gateway/flows.h"
@@ -404,10 +405,11 @@ setup_create(struct gateway *gateway, struct error *error)
 	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
 	gateway->worker = calloc(gateway->n_workers, sizeof(*gateway->worker));
 	gateway->core = calloc(gateway->n_cores, sizeof(*gateway->core));
+	gateway->listener = calloc(GATEWAY_LISTENERS_MAX, sizeof(*gateway->listener));
 	gateway->admission = nodes_alloc(&gateway->nodes, "admission",
 		gateway->n_cores * sizeof(*gateway->admission), gateway->nodes.cores);
 	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL ||
-		gateway->admission == NULL)
+		gateway->listener == NULL || gateway->admission == NULL)
 		return error_set(error, memory_hint, "lcores");
 	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
 			     gateway->config->gateway.client_half_open != 0 ||
@@ -533,6 +535,7 @@ setup_destroy(struct gateway *gateway)
 	free(gateway->worker);
 	free(gateway->core);
 	rte_free(gateway->admission);
+	free(gateway->listener);
 	free(gateway->queue);
 	free(gateway->port);
 }

@@ -162,22 +162,15 @@ static enum hg_verdict
 look_ahead(const struct gateway *gateway, struct worker_burst *burst, unsigned int core,
 	const struct flow_key *key, hash_sig_t hash, const struct hg_hello *hello)
 {
-	const struct admission *admission = &gateway->admission[core];
-	struct used_mark mark =
-		used_mark(&admission->used, hello->cookie, hello->client + 2, hello->record_seq);
-
-	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
-	if (hg_hello_is_whole(hello) && used_has(&admission->used, mark, worker_clock(burst)))
+	switch (admission_look(&gateway->admission[core], &burst->generation->limits.clients, key,
+		hello, worker_clock(burst))) {
+	case ADMISSION_USED:
 		return HG_DROP_HELLO_USED;
-	if (admission->clients.table == NULL)
-		return HG_PASS;
-	switch (clients_look(&admission->clients, &burst->generation->limits.clients,
-		clients_id(key), worker_clock(burst))) {
-	case CLIENTS_RATE:
+	case ADMISSION_CLIENT_RATE:
 		return HG_DROP_CLIENT_RATE;
-	case CLIENTS_HALF_OPEN:
+	case ADMISSION_CLIENT_HALF_OPEN:
 		return HG_DROP_CLIENT_HALF_OPEN;
-	case CLIENTS_SESSIONS:
+	case ADMISSION_CLIENT_SESSIONS:
 		/* A session that it would replace counts for it already. */
 		return rte_hash_lookup_with_hash(gateway->sessions, key, hash) < 0
 			       ? HG_DROP_CLIENT_SESSIONS
