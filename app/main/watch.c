@@ -279,7 +279,7 @@ take_down(struct gateway *gateway, struct port *port, enum port_state state)
 	port->watch.index = 0;
 	port->watch.blocked_looks = port->watch.flat_looks = 0;
 	/* The device that was held is gone: the next one comes with a link of its own. */
-	atomic_store_explicit(&port->mirror.state, MIRROR_FREE, memory_order_relaxed);
+	atomic_store_explicit(&port->link.state, PORT_LINK_FREE, memory_order_relaxed);
 	pthread_mutex_unlock(&gateway->config_lock);
 	put_off(&port->watch);
 }

@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <string.h>
 
+#include "config/placement.h"
 #include "port/device.h"
 #include "port/output.h"
 #include "port/steering.h"

@@ -62,7 +62,7 @@ struct port {
 	struct port *peer;       /* the other one of the bridge, or NULL */
 	bool guards;             /* of a bridge's port: its clients' */
 	bool link_told;          /* main learns of its link elsewhere than from the driver */
-	struct mirror mirror;    /* of a bridge's port; main's own */
+	struct port_link link;   /* of a bridge's port */
 	atomic_bool link_up;     /* written by main */
 	uint64_t rss_types;  /* what the queues are chosen by; 0: nothing, or the device's choice */
 	uint8_t rss_key_len; /* 0: the device's own key */

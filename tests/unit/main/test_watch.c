@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/gateway.h"
 #include "gateway/stats.h"
 #include "main/watch.h"
 #include "port/interface.h"
