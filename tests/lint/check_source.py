@@ -40,10 +40,7 @@ TLS_ROOMS = {"config", "core", "main"}
 TLS_NAMES = {"lib/tls/ignored.h"}
 NO_DPDK = {"app/worker/classify.c", "app/port/table.c", "app/port/table.h"}
 # Edges that are to go.
-EDGES = {
-    ("host", "main"), ("worker", "core"), ("gateway", "core"),
-    ("gateway", "main"),
-}
+EDGES = {("worker", "core"), ("gateway", "core"), ("gateway", "main")}
 # Of the daemon, main alone: --version names the library.
 OPENSSL_IN_APP = {"app/main/main.c"}
 
