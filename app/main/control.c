@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
-#include <rte_log.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -22,13 +21,13 @@
 #include "main/watch.h"
 #include "port/eal.h"
 #include "port/link.h"
+#include "port/log.h"
 #include "port/port.h"
 #include "show/counters.h"
 #include "tls/secret.h"
 #include "worker/loop.h"
 
-RTE_LOG_REGISTER(control_log, hellogate.control, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, control_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(control);
 
 #define TICK_NS 50000000   /* the workers' clock lags behind by this at most */
 #define TICKS_PER_LOOK 10u /* between two looks at links and upstreams */

@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +14,11 @@
 #include "main/spent.h"
 #include "port/device.h"
 #include "port/interface.h"
+#include "port/log.h"
 #include "port/port.h"
 #include "port/raw.h"
 
-RTE_LOG_REGISTER(watch_log, hellogate.watch, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, watch_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(watch);
 
 /* Looks are half a second apart. */
 #define BLOCKED_LOOKS 6u /* as many as that without room, and a queue has stopped */

@@ -3,12 +3,11 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 
+#include "port/log.h"
 #include "port/port.h"
 
-RTE_LOG_REGISTER(port_link_log, hellogate.link, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, port_link_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(link);
 
 /* Negotiating a link takes seconds; one that is not there then is down. */
 #define PATIENCE_SECONDS 10u

@@ -6,7 +6,6 @@
 #include <rte_alarm.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,14 +14,14 @@
 
 #include "config/placement.h"
 #include "port/device.h"
+#include "port/log.h"
 #include "port/output.h"
 #include "port/steering.h"
 
 _Static_assert(CONFIG_MTU_MAX + PORT_ETHER_MAX == RTE_MBUF_DEFAULT_DATAROOM,
 	"a packet of ours fits into a buffer");
 
-RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, port_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(port);
 
 static int
 create_device(struct port *port, const char *name, struct error *error)

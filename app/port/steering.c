@@ -3,16 +3,15 @@
 
 #include <rte_ethdev.h>
 #include <rte_flow.h>
-#include <rte_log.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "config/address.h"
+#include "port/log.h"
 
-RTE_LOG_REGISTER(steering_log, hellogate.steering, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, steering_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(steering);
 
 #define TEXT_MAX 96u
 
