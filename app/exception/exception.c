@@ -3,7 +3,6 @@
 
 #include <rte_ether.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 #include <rte_mbuf.h>
 
 #include <errno.h>
@@ -15,10 +14,10 @@
 #include "exception/tap.h"
 #include "gateway/partial.h"
 #include "gateway/rings.h"
+#include "port/log.h"
 #include "port/port.h"
 
-RTE_LOG_REGISTER(exception_log, hellogate.exception, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, exception_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(exception);
 
 #define REST_US 500u     /* the longest */
 #define FULL_REST_US 50u /* if a worker has to make room first */

@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_random.h>
 #include <rte_timer.h>
@@ -26,12 +25,12 @@
 #include "main/sizes.h"
 #include "main/spent.h"
 #include "main/watch.h"
+#include "port/log.h"
 #include "port/nodes.h"
 #include "port/port.h"
 #include "worker/loop.h"
 
-RTE_LOG_REGISTER(setup_log, hellogate.gateway, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, setup_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(gateway);
 
 #define WORKER_REST_US 200u
 #define CORE_REST_US 500u

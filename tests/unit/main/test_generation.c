@@ -243,7 +243,7 @@ test_no_room(void **state)
 static void
 test_many_binds(void **state)
 {
-	const struct classify_table *table;
+	const struct port_table *table;
 	char text[4096];
 	struct config *config;
 	struct error error = { "" };
@@ -277,7 +277,7 @@ test_many_binds(void **state)
 				(uint8_t)i,
 				[10] = (uint8_t)(port >> 8),
 				(uint8_t)port };
-			int found = classify_find(table, tuple, 4);
+			int found = port_table_find(table, tuple, 4);
 
 			assert_int_equal(
 				found >= 0, port >= 6000 && port < 6000 + 4 * CONFIG_BINDS_MAX);
