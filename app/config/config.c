@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "config/bridge.h"
 #include "config/listener.h"
 #include "config/locate.h"
@@ -115,7 +116,7 @@ blame(const struct config *config, const char *key, struct error *error, const c
  * for anything else.
  */
 static bool
-parse_secret(char *text, size_t len, uint8_t secret[HG_COOKIE_SECRET_LEN])
+parse_secret(const char *text, size_t len, uint8_t secret[HG_COOKIE_SECRET_LEN])
 {
 	static const char mark[] = { '\xef', '\xbb', '\xbf' };
 
@@ -125,12 +126,8 @@ parse_secret(char *text, size_t len, uint8_t secret[HG_COOKIE_SECRET_LEN])
 	}
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
-	text[len] = '\0';
-	if (len != 2 * HG_COOKIE_SECRET_LEN || strspn(text, "0123456789abcdefABCDEF") != len)
-		return false;
-	for (size_t i = 0; i < HG_COOKIE_SECRET_LEN; i++)
-		sscanf(text + 2 * i, "%2hhx", &secret[i]);
-	return true;
+	return len == 2 * HG_COOKIE_SECRET_LEN &&
+	       hg_text_hex(text, secret, HG_COOKIE_SECRET_LEN) == 0;
 }
 
 /* The secret in the file that a key names, in memory of its own. */
@@ -190,13 +187,13 @@ static int
 read_denied(struct config_gateway *gateway)
 {
 	struct setting_list list;
-	uint32_t port;
+	uint64_t port;
 	int err = setting_list_read(&list, gateway->denied_text);
 
 	if (err == 0 && list.n > CONFIG_DENIED_MAX)
 		err = -EINVAL;
 	for (unsigned int i = 0; err == 0 && i < list.n; i++) {
-		err = setting_parse_number(list.item[i], UINT16_MAX, &port);
+		err = hg_text_number(list.item[i], 0, UINT16_MAX, &port);
 		if (err == 0)
 			gateway->denied[gateway->n_denied++] = (uint16_t)port;
 	}
@@ -254,7 +251,7 @@ read_upstream_ports(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
 	const char *dash;
-	uint32_t first, last;
+	uint64_t first, last;
 	char text[32];
 
 	if (gateway->upstream_ports_text == NULL)
@@ -265,9 +262,8 @@ read_upstream_ports(struct config *config, struct error *error)
 	else
 		snprintf(text, sizeof(text), "%.*s", (int)(dash - gateway->upstream_ports_text),
 			gateway->upstream_ports_text);
-	if (dash == NULL || setting_parse_number(text, UINT16_MAX, &first) != 0 ||
-		setting_parse_number(dash + 1, UINT16_MAX, &last) != 0 || first < 1024 ||
-		last < first)
+	if (dash == NULL || hg_text_number(text, 1024, UINT16_MAX, &first) != 0 ||
+		hg_text_number(dash + 1, first, UINT16_MAX, &last) != 0)
 		return blame(config, "upstream-ports", error,
 			"upstream-ports must be FIRST-LAST, from 1024 to 65535");
 	if (last - first + 1 < gateway->handshake_cores)
@@ -300,6 +296,7 @@ read_gateway(struct config *config, struct error *error)
 	struct config_gateway *gateway = &config->gateway;
 	const struct ini_section *section = ini_section(config->ini, "gateway");
 	bool rotation_given = section != NULL && ini_entry(section, "key-rotation") != NULL;
+	uint64_t workers = CONFIG_AUTO;
 	int err;
 
 	err = setting_read(
@@ -310,11 +307,10 @@ read_gateway(struct config *config, struct error *error)
 		return blame(config, rotation_given ? "key-rotation" : "cookie-lifetime", error,
 			"key-rotation must be at least cookie-lifetime");
 	if (strcmp(gateway->workers_text, "auto") != 0 &&
-		(setting_parse_number(
-			 gateway->workers_text, CONFIG_WORKERS_MAX, &gateway->workers) != 0 ||
-			gateway->workers == 0))
+		hg_text_number(gateway->workers_text, 1, CONFIG_WORKERS_MAX, &workers) != 0)
 		return blame(
 			config, "workers", error, "workers must be auto or a number from 1 to 128");
+	gateway->workers = (uint32_t)workers;
 	if (read_denied(gateway) != 0)
 		return blame(config, "deny-source-ports", error,
 			"deny-source-ports must be at most 16 port numbers with commas between");

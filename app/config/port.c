@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "config/bridge.h"
 
 #define PORT(key, by_default, field, help)                                 \
@@ -162,7 +163,8 @@ static int
 check_kind(const struct config *config, struct config_port *port, struct error *error)
 {
 	const char *wrong = NULL, *path = config->ini->path;
-	uint32_t mtu, most;
+	uint32_t most;
+	uint64_t mtu;
 
 	port->bridged = config_bridge_has(config, port->name);
 	if (port->device == NULL || (port->address_text == NULL && !port->bridged))
@@ -180,7 +182,7 @@ check_kind(const struct config *config, struct config_port *port, struct error *
 	if (port->mtu_text == NULL)
 		return 0;
 	most = port->bridged ? CONFIG_MTU_BRIDGED_MAX : CONFIG_MTU_MAX;
-	if (setting_parse_number(port->mtu_text, most, &mtu) != 0 || mtu < CONFIG_MTU_MIN)
+	if (hg_text_number(port->mtu_text, CONFIG_MTU_MIN, most, &mtu) != 0)
 		return error_set(error, "%s:%u: mtu must be a number from %u to %u, not %s", path,
 			line_of(port->section, "mtu"), CONFIG_MTU_MIN, most, port->mtu_text);
 	port->mtu = (uint16_t)mtu;

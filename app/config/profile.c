@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "config/locate.h"
 #include "config/setting.h"
 
@@ -85,12 +86,10 @@ parse_rss_key(struct profile *profile, const struct ini *ini, struct error *erro
 	profile->rss_symmetric = strcmp(text, "symmetric") == 0;
 	if (profile->rss_symmetric)
 		return 0;
-	if ((len != 80 && len != 104) || strspn(text, "0123456789abcdefABCDEF") != len)
+	if ((len != 80 && len != 104) || hg_text_hex(text, profile->rss_key, len / 2) != 0)
 		return error_set(error,
 			"%s:%u: key must be default, symmetric, or 80 or 104 hex digits", ini->path,
 			ini_entry(ini_section(ini, "rss"), "key")->line);
-	for (size_t i = 0; i < len / 2; i++)
-		sscanf(text + 2 * i, "%2hhx", &profile->rss_key[i]);
 	profile->rss_key_len = (uint8_t)(len / 2);
 	return 0;
 }

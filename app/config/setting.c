@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Index of value in a '|' separated list, or -1. */
 static int
 find_choice(const char *choices, const char *value)
@@ -20,21 +22,6 @@ find_choice(const char *choices, const char *value)
 			return -1;
 		choices += n + 1;
 	}
-}
-
-int
-setting_parse_number(const char *text, uint32_t max, uint32_t *ret)
-{
-	unsigned long number;
-
-	if (*text == '\0' || strspn(text, "0123456789") != strlen(text))
-		return -EINVAL;
-	errno = 0;
-	number = strtoul(text, NULL, 10);
-	if (errno != 0 || number > max)
-		return -EINVAL;
-	*ret = (uint32_t)number;
-	return 0;
 }
 
 int
@@ -79,26 +66,17 @@ setting_list_free(struct setting_list *list)
 }
 
 static int
-parse_integer(const struct setting *setting, const char *value, uint32_t *ret)
-{
-	uint32_t number;
-
-	if (setting_parse_number(value, setting->max, &number) != 0 || number < setting->min)
-		return -EINVAL;
-	*ret = number;
-	return 0;
-}
-
-static int
 take(const struct setting *setting, const char *value, void *field, struct error *error)
 {
+	uint64_t number;
 	int choice;
 
 	switch (setting->type) {
 	case SETTING_INTEGER:
-		if (parse_integer(setting, value, field) != 0)
+		if (hg_text_number(value, setting->min, setting->max, &number) != 0)
 			return error_set(error, "%s must be a number from %u to %u, not %s",
 				setting->key, setting->min, setting->max, value);
+		*(uint32_t *)field = (uint32_t)number;
 		return 0;
 	case SETTING_CHOICE:
 		choice = find_choice(setting->choices, value);

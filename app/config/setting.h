@@ -53,6 +53,3 @@ struct setting_list {
  */
 int setting_list_read(struct setting_list *ret_list, const char *text);
 void setting_list_free(struct setting_list *list);
-
-/* A number in decimal digits alone, no larger than max. Returns 0, or -EINVAL with *ret untouched. */
-int setting_parse_number(const char *text, uint32_t max, uint32_t *ret);

@@ -195,28 +195,6 @@ test_lists(void **state)
 	}
 }
 
-static void
-test_parse_number(void **state)
-{
-	static const char *const bad[] = { "", " ", "-1", "+1", " 1", "1 ", "0x1", "1.0", "x", "11",
-		"4294967297", "18446744073709551617", "-18446744073709551615" };
-	uint32_t number = 77;
-
-	(void)state;
-	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(setting_parse_number(bad[i], 10, &number), -EINVAL);
-	assert_int_equal(number, 77);
-	assert_int_equal(setting_parse_number("1234567890", UINT32_MAX, &number), 0);
-	assert_int_equal(number, 1234567890);
-	assert_int_equal(setting_parse_number("10", 10, &number), 0);
-	assert_int_equal(number, 10);
-	assert_int_equal(setting_parse_number("000", 10, &number), 0);
-	assert_int_equal(number, 0);
-	assert_int_equal(setting_parse_number("4294967295", UINT32_MAX, &number), 0);
-	assert_true(number == UINT32_MAX);
-	assert_int_equal(setting_parse_number("4294967296", UINT32_MAX, &number), -EINVAL);
-}
-
 int
 main(void)
 {
@@ -228,7 +206,6 @@ main(void)
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_parse_number),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_group_open, scratch_group_close);
