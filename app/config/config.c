@@ -99,18 +99,6 @@ static const struct setting gateway_table[] = {
 
 #define GATEWAY_LEN (sizeof(gateway_table) / sizeof(gateway_table[0]))
 
-/* Where a key of the gateway section stands, or the section, or the file. */
-static int
-blame(const struct config *config, const char *key, struct error *error, const char *text)
-{
-	const struct ini_section *section = ini_section(config->ini, "gateway");
-	const struct ini_entry *entry = section != NULL ? ini_entry(section, key) : NULL;
-
-	if (entry != NULL)
-		return error_set(error, "%s:%u: %s", config->ini->path, entry->line, text);
-	return error_set(error, "%s: %s", config->ini->path, text);
-}
-
 /*
  * The 64 hex digits of a file, and line ends behind them; some editors put a mark before them. Returns false
  * for anything else.
@@ -137,7 +125,6 @@ read_secret_file(struct config *config, const char *key, const char *name, uint8
 {
 	char path[PATH_MAX], text[2 * HG_COOKIE_SECRET_LEN + 16];
 	const char *problem;
-	struct error reason;
 	size_t len;
 	FILE *file;
 	bool good;
@@ -147,10 +134,9 @@ read_secret_file(struct config *config, const char *key, const char *name, uint8
 		return error_set(error, "no memory for the cookie secret");
 	locate_resolve(path, config->directory, name);
 	file = hg_tls_file_open(path, &problem);
-	if (file == NULL) {
-		error_set(&reason, "cannot read %s %s: %s", key, path, problem);
-		return blame(config, key, error, reason.text);
-	}
+	if (file == NULL)
+		return ini_blame(config->ini, config->gateway.section, key, error,
+			"cannot read %s %s: %s", key, path, problem);
 	setvbuf(file, NULL, _IONBF, 0); /* no copy of the secret in a buffer of stdio's */
 	len = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
@@ -158,8 +144,8 @@ read_secret_file(struct config *config, const char *key, const char *name, uint8
 	hg_secret_wipe(text, sizeof(text));
 	if (good)
 		return 0;
-	error_set(&reason, "%s %s must hold 64 hex digits", key, path);
-	return blame(config, key, error, reason.text);
+	return ini_blame(config->ini, config->gateway.section, key, error,
+		"%s %s must hold 64 hex digits", key, path);
 }
 
 static int
@@ -207,17 +193,15 @@ read_hmac_kernel(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
 	const struct hg_hmac_kernel *kernel;
-	struct error reason;
 	const char *name;
 
 	if (gateway->hmac_kernel == 0)
 		return 0;
-	name = ini_entry(ini_section(config->ini, "gateway"), "hmac-kernel")->value;
+	name = ini_entry(gateway->section, "hmac-kernel")->value;
 	kernel = hg_hmac_kernel_find(name);
-	if (kernel == NULL || !kernel->usable()) {
-		error_set(&reason, "hmac-kernel %s does not run on this CPU", name);
-		return blame(config, "hmac-kernel", error, reason.text);
-	}
+	if (kernel == NULL || !kernel->usable())
+		return ini_blame(config->ini, gateway->section, "hmac-kernel", error,
+			"hmac-kernel %s does not run on this CPU", name);
 	gateway->hmac_kernel_name = kernel->name;
 	return 0;
 }
@@ -237,12 +221,13 @@ read_metrics(struct config *config, struct error *error)
 		if (gateway->metrics_path[0] == '/' &&
 			strlen(gateway->metrics_path) < sizeof(((struct sockaddr_un *)0)->sun_path))
 			return 0;
-		return blame(config, "metrics", error,
+		return ini_blame(config->ini, gateway->section, "metrics", error,
 			"metrics = unix:PATH must have an absolute path of at most 107 characters");
 	}
 	if (address_parse_port(&gateway->metrics_address, gateway->metrics) == 0)
 		return 0;
-	return blame(config, "metrics", error, "metrics must be off, ADDRESS:PORT or unix:PATH");
+	return ini_blame(config->ini, gateway->section, "metrics", error,
+		"metrics must be off, ADDRESS:PORT or unix:PATH");
 }
 
 /* "FIRST-LAST", no port for whose use one has to be root, and one for each core at least. */
@@ -264,10 +249,10 @@ read_upstream_ports(struct config *config, struct error *error)
 			gateway->upstream_ports_text);
 	if (dash == NULL || hg_text_number(text, 1024, UINT16_MAX, &first) != 0 ||
 		hg_text_number(dash + 1, first, UINT16_MAX, &last) != 0)
-		return blame(config, "upstream-ports", error,
+		return ini_blame(config->ini, gateway->section, "upstream-ports", error,
 			"upstream-ports must be FIRST-LAST, from 1024 to 65535");
 	if (last - first + 1 < gateway->handshake_cores)
-		return blame(config, "upstream-ports", error,
+		return ini_blame(config->ini, gateway->section, "upstream-ports", error,
 			"upstream-ports must have one port for each of handshake-cores at least");
 	gateway->upstream_port_first = (uint16_t)first;
 	gateway->upstream_port_last = (uint16_t)last;
@@ -279,12 +264,10 @@ read_user(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
 	const struct passwd *user = getpwnam(gateway->user);
-	struct error reason;
 
-	if (user == NULL) {
-		error_set(&reason, "there is no user %s", gateway->user);
-		return blame(config, "user", error, reason.text);
-	}
+	if (user == NULL)
+		return ini_blame(config->ini, gateway->section, "user", error,
+			"there is no user %s", gateway->user);
 	gateway->uid = user->pw_uid;
 	gateway->gid = user->pw_gid;
 	return 0;
@@ -294,7 +277,7 @@ static int
 read_gateway(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
-	const struct ini_section *section = ini_section(config->ini, "gateway");
+	const struct ini_section *section = gateway->section = ini_section(config->ini, "gateway");
 	bool rotation_given = section != NULL && ini_entry(section, "key-rotation") != NULL;
 	uint64_t workers = CONFIG_AUTO;
 	int err;
@@ -304,15 +287,16 @@ read_gateway(struct config *config, struct error *error)
 	if (err != 0)
 		return err;
 	if (gateway->key_rotation < gateway->cookie_lifetime)
-		return blame(config, rotation_given ? "key-rotation" : "cookie-lifetime", error,
+		return ini_blame(config->ini, gateway->section,
+			rotation_given ? "key-rotation" : "cookie-lifetime", error,
 			"key-rotation must be at least cookie-lifetime");
 	if (strcmp(gateway->workers_text, "auto") != 0 &&
 		hg_text_number(gateway->workers_text, 1, CONFIG_WORKERS_MAX, &workers) != 0)
-		return blame(
-			config, "workers", error, "workers must be auto or a number from 1 to 128");
+		return ini_blame(config->ini, gateway->section, "workers", error,
+			"workers must be auto or a number from 1 to 128");
 	gateway->workers = (uint32_t)workers;
 	if (read_denied(gateway) != 0)
-		return blame(config, "deny-source-ports", error,
+		return ini_blame(config->ini, gateway->section, "deny-source-ports", error,
 			"deny-source-ports must be at most 16 port numbers with commas between");
 	err = read_hmac_kernel(config, error);
 	if (err == 0)
@@ -363,21 +347,19 @@ refuse_known(const struct config *config, const struct ini_section *section, con
 			known = config->listener[i].section->name;
 	if (known == NULL)
 		return 0;
-	return error_set(error, "%s:%u: section [%s] is there already", config->ini->path,
-		section->line, known);
+	return ini_blame(config->ini, section, NULL, error, "section [%s] is there already", known);
 }
 
 static int
 read_section(struct config *config, const struct ini_section *section, struct error *error)
 {
-	const char *path = config->ini->path;
 	char name[CONFIG_NAME_MAX];
 
 	if (strcmp(section->name, "gateway") == 0)
 		return 0;
 	if (split_section(section->name, "port", name) == 0) {
 		if (config->n_ports == CONFIG_PORTS_MAX)
-			return error_set(error, "%s:%u: more than %u ports", path, section->line,
+			return ini_blame(config->ini, section, NULL, error, "more than %u ports",
 				CONFIG_PORTS_MAX);
 		if (refuse_known(config, section, "port", name, error) != 0)
 			return -EINVAL;
@@ -385,15 +367,15 @@ read_section(struct config *config, const struct ini_section *section, struct er
 	}
 	if (split_section(section->name, "listener", name) == 0) {
 		if (config->n_listeners == CONFIG_LISTENERS_MAX)
-			return error_set(error, "%s:%u: more than %u listeners", path,
-				section->line, CONFIG_LISTENERS_MAX);
+			return ini_blame(config->ini, section, NULL, error,
+				"more than %u listeners", CONFIG_LISTENERS_MAX);
 		if (refuse_known(config, section, "listener", name, error) != 0)
 			return -EINVAL;
 		return config_listener_read(config, section, name, error);
 	}
-	return error_set(error,
-		"%s:%u: unknown section [%s]: there are [gateway], [port NAME] and [listener NAME]",
-		path, section->line, section->name);
+	return ini_blame(config->ini, section, NULL, error,
+		"unknown section [%s]: there are [gateway], [port NAME] and [listener NAME]",
+		section->name);
 }
 
 int
@@ -417,9 +399,10 @@ config_load(struct config **ret_config, const char *path, struct error *error)
 	for (unsigned int i = 0; err == 0 && i < config->ini->n; i++)
 		err = read_section(config, &config->ini->section[i], error);
 	if (err == 0 && config->n_ports == 0)
-		err = error_set(error, "%s: there is no [port NAME] section", path);
+		err = ini_blame(config->ini, NULL, NULL, error, "there is no [port NAME] section");
 	if (err == 0 && config->n_listeners == 0 && config->gateway.bridge_text == NULL)
-		err = error_set(error, "%s: there is no [listener NAME] section", path);
+		err = ini_blame(
+			config->ini, NULL, NULL, error, "there is no [listener NAME] section");
 	/* The bridge and binds refer to ports, which come later in the file, or may. */
 	if (err == 0)
 		err = config_bridge_find(config, error);
@@ -467,7 +450,7 @@ config_each(const struct config *config, config_take_fn *take, void *arg)
 	const struct setting *table;
 	size_t n;
 
-	each(gateway_table, GATEWAY_LEN, ini_section(config->ini, "gateway"), "gateway", take, arg);
+	each(gateway_table, GATEWAY_LEN, config->gateway.section, "gateway", take, arg);
 	table = config_port_table(&n);
 	for (unsigned int i = 0; i < config->n_ports; i++)
 		each(table, n, config->port[i].section, config->port[i].section->name, take, arg);

@@ -32,7 +32,8 @@
 struct hg_tls_context;
 
 struct config_gateway {
-	const char *cookie_secret; /* NULL: random */
+	const struct ini_section *section; /* NULL: there is none */
+	const char *cookie_secret;         /* NULL: random */
 	const char *former_secret_text;
 	uint32_t cookie_lifetime;    /* seconds */
 	uint32_t key_rotation;       /* seconds */

@@ -87,9 +87,8 @@ parse_rss_key(struct profile *profile, const struct ini *ini, struct error *erro
 	if (profile->rss_symmetric)
 		return 0;
 	if ((len != 80 && len != 104) || hg_text_hex(text, profile->rss_key, len / 2) != 0)
-		return error_set(error,
-			"%s:%u: key must be default, symmetric, or 80 or 104 hex digits", ini->path,
-			ini_entry(ini_section(ini, "rss"), "key")->line);
+		return ini_blame(ini, ini_section(ini, "rss"), "key", error,
+			"key must be default, symmetric, or 80 or 104 hex digits");
 	profile->rss_key_len = (uint8_t)(len / 2);
 	return 0;
 }
@@ -108,10 +107,8 @@ parse_capabilities(struct profile *profile, const struct ini *ini, struct error 
 		if (capability >= 0)
 			profile->capabilities |= UINT64_C(1) << capability;
 		else
-			err = error_set(error, "%s:%u: capabilities: there is none called %s",
-				ini->path,
-				ini_entry(ini_section(ini, "quirks"), "capabilities")->line,
-				list.item[i]);
+			err = ini_blame(ini, ini_section(ini, "quirks"), "capabilities", error,
+				"capabilities: there is none called %s", list.item[i]);
 	}
 	setting_list_free(&list);
 	return err;
@@ -131,8 +128,8 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 		while (k < n_kinds && strcmp(ini->section[i].name, kinds[k]) != 0)
 			k++;
 		if (k == n_kinds)
-			return error_set(error, "%s:%u: unknown section [%s]", ini->path,
-				ini->section[i].line, ini->section[i].name);
+			return ini_blame(ini, &ini->section[i], NULL, error, "unknown section [%s]",
+				ini->section[i].name);
 	}
 	for (size_t k = 0; k < n_kinds; k++) {
 		const struct ini_section *section = ini != NULL ? ini_section(ini, kinds[k]) : NULL;
@@ -142,12 +139,11 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 			return err;
 	}
 	if (ini != NULL && (profile->driver == NULL || profile->tried == NULL))
-		return error_set(
-			error, "%s: section [driver] needs the keys name and tried", ini->path);
+		return ini_blame(
+			ini, NULL, NULL, error, "section [driver] needs the keys name and tried");
 	if (profile->isolate != 0 && profile->steering == PROFILE_STEERING_OFF)
-		return error_set(error,
-			"%s:%u: isolate = yes without steering = listeners receives nothing",
-			ini->path, ini_entry(ini_section(ini, "flow"), "isolate")->line);
+		return ini_blame(ini, ini_section(ini, "flow"), "isolate", error,
+			"isolate = yes without steering = listeners receives nothing");
 	err = parse_rss_key(profile, ini, error);
 	return err != 0 ? err : parse_capabilities(profile, ini, error);
 }

@@ -65,24 +65,35 @@ setting_list_free(struct setting_list *list)
 	*list = (struct setting_list){ 0 };
 }
 
-static int
-take(const struct setting *setting, const char *value, void *field, struct error *error)
+const char *
+setting_text(const struct setting *setting, const struct ini_section *section)
 {
+	const struct ini_entry *entry = section != NULL ? ini_entry(section, setting->key) : NULL;
+
+	return entry != NULL ? entry->value : setting->by_default;
+}
+
+static int
+take(const struct setting *setting, const struct ini *ini, const struct ini_section *section,
+	void *field, struct error *error)
+{
+	const char *key = setting->key, *value = setting_text(setting, section);
 	uint64_t number;
 	int choice;
 
 	switch (setting->type) {
 	case SETTING_INTEGER:
 		if (hg_text_number(value, setting->min, setting->max, &number) != 0)
-			return error_set(error, "%s must be a number from %u to %u, not %s",
-				setting->key, setting->min, setting->max, value);
+			return ini_blame(ini, section, key, error,
+				"%s must be a number from %u to %u, not %s", key, setting->min,
+				setting->max, value);
 		*(uint32_t *)field = (uint32_t)number;
 		return 0;
 	case SETTING_CHOICE:
 		choice = find_choice(setting->choices, value);
 		if (choice < 0)
-			return error_set(error, "%s must be one of %s, not %s", setting->key,
-				setting->choices, value);
+			return ini_blame(ini, section, key, error, "%s must be one of %s, not %s",
+				key, setting->choices, value);
 		*(unsigned int *)field = (unsigned int)choice;
 		return 0;
 	default:
@@ -100,34 +111,23 @@ find(const struct setting *table, size_t n, const char *kind, const char *key)
 	return NULL;
 }
 
-const char *
-setting_text(const struct setting *setting, const struct ini_section *section)
-{
-	const struct ini_entry *entry = section != NULL ? ini_entry(section, setting->key) : NULL;
-
-	return entry != NULL ? entry->value : setting->by_default;
-}
-
 int
 setting_read(const struct setting *table, size_t n, const char *kind, const struct ini *ini,
 	const struct ini_section *section, void *base, struct error *error)
 {
-	struct error reason;
-
 	for (unsigned int i = 0; section != NULL && i < section->n; i++)
 		if (find(table, n, kind, section->entry[i].key) == NULL)
-			return error_set(error, "%s:%u: unknown key %s in section [%s]", ini->path,
-				section->entry[i].line, section->entry[i].key, section->name);
+			return ini_blame(ini, section, section->entry[i].key, error,
+				"unknown key %s in section [%s]", section->entry[i].key,
+				section->name);
 	for (size_t i = 0; i < n; i++) {
 		const struct setting *setting = &table[i];
-		const char *value = setting_text(setting, section);
 
-		if (strcmp(setting->section, kind) != 0 || value == NULL)
+		if (strcmp(setting->section, kind) != 0 || setting_text(setting, section) == NULL)
 			continue;
 		/* A default is in range, so what fails here stands in the file. */
-		if (take(setting, value, (char *)base + setting->offset, &reason) != 0)
-			return error_set(error, "%s:%u: %s", ini->path,
-				ini_entry(section, setting->key)->line, reason.text);
+		if (take(setting, ini, section, (char *)base + setting->offset, error) != 0)
+			return -EINVAL;
 	}
 	return 0;
 }
