@@ -21,7 +21,7 @@ from check_profiles import c_arguments  # noqa: E402
 from check_source import list_files, run  # noqa: E402
 from checking import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
-KEY_TABLES = {"GATEWAY": "app/config/config.c", "PORT": "app/config/port.c",
+KEY_TABLES = {"GATEWAY": "app/config/gateway.c", "PORT": "app/config/port.c",
               "LISTENER": "app/config/listener.c"}
 README_COMMANDS = ("app/demo.sh", "tests/run.sh")
 
@@ -384,7 +384,7 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
 
 KEY_HEAD = "| key | range | default | meaning |\n|---|---|---|---|\n"
 SOUND = {
-    "app/config/config.c": 'static const char names[] = "a|b";\n'
+    "app/config/gateway.c": 'static const char names[] = "a|b";\n'
                     "#define GATEWAY(key, type, x) \\\n\t{ key },\n"
                     'GATEWAY("life", INTEGER, 1, 9, NULL, "5", life, "seconds, (some)"),\n'
                     'GATEWAY("poll", CHOICE, 0, 0, names, "a", poll, "how")\n',
@@ -436,9 +436,9 @@ SOUND = {
 KEYS, COUNTERS, THREATS = "docs/configuration.md", "docs/counters.md", "docs/threat-model.md"
 # Check, file, what is put in place of what, what must be reported.
 FAULTS = [
-    (page_configuration, "app/config/config.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
-    (page_configuration, "app/config/config.c", "a|b", "a|c", "range of poll is 'a, c'"),
-    (page_configuration, "app/config/config.c", '"5"', "NULL", "default of life is '-'"),
+    (page_configuration, "app/config/gateway.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
+    (page_configuration, "app/config/gateway.c", "a|b", "a|c", "range of poll is 'a, c'"),
+    (page_configuration, "app/config/gateway.c", '"5"', "NULL", "default of life is '-'"),
     (page_configuration, "app/config/port.c", "mac\"", "max\"", "[port] has no key mac"),
     (page_configuration, KEYS, "| `hint` | text | [below](#long) | x |\n", "", "0 rows for hint"),
     (page_configuration, KEYS, "right", "wrong", "default of hint is 'left:right'"),
