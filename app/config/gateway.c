@@ -21,7 +21,46 @@
 			offsetof(struct config_gateway, field)                       \
 	}
 
-static const char hmac_kernels[] = "auto|scalar|shani|avx2|avx512|avx512-shani|armv8";
+static const struct setting_choice bindings[] = {
+	{ "hello", HG_COOKIE_BIND_HELLO },
+	{ "parameters", HG_COOKIE_BIND_PARAMETERS },
+	{ "address", HG_COOKIE_BIND_ADDRESS },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice polls[] = {
+	{ "adaptive", false },
+	{ "busy", true },
+	{ NULL, 0 },
+};
+
+/* Whichever CPU they are for: what was written for another is refused as that. */
+static const struct setting_choice hmac_kernels[] = {
+	{ "auto", 0 },
+#define KERNEL(symbol, name) { name, 0 },
+	HG_HMAC_KERNELS(KERNEL)
+#undef KERNEL
+		{ NULL, 0 },
+};
+
+static const struct setting_choice guard_fails[] = {
+	{ "closed", false },
+	{ "open", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice guard_unproved[] = {
+	{ "pass", false },
+	{ "drop", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice seccomp_modes[] = {
+	{ "on", CONFIG_SECCOMP_ON },
+	{ "off", CONFIG_SECCOMP_OFF },
+	{ "log", CONFIG_SECCOMP_LOG },
+	{ NULL, 0 },
+};
 
 static const struct setting table[] = {
 	GATEWAY("cookie-secret", CUSTOM, 0, 0, NULL, NULL, cookie_secret,
@@ -32,15 +71,15 @@ static const struct setting table[] = {
 		"seconds for which a cookie is good"),
 	GATEWAY("key-rotation", INTEGER, 1, 2592000, NULL, "3600", key_rotation,
 		"seconds after which the keys of cookies and of tickets change; at least cookie-lifetime"),
-	GATEWAY("cookie-binding", CHOICE, 0, 0, "hello|parameters|address", "hello", cookie_binding,
+	GATEWAY("cookie-binding", CHOICE, 0, 0, bindings, "hello", cookie_binding,
 		"what a cookie is bound to: addresses, ports and the hello's version and random; all its parameters; or addresses and ports only"),
 	GATEWAY("workers", CUSTOM, 1, 128, NULL, "auto", workers_text,
 		"lcores that poll the ports; auto: every CPU that no handshake core needs"),
 	GATEWAY("handshake-cores", INTEGER, 1, 128, NULL, "1", handshake_cores,
 		"lcores that run OpenSSL"),
-	GATEWAY("poll", CHOICE, 0, 0, "adaptive|busy", "adaptive", poll_busy,
+	GATEWAY("poll", CHOICE, 0, 0, polls, "adaptive", poll_busy,
 		"adaptive: idle workers sleep in steps; busy: they never do"),
-	GATEWAY("hmac-kernel", CHOICE, 0, 0, hmac_kernels, "auto", hmac_kernel,
+	GATEWAY("hmac-kernel", STRING, 0, 0, hmac_kernels, "auto", hmac_kernel_name,
 		"auto: the fastest, measured at start"),
 	GATEWAY("metrics", CUSTOM, 0, 0, NULL, "off", metrics,
 		"where metrics and the status page are served over HTTP: ADDRESS:PORT or unix:PATH"),
@@ -72,9 +111,9 @@ static const struct setting table[] = {
 		"seconds for which sessions may go on after SIGTERM, while none begins any more"),
 	GATEWAY("bridge", CUSTOM, 0, 0, NULL, NULL, bridge_text,
 		"two ports that are joined, the clients' and the servers': what comes in by one leaves by the other"),
-	GATEWAY("guard-fail", CHOICE, 0, 0, "closed|open", "closed", guard_open,
+	GATEWAY("guard-fail", CHOICE, 0, 0, guard_fails, "closed", guard_open,
 		"what becomes of datagrams that a guard cannot judge, and of the links at the end"),
-	GATEWAY("guard-unproved", CHOICE, 0, 0, "pass|drop", "pass", guard_strict,
+	GATEWAY("guard-unproved", CHOICE, 0, 0, guard_unproved, "pass", guard_strict,
 		"drop: what is no hello passes a guard only from 4-tuples that have shown a valid cookie"),
 	GATEWAY("guard-table", INTEGER, 8, 16777216, NULL, "65536", guard_table,
 		"4-tuples that each worker knows to have shown one"),
@@ -88,7 +127,7 @@ static const struct setting table[] = {
 		"seconds after which a port of upstream-ports that was used may be used again"),
 	GATEWAY("user", CUSTOM, 0, 0, NULL, "nobody", user,
 		"whom the process becomes when it is set up; root: it keeps all privileges"),
-	GATEWAY("seccomp", CHOICE, 0, 0, "on|off|log", "on", seccomp,
+	GATEWAY("seccomp", CHOICE, 0, 0, seccomp_modes, "on", seccomp,
 		"filter of system calls; on: any other ends the process; log: is told"),
 };
 
@@ -222,23 +261,21 @@ read_denied(struct config *config, struct error *error)
 		"deny-source-ports must be at most 16 port numbers with commas between");
 }
 
-/* The kernel's name, if it is in this build and this CPU can run it. */
+/* The kernel has to be in this build, and this CPU to run it; "auto" becomes NULL. */
 static int
-read_hmac_kernel(struct config *config, struct error *error)
+check_hmac_kernel(struct config *config, struct error *error)
 {
 	struct config_gateway *gateway = &config->gateway;
-	const struct hg_hmac_kernel *kernel;
-	const char *name;
+	const struct hg_hmac_kernel *kernel = hg_hmac_kernel_find(gateway->hmac_kernel_name);
 
-	if (gateway->hmac_kernel == 0)
+	if (strcmp(gateway->hmac_kernel_name, "auto") == 0) {
+		gateway->hmac_kernel_name = NULL;
 		return 0;
-	name = ini_entry(gateway->section, "hmac-kernel")->value;
-	kernel = hg_hmac_kernel_find(name);
-	if (kernel == NULL || !kernel->usable())
-		return ini_blame(config->ini, gateway->section, "hmac-kernel", error,
-			"hmac-kernel %s does not run on this CPU", name);
-	gateway->hmac_kernel_name = kernel->name;
-	return 0;
+	}
+	if (kernel != NULL && kernel->usable())
+		return 0;
+	return ini_blame(config->ini, gateway->section, "hmac-kernel", error,
+		"hmac-kernel %s does not run on this CPU", gateway->hmac_kernel_name);
 }
 
 /* "unix:PATH" or "ADDRESS:PORT" of the host; "off" becomes NULL. */
@@ -324,7 +361,7 @@ config_gateway_read(struct config *config, struct error *error)
 	if (err == 0)
 		err = read_denied(config, error);
 	if (err == 0)
-		err = read_hmac_kernel(config, error);
+		err = check_hmac_kernel(config, error);
 	if (err == 0)
 		err = read_metrics(config, error);
 	if (err == 0)

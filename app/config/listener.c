@@ -14,10 +14,28 @@
 			offsetof(struct config_listener, field)                       \
 	}
 
+static const struct setting_choice modes[] = {
+	{ "terminate", false },
+	{ "guard", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice proxies[] = {
+	{ "off", false },
+	{ "v2", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice off_on[] = {
+	{ "off", false },
+	{ "on", true },
+	{ NULL, 0 },
+};
+
 static const struct setting table[] = {
 	LISTENER("bind", CUSTOM, 0, 0, NULL, NULL, bind_text,
 		"addresses and UDP ports to answer on, with commas between; 0.0.0.0 and [::] stand for every address of every port"),
-	LISTENER("mode", CHOICE, 0, 0, "terminate|guard", "terminate", guard,
+	LISTENER("mode", CHOICE, 0, 0, modes, "terminate", guard,
 		"terminate: we speak DTLS; guard: the servers behind the bridge do, and bind is theirs"),
 	LISTENER("certificate", CUSTOM, 0, 0, NULL, NULL, certificate_text,
 		"PEM files, each a certificate with its chain, with commas between; the first is the default, others are chosen by server name and key type"),
@@ -29,7 +47,7 @@ static const struct setting table[] = {
 		"seconds without an answer after which an upstream counts as down; 0: it need not answer"),
 	LISTENER("upstream-retry", INTEGER, 1, 3600, NULL, "5", upstream_retry,
 		"seconds after which an upstream that is down is tried again; twice as long each time"),
-	LISTENER("proxy-protocol", CHOICE, 0, 0, "off|v2", "off", proxy,
+	LISTENER("proxy-protocol", CHOICE, 0, 0, proxies, "off", proxy,
 		"v2: each datagram to the upstream begins with a PROXY protocol header, which names the client"),
 	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
 		"seconds without a datagram from either side after which a session is closed"),
@@ -45,7 +63,7 @@ static const struct setting table[] = {
 		"cipher suites in OpenSSL's notation; DEFAULT at its beginning is the default"),
 	LISTENER("groups", STRING, 0, 0, NULL, HG_TLS_DEFAULT_GROUPS, groups,
 		"key exchange groups in OpenSSL's notation"),
-	LISTENER("session-tickets", CHOICE, 0, 0, "off|on", "on", tickets,
+	LISTENER("session-tickets", CHOICE, 0, 0, off_on, "on", tickets,
 		"whether clients may resume by ticket (RFC 5077), after the cookie exchange"),
 };
 

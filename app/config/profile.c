@@ -19,6 +19,55 @@
 			offsetof(struct profile, field)                             \
 	}
 
+static const struct setting_choice rx_checksums[] = {
+	{ "verify", PROFILE_RX_VERIFY },
+	{ "trust", PROFILE_RX_TRUST },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice tx_checksums[] = {
+	{ "software", PROFILE_TX_SOFTWARE },
+	{ "device", PROFILE_TX_DEVICE },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice partial_checksums[] = {
+	{ "refuse", PROFILE_PARTIAL_REFUSE },
+	{ "accept", PROFILE_PARTIAL_ACCEPT },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice rss_hashes[] = {
+	{ "none", PROFILE_RSS_NONE },
+	{ "ip", PROFILE_RSS_IP },
+	{ "udp", PROFILE_RSS_UDP },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice steerings[] = {
+	{ "off", PROFILE_STEERING_OFF },
+	{ "listeners", PROFILE_STEERING_LISTENERS },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice multicasts[] = {
+	{ "filter", false },
+	{ "all", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice off_on[] = {
+	{ "off", false },
+	{ "on", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice no_yes[] = {
+	{ "no", false },
+	{ "yes", true },
+	{ NULL, 0 },
+};
+
 static const struct setting table[] = {
 	PROFILE_KEY("driver", "name", STRING, 0, 0, NULL,
 		"DPDK driver name as the device reports it", NULL, driver),
@@ -34,37 +83,36 @@ static const struct setting table[] = {
 	PROFILE_KEY("queues", "burst", INTEGER, 1, 64, "32", "packets taken from a queue at a time",
 		NULL, burst),
 	PROFILE_KEY("offload", "rx-checksum", CHOICE, 0, 0, "verify",
-		"trust: believe the device's checksum verdict where it has one", "verify|trust",
+		"trust: believe the device's checksum verdict where it has one", rx_checksums,
 		rx_checksum),
 	PROFILE_KEY("offload", "tx-checksum", CHOICE, 0, 0, "software",
-		"device: let the device fill in IPv4 and UDP checksums if it can",
-		"software|device", tx_checksum),
+		"device: let the device fill in IPv4 and UDP checksums if it can", tx_checksums,
+		tx_checksum),
 	PROFILE_KEY("offload", "partial-checksum", CHOICE, 0, 0, "refuse",
 		"accept: what a neighbour on this host leaves out of UDP and TCP may be absent",
-		"refuse|accept", partial_checksum),
+		partial_checksums, partial_checksum),
 	PROFILE_KEY("rss", "hash", CHOICE, 0, 0, "none",
-		"fields that spread packets over the queues", "none|ip|udp", rss_hash),
+		"fields that spread packets over the queues", rss_hashes, rss_hash),
 	PROFILE_KEY("rss", "key", CUSTOM, 0, 0, "default",
 		"default, symmetric, or 80 or 104 hex digits", NULL, rss_key_text),
 	PROFILE_KEY("flow", "steering", CHOICE, 0, 0, "off",
-		"listeners: flow rules bring their UDP ports to the queues", "off|listeners",
-		steering),
+		"listeners: flow rules bring their UDP ports to the queues", steerings, steering),
 	PROFILE_KEY("flow", "isolate", CHOICE, 0, 0, "no",
-		"yes: the port receives nothing else, which is the kernel's", "no|yes", isolate),
+		"yes: the port receives nothing else, which is the kernel's", no_yes, isolate),
 	PROFILE_KEY("flow", "vlan-tags", INTEGER, 0, 2, "0",
 		"rules of their own for frames with up to so many VLAN tags", NULL, vlan_tags),
 	PROFILE_KEY("eal", "options", STRING, 0, 0, NULL,
 		"EAL options that the driver needs, separated by spaces", NULL, eal_options),
 	PROFILE_KEY("quirks", "multicast", CHOICE, 0, 0, "filter",
-		"all: receive all multicast, for IPv6 neighbour discovery", "filter|all",
+		"all: receive all multicast, for IPv6 neighbour discovery", multicasts,
 		all_multicast),
 	PROFILE_KEY("quirks", "promiscuous", CHOICE, 0, 0, "off",
-		"on: the driver cannot filter on another MAC address than its own", "off|on",
+		"on: the driver cannot filter on another MAC address than its own", off_on,
 		promiscuous),
 	PROFILE_KEY("quirks", "retains-buffers", CHOICE, 0, 0, "no",
-		"yes: the driver keeps buffers when its port is closed", "no|yes", retains_buffers),
+		"yes: the driver keeps buffers when its port is closed", no_yes, retains_buffers),
 	PROFILE_KEY("quirks", "packed-buffers", CHOICE, 0, 0, "no",
-		"yes: the driver needs receive buffers without gaps between them", "no|yes",
+		"yes: the driver needs receive buffers without gaps between them", no_yes,
 		packed_buffers),
 	PROFILE_KEY("quirks", "capabilities", CUSTOM, 0, 0, NULL,
 		"capabilities(7) that main keeps, for what the driver does at the end", NULL,

@@ -2,26 +2,31 @@
 #include "config/setting.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 
-/* Index of value in a '|' separated list, or -1. */
-static int
-find_choice(const char *choices, const char *value)
+/* NULL: there is none of that name. */
+static const struct setting_choice *
+find_choice(const struct setting_choice *choice, const char *name)
 {
-	size_t len = strlen(value);
+	while (choice->name != NULL && strcmp(choice->name, name) != 0)
+		choice++;
+	return choice->name != NULL ? choice : NULL;
+}
 
-	for (int i = 0;; i++) {
-		size_t n = strcspn(choices, "|");
+/* "one|two|three" */
+static void
+list_choices(const struct setting_choice *choice, char *ret_text, size_t size)
+{
+	size_t len = 0;
 
-		if (n == len && memcmp(choices, value, n) == 0)
-			return i;
-		if (choices[n] == '\0')
-			return -1;
-		choices += n + 1;
-	}
+	ret_text[0] = '\0';
+	for (unsigned int i = 0; choice[i].name != NULL && len < size; i++)
+		len += (size_t)snprintf(
+			ret_text + len, size - len, "%s%s", i != 0 ? "|" : "", choice[i].name);
 }
 
 int
@@ -74,27 +79,38 @@ setting_text(const struct setting *setting, const struct ini_section *section)
 }
 
 static int
-take(const struct setting *setting, const struct ini *ini, const struct ini_section *section,
-	void *field, struct error *error)
+refuse_choice(const struct setting *setting, const char *value, const struct ini *ini,
+	const struct ini_section *section, struct error *error)
 {
-	const char *key = setting->key, *value = setting_text(setting, section);
-	uint64_t number;
-	int choice;
+	char names[256];
 
+	list_choices(setting->choices, names, sizeof(names));
+	return ini_blame(ini, section, setting->key, error, "%s must be one of %s, not %s",
+		setting->key, names, value);
+}
+
+static int
+take(const struct setting *setting, const char *value, const struct ini *ini,
+	const struct ini_section *section, void *field, struct error *error)
+{
+	const struct setting_choice *choice = NULL;
+	uint64_t number;
+
+	if (setting->choices != NULL) {
+		choice = find_choice(setting->choices, value);
+		if (choice == NULL)
+			return refuse_choice(setting, value, ini, section, error);
+	}
 	switch (setting->type) {
 	case SETTING_INTEGER:
 		if (hg_text_number(value, setting->min, setting->max, &number) != 0)
-			return ini_blame(ini, section, key, error,
-				"%s must be a number from %u to %u, not %s", key, setting->min,
-				setting->max, value);
+			return ini_blame(ini, section, setting->key, error,
+				"%s must be a number from %u to %u, not %s", setting->key,
+				setting->min, setting->max, value);
 		*(uint32_t *)field = (uint32_t)number;
 		return 0;
 	case SETTING_CHOICE:
-		choice = find_choice(setting->choices, value);
-		if (choice < 0)
-			return ini_blame(ini, section, key, error, "%s must be one of %s, not %s",
-				key, setting->choices, value);
-		*(unsigned int *)field = (unsigned int)choice;
+		*(unsigned int *)field = choice->value;
 		return 0;
 	default:
 		*(const char **)field = value;
@@ -122,11 +138,12 @@ setting_read(const struct setting *table, size_t n, const char *kind, const stru
 				section->name);
 	for (size_t i = 0; i < n; i++) {
 		const struct setting *setting = &table[i];
+		const char *value = setting_text(setting, section);
 
-		if (strcmp(setting->section, kind) != 0 || setting_text(setting, section) == NULL)
+		if (strcmp(setting->section, kind) != 0 || value == NULL)
 			continue;
 		/* A default is in range, so what fails here stands in the file. */
-		if (take(setting, ini, section, (char *)base + setting->offset, error) != 0)
+		if (take(setting, value, ini, section, (char *)base + setting->offset, error) != 0)
 			return -EINVAL;
 	}
 	return 0;
