@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +240,26 @@ ini_free(struct ini *ini)
 	free(ini->section);
 	free(ini->text);
 	free(ini);
+}
+
+int
+ini_blame(const struct ini *ini, const struct ini_section *section, const char *key,
+	struct error *error, const char *format, ...)
+{
+	const struct ini_entry *entry =
+		section != NULL && key != NULL ? ini_entry(section, key) : NULL;
+	va_list args;
+	int len;
+
+	if (section == NULL)
+		len = snprintf(error->text, sizeof(error->text), "%s: ", ini->path);
+	else
+		len = snprintf(error->text, sizeof(error->text), "%s:%u: ", ini->path,
+			entry != NULL ? entry->line : section->line);
+	va_start(args, format);
+	error_set_behind(error, (size_t)len, format, args);
+	va_end(args);
+	return -EINVAL;
 }
 
 const struct ini_section *
