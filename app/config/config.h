@@ -86,6 +86,7 @@ struct config_gateway {
 	uint8_t *former_secret;    /* likewise; NULL: none */
 };
 
+/* Written while it is read; immutable then, for as long as the process runs: all threads read it. */
 struct config_port {
 	char name[CONFIG_NAME_MAX];
 	const struct ini_section *section;
@@ -103,6 +104,7 @@ struct config_port {
 	struct hg_net_host host; /* addresses, and the MAC address if has_mac */
 };
 
+/* Likewise, for as long as its configuration is in effect or sessions of it live: main and cores read it. */
 struct config_listener {
 	char name[CONFIG_NAME_MAX];
 	const struct ini_section *section;
@@ -130,8 +132,10 @@ struct config_listener {
 	struct hg_tls_context *tls;
 };
 
+/* Immutable once it is in effect, but for what config_reload_take_ports() takes out of it. */
 struct config {
 	struct ini *ini;
+	struct ini *ports_ini; /* the file that the texts of ports are of: that of the start */
 	char directory[PATH_MAX];
 	struct config_gateway gateway;
 	struct config_port *port; /* CONFIG_PORTS_MAX of them */

@@ -14,7 +14,6 @@
 #include "core/upstream.h"
 #include "exception/exception.h"
 #include "gateway/stats.h"
-#include "main/watch.h"
 #include "port/link.h"
 #include "port/port.h"
 #include "show/counters.h"
@@ -249,11 +248,12 @@ write_service(struct writer *writer, const struct gateway *gateway)
 		"whether the port has its interface, and the device sends what it is given");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_in_service{port=\"%s\"} %d\n",
-			gateway->port[i].config->name, watch_in_service(&gateway->port[i]));
+			gateway->port[i].config->name, port_in_service(&gateway->port[i]));
 	head(writer, "port_restarts", "counter", "how often the port was taken up again");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_restarts_total{port=\"%s\"} %" PRIu64 "\n",
-			gateway->port[i].config->name, gateway->port[i].watch.restarts);
+			gateway->port[i].config->name,
+			atomic_load_explicit(&gateway->port[i].restarts, memory_order_relaxed));
 	head(writer, "port_mtu_bytes", "gauge", "the longest IP packet that leaves by the port");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_mtu_bytes{port=\"%s\"} %u\n",
@@ -298,21 +298,21 @@ write_upstreams(struct writer *writer, const struct gateway *gateway)
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	if (gateway->servers == NULL)
+	if (gateway->upstreams == NULL)
 		return;
 	head(writer, "upstream_up", "gauge", "whether the upstream is there, as far as is known");
-	for (const struct server *server = gateway->servers; server != NULL;
-		server = server->next) {
-		address_print_port(&server->address, text, sizeof(text));
+	for (const struct upstream *upstream = gateway->upstreams; upstream != NULL;
+		upstream = upstream->next) {
+		address_print_port(&upstream->address, text, sizeof(text));
 		fprintf(writer->to, "hellogate_upstream_up{upstream=\"%s\"} %d\n", text,
-			health_state(&server->health) == HEALTH_UP);
+			health_state(&upstream->health) == HEALTH_UP);
 	}
 	head(writer, "upstream_sessions", "gauge", "sessions that have a socket to the upstream");
-	for (const struct server *server = gateway->servers; server != NULL;
-		server = server->next) {
-		address_print_port(&server->address, text, sizeof(text));
+	for (const struct upstream *upstream = gateway->upstreams; upstream != NULL;
+		upstream = upstream->next) {
+		address_print_port(&upstream->address, text, sizeof(text));
 		fprintf(writer->to, "hellogate_upstream_sessions{upstream=\"%s\"} %" PRIu32 "\n",
-			text, atomic_load_explicit(&server->n_sessions, memory_order_relaxed));
+			text, atomic_load_explicit(&upstream->n_sessions, memory_order_relaxed));
 	}
 }
 
