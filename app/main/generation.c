@@ -154,14 +154,14 @@ check_flights(const struct gateway *gateway, const struct config *config, struct
 {
 	for (unsigned int l = 0; l < config->n_listeners; l++) {
 		const struct config_listener *listener = &config->listener[l];
-		const struct ini_entry *asked = ini_entry(listener->section, "flight-mtu");
+		bool asked = ini_entry(listener->section, "flight-mtu") != NULL;
 		unsigned int mtu;
 
-		for (unsigned int p = 0; asked != NULL && p < gateway->n_ports; p++)
+		for (unsigned int p = 0; asked && p < gateway->n_ports; p++)
 			if (is_narrow(&gateway->port[p], listener, &mtu))
-				return error_set(error,
-					"%s:%u: flight-mtu is more than the MTU of port %s, which is %u",
-					config->ini->path, asked->line,
+				return ini_blame(config->ini, listener->section, "flight-mtu",
+					error,
+					"flight-mtu is more than the MTU of port %s, which is %u",
 					gateway->port[p].config->name, mtu);
 	}
 	return 0;

@@ -106,7 +106,7 @@ serve(struct gateway *gateway)
 	if (setup_create(gateway, &error) != 0 || control_init(gateway, &error) != 0 ||
 		http_open(&http, gateway, &error) != 0 ||
 		process_drop(gateway->config, &error) != 0 ||
-		seccomp_confine((enum filter_mode)gateway->config->gateway.seccomp, &error) != 0) {
+		seccomp_confine(gateway->config->gateway.seccomp, &error) != 0) {
 		code = refuse(&error);
 		http_close(http);
 		setup_close_ports(gateway);

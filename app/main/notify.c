@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "core/core.h"
 #include "gateway/gateway.h"
 #include "port/log.h"
@@ -56,17 +57,12 @@ static int
 read_watchdog(uint64_t *ret_usec, struct error *error)
 {
 	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-	unsigned long long value;
-	char *end;
 
 	*ret_usec = 0;
 	if (usec == NULL || (pid != NULL && strtol(pid, NULL, 10) != getpid()))
 		return 0;
-	errno = 0;
-	value = strtoull(usec, &end, 10);
-	if (usec[0] < '0' || usec[0] > '9' || *end != '\0' || errno != 0 || value == 0)
+	if (hg_text_number(usec, 1, UINT64_MAX, ret_usec) != 0)
 		return error_set(error, "WATCHDOG_USEC=%s is not a number of microseconds", usec);
-	*ret_usec = value;
 	return 0;
 }
 

@@ -145,8 +145,8 @@ create_tables(struct gateway *gateway, struct worker *worker, struct error *erro
 		nodes_alloc(nodes, "forward", n_forward * sizeof(*worker->n_forward), node);
 	worker->forward = nodes_alloc(nodes, "forward",
 		(size_t)n_forward * WORKER_BURST_MAX * sizeof(*worker->forward), node);
-	worker->cookies = nodes_alloc(nodes, "cookies",
-		hg_cookie_batch_size((enum hg_cookie_binding)settings->cookie_binding), node);
+	worker->cookies =
+		nodes_alloc(nodes, "cookies", hg_cookie_batch_size(settings->cookie_binding), node);
 	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
 		worker->forward == NULL || worker->cookies == NULL)
 		return error_set(error, memory_hint, "workers");
