@@ -207,7 +207,7 @@ open_tap(struct exception *exception, unsigned int number, struct error *error)
 	if (tap_open(&tap->fd, port->config->tap, tap->mac, tap->mtu, &reason) != 0)
 		return error_set(error, "%s:%u: exception: %s", ini->path,
 			ini_entry(port->config->section, "exception")->line, reason.text);
-	tap->frame_max = PORT_ETHER_MAX + tap->mtu;
+	atomic_store_explicit(&tap->frame_max, PORT_ETHER_MAX + tap->mtu, memory_order_relaxed);
 	tap->carrier = true;
 	while (exception->gateway->queue[tap->queue].port != port)
 		tap->queue++;
