@@ -41,7 +41,7 @@ struct core {
 	uint64_t generation_number; /* that sessions have been checked against, before unchecked */
 	struct session *unchecked;  /* in the list of all; NULL: they have all been */
 	int epoll;
-	unsigned int n_upstreams;  /* sockets in it */
+	unsigned int n_sockets;    /* in it */
 	struct source_ports ports; /* of those sockets */
 	unsigned int rounds;       /* since they were looked at */
 	uint64_t rested;           /* TSC cycles of this round spent waiting for them */

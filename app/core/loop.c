@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/listener.h"
 #include "core/outbox.h"
 #include "core/removal.h"
 #include "core/socket.h"
 #include "gateway/generation.h"
 #include "port/port.h"
+#include "tls/session.h"
 #include "wire/hello.h"
 
 /* Packets in one round of the loop; of verified hellos, one that begins a handshake. */
@@ -69,7 +71,7 @@ session_end(struct session *session, _Atomic uint64_t *reason)
 	socket_close(session);
 	hg_tls_session_free(session->tls);
 	/* Whoever sees it go frees what the session had of its listener. */
-	atomic_fetch_sub_explicit(&session->place->n_sessions, 1, memory_order_release);
+	atomic_fetch_sub_explicit(&session->listener->n_sessions, 1, memory_order_release);
 	free(session);
 	gauge_add(&core->stats.sessions, -1);
 }
@@ -92,7 +94,7 @@ on_timer(struct rte_timer *timer, void *arg)
 static uint64_t
 idle_cycles(const struct session *session)
 {
-	return session->listener->idle_timeout * rte_get_tsc_hz();
+	return session->listener->config->idle_timeout * rte_get_tsc_hz();
 }
 
 /* Sets the timer to the next thing that can happen without a packet. */
@@ -130,7 +132,7 @@ expire(struct session *session)
 
 	if (session->half_open) {
 		if (now - session->opened >= session->core->generation->handshake_cycles) {
-			admission_give_up(session->core, session);
+			admission_give_up(session->core->admission, session->hello, now);
 			ENDED(session, half_open_expired);
 			return;
 		}
@@ -165,12 +167,12 @@ static size_t
 flight_max(const struct session *session)
 {
 	return RTE_MIN(outbox_room(session),
-		(size_t)session->listener->flight_mtu - HG_NET_IPV6_LEN - HG_NET_UDP_LEN);
+		(size_t)session->listener->config->flight_mtu - HG_NET_IPV6_LEN - HG_NET_UDP_LEN);
 }
 
 /* Nothing knows of the session yet but the caller. */
 static struct session *
-session_make(struct core *core, const struct session_key *key, struct rte_mbuf *mbuf,
+session_make(struct core *core, const struct flow_key *key, struct rte_mbuf *mbuf,
 	const struct hg_net_packet *packet, const struct hg_hello *hello)
 {
 	const struct note *note = note_of(mbuf);
@@ -181,9 +183,8 @@ session_make(struct core *core, const struct session_key *key, struct rte_mbuf *
 		return NULL;
 	session->key = *key;
 	session->core = core;
-	session->listener = listener->config;
-	session->place = listener;
-	session->upstream = -1;
+	session->listener = listener;
+	session->socket = -1;
 	session->half_open = true;
 	session->queue = note->queue;
 	hg_net_path_init(&session->path, packet);
@@ -213,7 +214,7 @@ session_open(struct session *session)
 {
 	struct core *core = session->core;
 
-	atomic_fetch_add_explicit(&session->place->n_sessions, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&session->listener->n_sessions, 1, memory_order_relaxed);
 	TAILQ_INSERT_TAIL(&core->sessions, session, all);
 	/* Its hello may have come while its listener was there. */
 	if (core->unchecked == NULL)
@@ -315,30 +316,43 @@ feed(struct session *session, struct rte_mbuf *mbuf, const struct hg_net_packet 
 	return true;
 }
 
+/* What the new session was admitted for is its own from now on. */
+static void
+take_admission(struct session *session, const struct admission_ask *ask)
+{
+	struct core *core = session->core;
+
+	session->client = ask->client;
+	session->hello = ask->mark;
+	if (!admission_take(core->admission, &core->generation->limits, ask))
+		stats_add(&core->stats.used_forgotten, 1);
+}
+
 /*
- * An admitted hello opens a session; head is that of its 4-tuple, if there is one. Until the new one has
- * its place nothing is taken and nothing ends: the client may send the hello again.
+ * An admitted hello opens a session; head is that of its 4-tuple, and idle the one that ends for it, if there
+ * is one. Until the new one has its place nothing is taken and nothing ends: the client may send the hello
+ * again.
  */
 static void
-begin(struct core *core, struct session *head, const struct session_key *key, struct rte_mbuf *mbuf,
-	const struct hg_net_packet *packet, const struct hg_hello *hello,
+begin(struct core *core, struct session *head, struct session *idle, const struct flow_key *key,
+	struct rte_mbuf *mbuf, const struct hg_net_packet *packet, const struct hg_hello *hello,
 	const struct admission_ask *ask)
 {
 	struct session *session = session_make(core, key, mbuf, packet, hello);
-	bool is_beside = head != NULL && !head->half_open, has_entry = head != NULL;
+	bool is_beside = head != NULL && !head->half_open;
 
 	if (session == NULL) {
 		stats_add(&core->stats.refused_no_memory, 1);
 		return;
 	}
-	if (ask->evicted != NULL)
-		core_close(ask->evicted, &core->stats.sessions_evicted);
 	if (head == NULL && session_publish(core->gateway->sessions, session) != 0) {
 		/* Entries that were deleted may wait for a grace period. */
 		stats_add(&core->stats.refused_sessions_full, 1);
 		session_discard(session);
 		return;
 	}
+	if (idle != NULL)
+		core_close(idle, &core->stats.sessions_evicted);
 	/* One handshake at a time for a 4-tuple: the client has given the other up. */
 	if (is_beside && head->beside != NULL)
 		ENDED(head->beside, replaced);
@@ -349,7 +363,7 @@ begin(struct core *core, struct session *head, const struct session_key *key, st
 			ENDED(head, replaced); /* leaves the table's entry to the new one */
 	}
 	session_open(session);
-	admission_take(core, ask, session, has_entry);
+	take_admission(session, ask);
 	stats_add(is_beside ? &core->stats.hello_beside : &core->stats.hello_new, 1);
 	hg_tls_session_enter(session->tls, hg_net_payload(packet), hg_net_payload_len(packet),
 		hello->record_len, hello->cookie, hello->cookie_len);
@@ -374,9 +388,9 @@ find_same(struct session *head, const struct hg_hello *hello)
 
 static void
 take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
-	const struct session_key *key)
+	const struct flow_key *key)
 {
-	struct session *head = session_find(core->gateway->sessions, key), *known;
+	struct session *head = session_find(core->gateway->sessions, key), *known, *idle;
 	struct admission_ask ask;
 	struct hg_hello hello;
 	bool is_hello = false, unused;
@@ -390,7 +404,7 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 	 * A handshake in progress has no use for its hello again: OpenSSL has it, and the timer sends
 	 * lost replies. So it costs no signature, whether it is a retransmission or a replay.
 	 */
-	unused = admission_begin(core->admission, key, &hello, &ask);
+	unused = admission_begin(core->admission, key, &hello, rte_get_tsc_cycles(), &ask);
 	known = find_same(head, &hello);
 	if (known != NULL || !unused) {
 		stats_add(&core->stats.hello_again, 1);
@@ -399,13 +413,13 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 			feed(known, mbuf, packet);
 		return;
 	}
-	if (admission_admit(core, head, &ask))
-		begin(core, head, key, mbuf, packet, &hello, &ask);
+	if (session_admit(core, head, &ask, &idle))
+		begin(core, head, idle, key, mbuf, packet, &hello, &ask);
 }
 
 static void
 take_record(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet *packet,
-	const struct session_key *key)
+	const struct flow_key *key)
 {
 	struct session *head = session_find(core->gateway->sessions, key), *beside;
 	uint16_t epoch = hg_load_be16(hg_net_payload(packet) + HG_RECORD_EPOCH);
@@ -437,9 +451,9 @@ static void
 take(struct core *core, struct rte_mbuf *mbuf)
 {
 	struct hg_net_packet packet = note_get_packet(mbuf);
-	struct session_key key;
+	struct flow_key key;
 
-	session_key_fill(&key, &packet);
+	flow_key_fill(&key, &packet);
 	stats_add(&core->stats.datagrams, 1);
 	if (note_of(mbuf)->kind == NOTE_HELLO)
 		take_hello(core, mbuf, &packet, &key);

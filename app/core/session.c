@@ -1,53 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/session.h"
 
-#include <rte_jhash.h>
-#include <rte_random.h>
-
 #include <errno.h>
 
-struct rte_hash *
-session_table_create(uint32_t max, struct rte_rcu_qsbr *qsbr, int node)
-{
-	/*
-	 * Seeded, so that nobody outside can aim at one bucket; and not rte_hash's default, CRC32C,
-	 * of which two keys that collide under one seed collide under all.
-	 */
-	struct rte_hash_parameters parameters = {
-		.name = "sessions",
-		.entries = max,
-		.key_len = sizeof(struct session_key),
-		.hash_func = rte_jhash,
-		.hash_func_init_val = (uint32_t)rte_rand(),
-		.socket_id = node,
-		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
-			      RTE_HASH_EXTRA_FLAGS_MULTI_WRITER_ADD |
-			      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
-	};
-	struct rte_hash_rcu_config rcu = { .v = qsbr, .mode = RTE_HASH_QSBR_MODE_DQ };
-	struct rte_hash *table = rte_hash_create(&parameters);
-
-	if (table != NULL && rte_hash_rcu_qsbr_add(table, &rcu) != 0) {
-		rte_hash_free(table);
-		table = NULL;
-	}
-	return table;
-}
+#include "core/core.h"
+#include "gateway/generation.h"
 
 struct session *
-session_find(const struct rte_hash *table, const struct session_key *key)
+session_find(const struct rte_hash *table, const struct flow_key *key)
 {
 	void *data;
 
 	if (rte_hash_lookup_data(table, key, &data) < 0)
 		return NULL;
-	return (struct session *)((uintptr_t)data & ~(uintptr_t)1);
+	return flow_session(data);
 }
 
 int
 session_publish(struct rte_hash *table, struct session *session)
 {
-	char *data = (char *)session + (session->half_open ? 0 : 1);
+	void *data = flow_data(session, !session->half_open);
 
 	return rte_hash_add_key_data(table, &session->key, data) == 0 ? 0 : -ENOSPC;
 }
@@ -56,4 +28,63 @@ void
 session_unpublish(struct rte_hash *table, struct session *session)
 {
 	rte_hash_del_key(table, &session->key);
+}
+
+/* The session that has been idle for longest, if that is long enough; never the one of the 4-tuple. */
+static struct session *
+find_idle(const struct core *core, const struct session *head, uint64_t now)
+{
+	uint64_t idle = core->generation->limits.evict_cycles;
+	struct session *session = TAILQ_FIRST(&core->quiet);
+
+	if (session != NULL && session == head)
+		session = TAILQ_NEXT(session, quiet);
+	if (session == NULL || idle == 0 || now - session->last_active < idle)
+		return NULL;
+	return session;
+}
+
+static _Atomic uint64_t *
+refusal(struct stats_handshake *stats, enum admission_verdict verdict)
+{
+	switch (verdict) {
+	case ADMISSION_HALF_OPEN:
+		return &stats->refused_half_open;
+	case ADMISSION_SESSIONS:
+		return &stats->refused_sessions_full;
+	case ADMISSION_RATE:
+		return &stats->refused_handshake_rate;
+	case ADMISSION_CLIENT_RATE:
+		return &stats->refused_client_rate;
+	case ADMISSION_CLIENT_HALF_OPEN:
+		return &stats->refused_client_half_open;
+	case ADMISSION_CLIENT_SESSIONS:
+		return &stats->refused_client_sessions;
+	case ADMISSION_CLIENT_TABLE:
+		return &stats->refused_client_table;
+	default:
+		return NULL;
+	}
+}
+
+bool
+session_admit(struct core *core, const struct session *head, struct admission_ask *ask,
+	struct session **ret_idle)
+{
+	struct session *idle = find_idle(core, head, ask->now);
+	const struct admission_load load = {
+		.half_open = stats_get(&core->stats.half_open),
+		.sessions = stats_get(&core->stats.sessions),
+		.sessions_max = core->sessions_max,
+		.has_entry = head != NULL,
+		.replaces = head != NULL && (head->half_open || head->beside != NULL),
+		.has_idle = idle != NULL,
+	};
+	enum admission_verdict verdict =
+		admission_admit(core->admission, &core->generation->limits, &load, ask);
+
+	*ret_idle = ask->evicts ? idle : NULL;
+	if (verdict != ADMISSION_PASS)
+		stats_add(refusal(&core->stats, verdict), 1);
+	return verdict == ADMISSION_PASS;
 }

@@ -12,8 +12,10 @@
 
 #include <linux/errqueue.h>
 
+#include "core/listener.h"
 #include "core/outbox.h"
 #include "core/upstream.h"
+#include "tls/session.h"
 
 #define EVENTS 64
 #define PORT_ATTEMPTS 16u
@@ -149,26 +151,26 @@ take_errors(struct session *session)
 		struct msghdr message = { .msg_control = control, .msg_controllen = ERROR_ROOM };
 		enum health_reason reason;
 
-		if (recvmsg(session->upstream, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		if (recvmsg(session->socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			break;
 		stats_add(&session->core->stats.upstream_tx_dropped, 1);
 		reason = health_reason_of(queued_error(&message));
 		if (reason != HEALTH_NO_REASON)
-			health_fail(&session->server->health, &session->place->health, reason,
+			health_fail(&session->upstream->health, &session->listener->health, reason,
 				rte_get_tsc_cycles());
 	}
 }
 
-/* Connects the session to a server, in place of the one that it has. Returns 0 or -errno. */
+/* Connects the session to an upstream, in place of the one that it has. Returns 0 or -errno. */
 static int
-join(struct session *session, struct server *server)
+join(struct session *session, struct upstream *upstream)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = session };
 	struct core *core = session->core;
 	uint16_t port = 0;
 	int err, fd;
 
-	fd = open_socket(core, &server->address, &port);
+	fd = open_socket(core, &upstream->address, &port);
 	if (fd < 0)
 		return fd;
 	if (epoll_ctl(core->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -178,32 +180,33 @@ join(struct session *session, struct server *server)
 		return err;
 	}
 	socket_close(session);
-	session->upstream = fd;
+	session->socket = fd;
 	session->source_port = port;
-	session->server = server;
-	atomic_fetch_add_explicit(&server->n_sessions, 1, memory_order_relaxed);
-	core->n_upstreams++;
+	session->upstream = upstream;
+	atomic_fetch_add_explicit(&upstream->n_sessions, 1, memory_order_relaxed);
+	core->n_sockets++;
 	return 0;
 }
 
 int
 socket_open(struct session *session)
 {
-	const struct listener *place = session->place;
+	const struct listener *listener = session->listener;
 	uint64_t client = clients_id(&session->key);
 	int err = 0;
 
 	/* A way to one of them may be there where there is none to the others. */
-	for (unsigned int i = 0; i < place->n_servers; i++) {
+	for (unsigned int i = 0; i < listener->n_upstreams; i++) {
 		uint64_t now = rte_get_tsc_cycles();
-		struct server *server = upstream_choose(place, client, now);
+		struct upstream *upstream = upstream_choose(listener, client, now);
 		enum health_reason reason;
 
-		err = join(session, server != NULL ? server : upstream_prefer(place, client));
+		err = join(
+			session, upstream != NULL ? upstream : upstream_prefer(listener, client));
 		reason = health_reason_of(-err);
-		if (server == NULL || reason == HEALTH_NO_REASON)
+		if (upstream == NULL || reason == HEALTH_NO_REASON)
 			break;
-		health_fail(&server->health, &place->health, reason, now);
+		health_fail(&upstream->health, &listener->health, reason, now);
 	}
 	return err;
 }
@@ -211,14 +214,14 @@ socket_open(struct session *session)
 void
 socket_close(struct session *session)
 {
-	if (session->upstream < 0)
+	if (session->socket < 0)
 		return;
-	close(session->upstream); /* leaves the epoll set by itself */
+	close(session->socket); /* leaves the epoll set by itself */
 	give_port(session->core, session->source_port);
-	session->upstream = -1;
-	atomic_fetch_sub_explicit(&session->server->n_sessions, 1, memory_order_relaxed);
-	session->server = NULL;
-	session->core->n_upstreams--;
+	session->socket = -1;
+	atomic_fetch_sub_explicit(&session->upstream->n_sessions, 1, memory_order_relaxed);
+	session->upstream = NULL;
+	session->core->n_sockets--;
 }
 
 /*
@@ -228,25 +231,25 @@ socket_close(struct session *session)
 static void
 reconsider(struct session *session)
 {
-	struct health *health = &session->server->health;
-	const struct listener *place = session->place;
+	struct health *health = &session->upstream->health;
+	const struct listener *listener = session->listener;
 	uint64_t now = rte_get_tsc_cycles();
 	enum health_reason reason;
-	struct server *server;
+	struct upstream *upstream;
 	int err;
 
 	if (health_state(health) == HEALTH_TRIAL) {
-		health_admit(health, &place->health, now); /* its time may be over */
+		health_admit(health, &listener->health, now); /* its time may be over */
 		return;
 	}
-	server = upstream_choose(place, clients_id(&session->key), now);
-	if (server == NULL || server == session->server)
+	upstream = upstream_choose(listener, clients_id(&session->key), now);
+	if (upstream == NULL || upstream == session->upstream)
 		return;
 	take_errors(session);
-	err = join(session, server);
+	err = join(session, upstream);
 	reason = health_reason_of(-err);
 	if (reason != HEALTH_NO_REASON)
-		health_fail(&server->health, &place->health, reason, now);
+		health_fail(&upstream->health, &listener->health, reason, now);
 	if (err == 0)
 		stats_add(&session->core->stats.upstream_moved, 1);
 }
@@ -279,7 +282,7 @@ deliver(struct session *session, const uint8_t *data, size_t len)
 static ssize_t
 transmit(const struct session *session, const uint8_t *data, size_t len)
 {
-	const struct session_key *key = &session->key;
+	const struct flow_key *key = &session->key;
 	const uint8_t *start = key->family == 4 ? proxy_ipv4 : proxy_ipv6;
 	struct iovec part[] = {
 		{ (void *)(uintptr_t)start, PROXY_LEN },
@@ -289,19 +292,19 @@ transmit(const struct session *session, const uint8_t *data, size_t len)
 	};
 	const struct msghdr message = { .msg_iov = part, .msg_iovlen = RTE_DIM(part) };
 
-	if (session->listener->proxy == 0)
-		return send(session->upstream, data, len, MSG_NOSIGNAL);
-	return sendmsg(session->upstream, &message, MSG_NOSIGNAL);
+	if (session->listener->config->proxy == 0)
+		return send(session->socket, data, len, MSG_NOSIGNAL);
+	return sendmsg(session->socket, &message, MSG_NOSIGNAL);
 }
 
 static void
 sent(struct session *session)
 {
-	const struct health_limits *limits = &session->place->health;
+	const struct health_limits *limits = &session->listener->health;
 
 	stats_add(&session->core->stats.upstream_tx, 1);
 	if (limits->silence != 0)
-		health_sent(&session->server->health, limits, rte_get_tsc_cycles());
+		health_sent(&session->upstream->health, limits, rte_get_tsc_cycles());
 }
 
 void
@@ -309,15 +312,15 @@ socket_send(struct session *session, const uint8_t *data, size_t len)
 {
 	struct stats_handshake *stats = &session->core->stats;
 
-	if (session->listener->echo) {
+	if (session->listener->config->echo) {
 		stats_add(&stats->upstream_tx, 1);
 		deliver(session, data, len);
 		return;
 	}
-	if (session->upstream >= 0 && health_state(&session->server->health) != HEALTH_UP)
+	if (session->socket >= 0 && health_state(&session->upstream->health) != HEALTH_UP)
 		reconsider(session);
 	/* What was in the way when the session began may be gone: a route, a lack of ports. */
-	if (session->upstream < 0 && socket_open(session) != 0) {
+	if (session->socket < 0 && socket_open(session) != 0) {
 		stats_add(&stats->upstream_errors, 1);
 		stats_add(&stats->upstream_tx_dropped, 1);
 		return;
@@ -337,7 +340,7 @@ socket_send(struct session *session, const uint8_t *data, size_t len)
 		reason = health_reason_of(errno);
 		if (reason == HEALTH_NO_REASON)
 			break;
-		health_fail(&session->server->health, &session->place->health, reason,
+		health_fail(&session->upstream->health, &session->listener->health, reason,
 			rte_get_tsc_cycles());
 		if (attempt == 0)
 			reconsider(session);
@@ -352,13 +355,13 @@ receive(struct core *core, struct session *session)
 	unsigned int n;
 
 	for (n = 0; n < DATAGRAMS_PER_EVENT; n++) {
-		ssize_t len = recv(session->upstream, core->plaintext, sizeof(core->plaintext),
+		ssize_t len = recv(session->socket, core->plaintext, sizeof(core->plaintext),
 			MSG_DONTWAIT | MSG_TRUNC);
 
 		if (len < 0) {
 			break; /* nothing more, or an error, which is in the queue too */
 		}
-		health_heard(&session->server->health, rte_get_tsc_cycles());
+		health_heard(&session->upstream->health, rte_get_tsc_cycles());
 		/* One that is longer than the buffer is longer than any record, too. */
 		deliver(session, core->plaintext, (size_t)len);
 	}
@@ -375,7 +378,7 @@ socket_poll(struct core *core, uint32_t microseconds)
 	int n;
 
 	/* A look costs as much as the work on a datagram, so not every round has one. */
-	if (microseconds == 0 && (core->n_upstreams == 0 || ++core->rounds < ROUNDS_PER_LOOK))
+	if (microseconds == 0 && (core->n_sockets == 0 || ++core->rounds < ROUNDS_PER_LOOK))
 		return 0;
 	core->rounds = 0;
 	before = rte_rdtsc();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The upstreams of all configurations that are in effect or still have sessions. An address is one
- * server, whatever listeners and configurations name it, so what is known of its health outlives a
+ * upstream, whatever listeners and configurations name it, so what is known of its health outlives a
  * reload.
  */
 #pragma once
@@ -16,13 +16,13 @@
 struct gateway;
 struct listener;
 
-struct server {
+struct upstream {
 	/* written by main before the cores see it; immutable then */
 	struct address address;
 	uint64_t id; /* as choice_upstream() yields it */
 
 	/* main's own; the list is read by others under the lock of the configuration */
-	struct server *next;
+	struct upstream *next;
 	unsigned int n_uses; /* by listeners */
 	bool told_down;
 
@@ -32,17 +32,17 @@ struct server {
 };
 
 /*
- * The server at an address, a new one if there is none yet, or NULL without memory. Main's, and so is
+ * The upstream at an address, a new one if there is none yet, or NULL without memory. Main's, and so is
  * upstream_release(), which is called for each upstream_hold() when no session of that listener is left.
  */
-struct server *upstream_hold(struct gateway *gateway, const struct address *address);
-void upstream_release(struct gateway *gateway, struct server *server);
+struct upstream *upstream_hold(struct gateway *gateway, const struct address *address);
+void upstream_release(struct gateway *gateway, struct upstream *upstream);
 
 /* What a listener's client is to have: of the servers that are there the one of most weight; or NULL. */
-struct server *upstream_choose(const struct listener *listener, uint64_t client, uint64_t now);
+struct upstream *upstream_choose(const struct listener *listener, uint64_t client, uint64_t now);
 
 /* The one of most weight, there or not. */
-struct server *upstream_prefer(const struct listener *listener, uint64_t client);
+struct upstream *upstream_prefer(const struct listener *listener, uint64_t client);
 
 /* Says which have gone down or come up since it was called last. Main's. */
 void upstream_report(struct gateway *gateway);

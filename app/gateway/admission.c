@@ -1,106 +1,85 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gateway/admission.h"
 
-#include <rte_cycles.h>
+static struct used_mark
+mark_of(const struct admission *admission, const struct hg_hello *hello)
+{
+	return used_mark(&admission->used, hello->cookie, hello->client + 2, hello->record_seq);
+}
 
-#include "core/core.h"
-#include "gateway/generation.h"
+static enum admission_verdict
+of_client(enum clients_verdict verdict)
+{
+	switch (verdict) {
+	case CLIENTS_RATE:
+		return ADMISSION_CLIENT_RATE;
+	case CLIENTS_HALF_OPEN:
+		return ADMISSION_CLIENT_HALF_OPEN;
+	case CLIENTS_SESSIONS:
+		return ADMISSION_CLIENT_SESSIONS;
+	case CLIENTS_FULL:
+		return ADMISSION_CLIENT_TABLE;
+	default:
+		return ADMISSION_PASS;
+	}
+}
+
+enum admission_verdict
+admission_look(const struct admission *admission, const struct clients_limits *limits,
+	const struct flow_key *key, const struct hg_hello *hello, uint64_t now)
+{
+	/* A fragment may bring what the core has not had yet, even of a hello that it knows. */
+	if (hg_hello_is_whole(hello) && used_has(&admission->used, mark_of(admission, hello), now))
+		return ADMISSION_USED;
+	if (admission->clients.table == NULL)
+		return ADMISSION_PASS;
+	return of_client(clients_look(&admission->clients, limits, clients_id(key), now));
+}
 
 bool
-admission_begin(const struct admission *admission, const struct session_key *key,
-	const struct hg_hello *hello, struct admission_ask *ret_ask)
+admission_begin(const struct admission *admission, const struct flow_key *key,
+	const struct hg_hello *hello, uint64_t now, struct admission_ask *ret_ask)
 {
 	*ret_ask = (struct admission_ask){
-		.now = rte_get_tsc_cycles(),
+		.now = now,
 		.id = clients_id(key),
-		.mark = used_mark(
-			&admission->used, hello->cookie, hello->client + 2, hello->record_seq),
+		.mark = mark_of(admission, hello),
 	};
-	return !used_has(&admission->used, ret_ask->mark, ret_ask->now);
+	return !used_has(&admission->used, ret_ask->mark, now);
 }
 
-static bool
-refuse(_Atomic uint64_t *counter)
+enum admission_verdict
+admission_admit(const struct admission *admission, const struct admission_limits *limits,
+	const struct admission_load *load, struct admission_ask *ask)
 {
-	stats_add(counter, 1);
-	return false;
-}
-
-static bool
-admit_client(struct core *core, bool has_entry, struct admission_ask *ask)
-{
-	const struct clients_limits *limits = &core->generation->limits.clients;
-
-	switch (clients_admit(
-		&core->admission->clients, limits, ask->id, ask->now, has_entry, &ask->client)) {
-	case CLIENTS_SESSIONS:
-		return refuse(&core->stats.refused_client_sessions);
-	case CLIENTS_RATE:
-		return refuse(&core->stats.refused_client_rate);
-	case CLIENTS_HALF_OPEN:
-		return refuse(&core->stats.refused_client_half_open);
-	case CLIENTS_FULL:
-		return refuse(&core->stats.refused_client_table);
-	default:
-		return true;
-	}
-}
-
-/* The session that has been idle for longest, if that is long enough; never the one of the 4-tuple. */
-static struct session *
-find_idle(const struct core *core, const struct session *head, uint64_t now)
-{
-	uint64_t idle = core->generation->limits.evict_cycles;
-	struct session *session = TAILQ_FIRST(&core->quiet);
-
-	if (session != NULL && session == head)
-		session = TAILQ_NEXT(session, quiet);
-	if (session == NULL || idle == 0 || now - session->last_active < idle)
-		return NULL;
-	return session;
+	if (load->half_open - load->replaces >= limits->half_open)
+		return ADMISSION_HALF_OPEN;
+	ask->evicts = load->sessions - load->replaces >= load->sessions_max;
+	if (ask->evicts && !load->has_idle)
+		return ADMISSION_SESSIONS;
+	if (!pace_ready(&limits->pace, admission->due, ask->now))
+		return ADMISSION_RATE;
+	if (admission->clients.table == NULL)
+		return ADMISSION_PASS;
+	ask->is_further = !load->has_entry;
+	return of_client(clients_admit(&admission->clients, &limits->clients, ask->id, ask->now,
+		load->has_entry, &ask->client));
 }
 
 bool
-admission_admit(struct core *core, const struct session *head, struct admission_ask *ask)
+admission_take(struct admission *admission, const struct admission_limits *limits,
+	const struct admission_ask *ask)
 {
-	/* A handshake in progress of the same 4-tuple would end for it. */
-	bool replaces = head != NULL && (head->half_open || head->beside != NULL);
-	const struct admission_limits *limits = &core->generation->limits;
-	const struct admission *admission = core->admission;
-	struct stats_handshake *stats = &core->stats;
-
-	if (stats_get(&stats->half_open) - replaces >= limits->half_open)
-		return refuse(&stats->refused_half_open);
-	if (stats_get(&stats->sessions) - replaces >= core->sessions_max) {
-		ask->evicted = find_idle(core, head, ask->now);
-		if (ask->evicted == NULL)
-			return refuse(&stats->refused_sessions_full);
-	}
-	if (!pace_ready(&limits->pace, admission->due, ask->now))
-		return refuse(&stats->refused_handshake_rate);
-	return admission->clients.table == NULL || admit_client(core, head != NULL, ask);
-}
-
-void
-admission_take(
-	struct core *core, const struct admission_ask *ask, struct session *session, bool has_entry)
-{
-	const struct admission_limits *limits = &core->generation->limits;
-	struct admission *admission = core->admission;
-
 	admission->due = pace_take(&limits->pace, admission->due, ask->now);
-	session->client = ask->client;
 	if (ask->client != NULL)
 		clients_begin(&limits->clients, ask->client, ask->id, ask->now);
-	if (ask->client != NULL && admission->clients.with_sessions && !has_entry)
+	if (ask->client != NULL && admission->clients.with_sessions && ask->is_further)
 		clients_enter(ask->client);
-	if (!used_add(&admission->used, ask->mark, ask->now))
-		stats_add(&core->stats.used_forgotten, 1);
-	session->hello = ask->mark;
+	return used_add(&admission->used, ask->mark, ask->now);
 }
 
 void
-admission_give_up(struct core *core, const struct session *session)
+admission_give_up(const struct admission *admission, struct used_mark mark, uint64_t now)
 {
-	used_give_up(&core->admission->used, session->hello, rte_get_tsc_cycles());
+	used_give_up(&admission->used, mark, now);
 }

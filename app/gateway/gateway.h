@@ -14,7 +14,6 @@
 
 #include "config/config.h"
 #include "cookie/keys.h"
-#include "core/health.h"
 #include "gateway/rings.h"
 #include "hmac/hmac.h"
 #include "main/interrupts.h"
@@ -25,10 +24,11 @@ struct admission;
 struct exception;
 struct generation;
 struct interfaces;
+struct listener;
 struct port;
 struct rte_hash;
-struct server;
 struct spent;
+struct upstream;
 struct watch;
 
 #define GATEWAY_LISTENERS_MAX 1024u
@@ -59,16 +59,6 @@ struct queue {
 	_Atomic uint64_t full;
 };
 
-/* A listener of a configuration that is in effect, or still has sessions. */
-struct listener {
-	const struct config_listener *config; /* NULL: the place is free; written by main */
-	_Atomic uint32_t n_sessions;          /* of all cores */
-	/* written by main while the place is free or not yet in a generation that lcores see */
-	struct health_limits health;
-	unsigned int n_servers; /* 0: echo */
-	struct server *server[CONFIG_UPSTREAMS_MAX];
-};
-
 struct gateway {
 	unsigned int n_workers;
 	unsigned int n_cores;
@@ -77,7 +67,7 @@ struct gateway {
 	struct port *port;
 	struct queue *queue;
 	struct rings rings;
-	struct rte_hash *sessions; /* struct session_key to struct session: written by the cores */
+	struct rte_hash *sessions; /* struct flow_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
 	struct worker **worker;        /* n_workers of them, each on its node */
@@ -97,14 +87,14 @@ struct gateway {
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */
 	pthread_mutex_t config_lock;
-	struct server *servers;     /* upstreams of all listeners */
+	struct upstream *upstreams; /* of all listeners */
 	struct generation *retired; /* main's own */
 
 	/*
-	 * What a note says of a packet's listener is a place in this list. A place changes when nobody
-	 * can have it.
+	 * GATEWAY_LISTENERS_MAX places: what a note says of a packet's listener is a number in this list. A place
+	 * changes when nobody can have it.
 	 */
-	struct listener listener[GATEWAY_LISTENERS_MAX];
+	struct listener *listener;
 
 	/* written by main, read by all */
 	_Alignas(64) _Atomic(enum stage) stage;

@@ -24,6 +24,7 @@
 #include "port/log.h"
 #include "port/port.h"
 #include "show/counters.h"
+#include "tls/context.h"
 #include "tls/secret.h"
 #include "worker/loop.h"
 

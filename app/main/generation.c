@@ -9,6 +9,7 @@
 
 #include "config/listener.h"
 #include "config/reload.h"
+#include "core/listener.h"
 #include "core/upstream.h"
 #include "port/port.h"
 #include "port/steering.h"
@@ -32,22 +33,22 @@ fill_limits(struct generation *generation, const struct config_gateway *settings
 	generation->handshake_cycles = settings->handshake_timeout * hz;
 }
 
-/* Returns 0 or -ENOMEM; listener->n_servers says how many there are. */
+/* Returns 0 or -ENOMEM; listener->n_upstreams says how many there are. */
 static int
-hold_servers(struct gateway *gateway, struct listener *listener)
+hold_upstreams(struct gateway *gateway, struct listener *listener)
 {
 	const struct config_listener *config = listener->config;
 	uint64_t hz = rte_get_tsc_hz();
 
 	listener->health.silence = config->upstream_silence * hz;
 	listener->health.retry = config->upstream_retry * hz;
-	while (listener->n_servers < config->n_upstreams) {
-		struct server *server =
-			upstream_hold(gateway, &config->upstream[listener->n_servers]);
+	while (listener->n_upstreams < config->n_upstreams) {
+		struct upstream *upstream =
+			upstream_hold(gateway, &config->upstream[listener->n_upstreams]);
 
-		if (server == NULL)
+		if (upstream == NULL)
 			return -ENOMEM;
-		listener->server[listener->n_servers++] = server;
+		listener->upstream[listener->n_upstreams++] = upstream;
 	}
 	return 0;
 }
@@ -55,8 +56,8 @@ hold_servers(struct gateway *gateway, struct listener *listener)
 static void
 leave_place(struct gateway *gateway, struct listener *listener)
 {
-	while (listener->n_servers > 0)
-		upstream_release(gateway, listener->server[--listener->n_servers]);
+	while (listener->n_upstreams > 0)
+		upstream_release(gateway, listener->upstream[--listener->n_upstreams]);
 	listener->config = NULL;
 }
 
@@ -73,7 +74,7 @@ take_places(struct gateway *gateway, struct generation *generation, const struct
 			return -ENOSPC;
 		gateway->listener[place].config = &config->listener[i];
 		generation->listener[generation->n_listeners++] = (uint16_t)place;
-		if (hold_servers(gateway, &gateway->listener[place]) != 0)
+		if (hold_upstreams(gateway, &gateway->listener[place]) != 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -16,9 +16,10 @@
 #include "config/placement.h"
 #include "cookie/batch.h"
 #include "core/core.h"
-#include "core/session.h"
+#include "core/listener.h"
 #include "exception/exception.h"
 #include "gateway/admission.h"
+#include "gateway/flows.h"
 #include "gateway/generation.h"
 #include "gateway/pool.h"
 #include "main/sizes.h"
@@ -309,8 +310,8 @@ create_shared(struct gateway *gateway, struct error *error)
 	/* The largest, last: where there is too little for it, there may be enough for the others. */
 	node = nodes_first(&gateway->nodes, gateway->nodes.cores);
 	do
-		gateway->sessions = session_table_create(
-			gateway->config->gateway.max_sessions, gateway->qsbr, node);
+		gateway->sessions =
+			flows_create(gateway->config->gateway.max_sessions, gateway->qsbr, node);
 	while (gateway->sessions == NULL && nodes_fall_back(&gateway->nodes, &node));
 	return gateway->sessions != NULL ? 0 : error_set(error, memory_hint, "the session table");
 }
@@ -336,8 +337,6 @@ create_exception(struct gateway *gateway, struct error *error)
 	gateway->exception = exception;
 	exception->gateway = gateway;
 	exception->epoll = -1;
-	sem_init(&exception->ready, 0, 0);
-	sem_init(&exception->go, 0, 0);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
 	/* Its thread is on the CPUs of main and the cores. */
@@ -403,10 +402,11 @@ setup_create(struct gateway *gateway, struct error *error)
 	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
 	gateway->worker = calloc(gateway->n_workers, sizeof(*gateway->worker));
 	gateway->core = calloc(gateway->n_cores, sizeof(*gateway->core));
+	gateway->listener = calloc(GATEWAY_LISTENERS_MAX, sizeof(*gateway->listener));
 	gateway->admission = nodes_alloc(&gateway->nodes, "admission",
 		gateway->n_cores * sizeof(*gateway->admission), gateway->nodes.cores);
 	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL ||
-		gateway->admission == NULL)
+		gateway->listener == NULL || gateway->admission == NULL)
 		return error_set(error, memory_hint, "lcores");
 	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
 			     gateway->config->gateway.client_half_open != 0 ||
@@ -516,8 +516,6 @@ setup_destroy(struct gateway *gateway)
 	}
 	if (gateway->exception != NULL) {
 		rte_mempool_free(gateway->exception->pool);
-		sem_destroy(&gateway->exception->ready);
-		sem_destroy(&gateway->exception->go);
 		free(gateway->exception);
 	}
 	for (unsigned int i = 0; gateway->queue != NULL && i < gateway->n_queues; i++)
@@ -532,6 +530,7 @@ setup_destroy(struct gateway *gateway)
 	free(gateway->worker);
 	free(gateway->core);
 	rte_free(gateway->admission);
+	free(gateway->listener);
 	free(gateway->queue);
 	free(gateway->port);
 }

@@ -298,21 +298,21 @@ write_upstreams(struct writer *writer, const struct gateway *gateway)
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	if (gateway->servers == NULL)
+	if (gateway->upstreams == NULL)
 		return;
 	head(writer, "upstream_up", "gauge", "whether the upstream is there, as far as is known");
-	for (const struct server *server = gateway->servers; server != NULL;
-		server = server->next) {
-		address_print_port(&server->address, text, sizeof(text));
+	for (const struct upstream *upstream = gateway->upstreams; upstream != NULL;
+		upstream = upstream->next) {
+		address_print_port(&upstream->address, text, sizeof(text));
 		fprintf(writer->to, "hellogate_upstream_up{upstream=\"%s\"} %d\n", text,
-			health_state(&server->health) == HEALTH_UP);
+			health_state(&upstream->health) == HEALTH_UP);
 	}
 	head(writer, "upstream_sessions", "gauge", "sessions that have a socket to the upstream");
-	for (const struct server *server = gateway->servers; server != NULL;
-		server = server->next) {
-		address_print_port(&server->address, text, sizeof(text));
+	for (const struct upstream *upstream = gateway->upstreams; upstream != NULL;
+		upstream = upstream->next) {
+		address_print_port(&upstream->address, text, sizeof(text));
 		fprintf(writer->to, "hellogate_upstream_sessions{upstream=\"%s\"} %" PRIu32 "\n",
-			text, atomic_load_explicit(&server->n_sessions, memory_order_relaxed));
+			text, atomic_load_explicit(&upstream->n_sessions, memory_order_relaxed));
 	}
 }
 

@@ -12,9 +12,9 @@
 #include "base/bytes.h"
 #include "config/setting.h"
 #include "core/core.h"
-#include "core/session.h"
 #include "core/upstream.h"
 #include "exception/exception.h"
+#include "gateway/flows.h"
 #include "port/dpdk.h"
 #include "port/link.h"
 #include "port/port.h"
@@ -91,7 +91,7 @@ show_sessions(const struct gateway *gateway, const char *params, struct rte_tel_
 
 /* The end of a session: 0 is the client's, 1 ours. */
 static void
-print_end(const struct session_key *key, unsigned int end, char text[ADDRESS_TEXT_MAX])
+print_end(const struct flow_key *key, unsigned int end, char text[ADDRESS_TEXT_MAX])
 {
 	size_t len = key->family == 4 ? 4 : 16;
 	struct address address = {
@@ -105,14 +105,14 @@ print_end(const struct session_key *key, unsigned int end, char text[ADDRESS_TEX
 
 /* "192.0.2.1:40000 198.18.0.1:5684 established": the client, our end, the state. */
 static void
-session_row(char *ret, size_t size, const struct session_key *key, const void *data)
+session_row(char *ret, size_t size, const struct flow_key *key, const void *data)
 {
 	char client[ADDRESS_TEXT_MAX], ours[ADDRESS_TEXT_MAX];
 
 	print_end(key, 0, client);
 	print_end(key, 1, ours);
 	snprintf(ret, size, "%s %s %s", client, ours,
-		session_is_established(data) ? "established" : "handshake");
+		flow_is_established(data) ? "established" : "handshake");
 }
 
 /*
@@ -344,26 +344,27 @@ show_buffers(const struct gateway *gateway, const char *params, struct rte_tel_d
 
 /* "192.0.2.10:5683 up 12 3600 -": address, state, sessions, seconds for which it is so, reason. */
 static void
-server_row(char *ret, size_t size, const struct server *server, uint64_t now)
+upstream_row(char *ret, size_t size, const struct upstream *upstream, uint64_t now)
 {
 	static const char *const states[] = { "up", "down", "trial" };
-	uint64_t since = atomic_load_explicit(&server->health.since, memory_order_relaxed);
+	uint64_t since = atomic_load_explicit(&upstream->health.since, memory_order_relaxed);
 	char address[ADDRESS_TEXT_MAX], reason[32];
 
-	address_print_port(&server->address, address, sizeof(address));
-	snprintf(reason, sizeof(reason), "%s", health_reason_text(health_reason(&server->health)));
+	address_print_port(&upstream->address, address, sizeof(address));
+	snprintf(
+		reason, sizeof(reason), "%s", health_reason_text(health_reason(&upstream->health)));
 	for (char *p = reason; *p != '\0'; p++)
 		*p = *p == ' ' ? '_' : *p;
 	snprintf(ret, size, "%s %s %" PRIu32 " %" PRIu64 " %s", address,
-		states[health_state(&server->health)],
-		atomic_load_explicit(&server->n_sessions, memory_order_relaxed),
+		states[health_state(&upstream->health)],
+		atomic_load_explicit(&upstream->n_sessions, memory_order_relaxed),
 		(uint64_t)RTE_MAX((int64_t)(now - since), 0) / rte_get_tsc_hz(), reason);
 }
 
 static int
 show_upstreams(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
 {
-	const struct server *server = gateway->servers;
+	const struct upstream *upstream = gateway->upstreams;
 	uint64_t now = rte_get_tsc_cycles();
 	struct rte_tel_data *rows;
 	uint32_t start = 0, n = 0;
@@ -375,17 +376,17 @@ show_upstreams(const struct gateway *gateway, const char *params, struct rte_tel
 	if (rows == NULL)
 		return -ENOMEM;
 	rte_tel_data_start_array(rows, RTE_TEL_STRING_VAL);
-	for (; server != NULL && n < start + ROWS_MAX; server = server->next, n++) {
+	for (; upstream != NULL && n < start + ROWS_MAX; upstream = upstream->next, n++) {
 		char row[RTE_TEL_MAX_STRING_LEN];
 
 		if (n < start)
 			continue;
-		server_row(row, sizeof(row), server, now);
+		upstream_row(row, sizeof(row), upstream, now);
 		rte_tel_data_add_array_string(rows, row);
 	}
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_container(data, "upstreams", rows, 0);
-	if (server != NULL)
+	if (upstream != NULL)
 		dpdk_tel_add_uint(data, "next", n);
 	return 0;
 }

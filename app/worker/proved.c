@@ -12,7 +12,7 @@ renew(const struct marks *proved, struct mark mark, uint64_t now)
 }
 
 bool
-proved_add(const struct marks *proved, const struct session_key *key, uint64_t now)
+proved_add(const struct marks *proved, const struct flow_key *key, uint64_t now)
 {
 	struct mark mark = marks_of(proved, key, sizeof(*key));
 	struct marks_room room;
@@ -26,7 +26,7 @@ proved_add(const struct marks *proved, const struct session_key *key, uint64_t n
 }
 
 bool
-proved_renew(const struct marks *proved, const struct session_key *key, uint64_t now)
+proved_renew(const struct marks *proved, const struct flow_key *key, uint64_t now)
 {
 	struct mark mark = marks_of(proved, key, sizeof(*key));
 

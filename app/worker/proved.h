@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/session.h"
+#include "gateway/flows.h"
 #include "gateway/marks.h"
 
 /* Its cookie is valid. Returns false if there is no place for it. now in TSC cycles. */
-bool proved_add(const struct marks *proved, const struct session_key *key, uint64_t now);
+bool proved_add(const struct marks *proved, const struct flow_key *key, uint64_t now);
 
 /* Is it known? If so, its time begins again. */
-bool proved_renew(const struct marks *proved, const struct session_key *key, uint64_t now);
+bool proved_renew(const struct marks *proved, const struct flow_key *key, uint64_t now);

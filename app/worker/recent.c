@@ -4,15 +4,14 @@
 #include <string.h>
 
 void
-recent_add(struct recent *recent, const struct session_key *key, hash_sig_t hash, uint64_t now)
+recent_add(struct recent *recent, const struct flow_key *key, hash_sig_t hash, uint64_t now)
 {
 	recent->peer[hash % RECENT_PEERS].key = *key;
 	recent->peer[hash % RECENT_PEERS].until = now + RECENT_SECONDS;
 }
 
 bool
-recent_has(
-	const struct recent *recent, const struct session_key *key, hash_sig_t hash, uint64_t now)
+recent_has(const struct recent *recent, const struct flow_key *key, hash_sig_t hash, uint64_t now)
 {
 	uint64_t until = recent->peer[hash % RECENT_PEERS].until;
 

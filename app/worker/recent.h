@@ -9,20 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/session.h"
+#include "gateway/flows.h"
 
 #define RECENT_PEERS 256u /* a power of two; an older peer gives way to a newer one */
 #define RECENT_SECONDS 2u
 
 struct recent {
 	struct {
-		struct session_key key;
+		struct flow_key key;
 		uint64_t until; /* seconds since 1970 */
 	} peer[RECENT_PEERS];
 };
 
 /* hash is that of the key in the session table; now in seconds since 1970. */
-void recent_add(
-	struct recent *recent, const struct session_key *key, hash_sig_t hash, uint64_t now);
+void recent_add(struct recent *recent, const struct flow_key *key, hash_sig_t hash, uint64_t now);
 bool recent_has(
-	const struct recent *recent, const struct session_key *key, hash_sig_t hash, uint64_t now);
+	const struct recent *recent, const struct flow_key *key, hash_sig_t hash, uint64_t now);

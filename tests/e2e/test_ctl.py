@@ -21,7 +21,7 @@ from web import flood
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
-TOOL = SOURCE / 'app' / 'hellogatectl'
+TOOL = SOURCE / 'app' / 'show' / 'hellogatectl'
 
 
 def ctl(g: Gateway | None, *words: object, expect: int = 0) -> str:

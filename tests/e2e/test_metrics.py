@@ -276,7 +276,7 @@ tests:
 # The server
 
 def test_it_has_no_privileges() -> None:
-    with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE) as g:
+    with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE, seccomp='on') as g:
         assert ask(net).status == 200
         found = {}
         for task in pathlib.Path(f'/proc/{g.process.pid}/task').iterdir():
@@ -416,7 +416,7 @@ def test_page_stands_alone() -> None:
         page = ask(net, '/')
         assert page.headers['content-type'] == 'text/html; charset=utf-8', page.headers
         assert "default-src 'none'" in page.headers['content-security-policy'], page.headers
-        sent = (SOURCE / 'app' / 'status.html').read_bytes()
+        sent = (SOURCE / 'app' / 'show' / 'status.html').read_bytes()
         assert page.body == sent
         links = re.findall(r'(?:src|href)="([^"]*)"|(https?://[^\s"\']+)', sent.decode())
         assert {a or b for a, b in links} <= {'data:,', 'http://www.w3.org/2000/svg'}, links
@@ -435,7 +435,7 @@ def test_page_shows_a_flood() -> None:
         browser.wait_for("document.querySelector('[data-rate=handshakes] .quiet')"
                          ".textContent === '2 in all'")
         # How often the page had asked when it showed the flood first, and when that had begun.
-        assert 'PERIOD = 1000' in (SOURCE / 'app' / 'status.html').read_text(encoding='utf-8')
+        assert 'PERIOD = 1000' in (SOURCE / 'app' / 'show' / 'status.html').read_text(encoding='utf-8')
         asked = "performance.getEntriesByType('resource').length"
         browser.evaluate(f'''{{
             const shows = document.getElementById('replies');

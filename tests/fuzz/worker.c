@@ -62,7 +62,7 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 	const struct admission *admission = &trial->bed->gateway.admission[core];
 	struct used_mark mark = used_mark(&admission->used, datagram + packet->hello.cookie,
 		datagram + packet->hello.client + 2, packet->hello.record_seq);
-	struct session_key key = { .family = packet->model.family };
+	struct flow_key key = { .family = packet->model.family };
 	enum clients_verdict wanted = worker_admits(&trial->history, packet);
 	struct client *client = NULL;
 	uint64_t now = rte_rdtsc();

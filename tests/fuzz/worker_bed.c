@@ -158,7 +158,7 @@ bed_session(const uint8_t *tuple, uint8_t family)
 uint32_t
 bed_recent_place(const uint8_t tuple[36], uint8_t family)
 {
-	struct session_key key = { .family = family };
+	struct flow_key key = { .family = family };
 
 	memcpy(key.tuple, tuple, sizeof(key.tuple));
 	return rte_hash_hash(bed.gateway.sessions, &key) % RECENT_PEERS;

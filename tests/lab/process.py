@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -23,6 +24,7 @@ BUILD = pathlib.Path(os.environ.get('HG_BUILD') or SOURCE / 'build')
 # Seconds until a test gives up what it waits for. It only says how long a failure takes: with ten
 # others on its CPU a gateway starts in as many seconds.
 PATIENCE = 90
+PASSES = 100  # over the pipes of a process that never stops writing
 
 
 def sanitizers() -> set[str]:
@@ -77,25 +79,44 @@ class Process:
         self.popen = subprocess.Popen(
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             cwd=cwd, env={**os.environ, **(env or {})}, preexec_fn=die_with_parent)
-        self._readers = [
-            threading.Thread(target=self._read, args=('out', self.popen.stdout), daemon=True),
-            threading.Thread(target=self._read, args=('err', self.popen.stderr), daemon=True)]
-        for reader in self._readers:
-            reader.start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def _read(self, stream: str, pipe) -> None:
-        while True:
-            data = os.read(pipe.fileno(), 65536)
-            with self._news:
+    def _read(self) -> None:
+        """Until both pipes are at their end. What was written before a line, to either of them, is there
+        when the line is: nothing is shown before both have been found empty."""
+        pipes = {'out': self.popen.stdout.fileno(), 'err': self.popen.stderr.fileno()}
+        poll = select.poll()
+        for pipe in pipes.values():
+            os.set_blocking(pipe, False)
+            poll.register(pipe, select.POLLIN)
+        while pipes:
+            poll.poll()
+            news = []
+            for _ in range(PASSES):
+                before = len(news)
+                for stream, pipe in list(pipes.items()):
+                    try:
+                        data = os.read(pipe, 65536)
+                    except BlockingIOError:
+                        continue
+                    news.append((stream, data))
+                    if not data:
+                        poll.unregister(pipes.pop(stream))
+                if len(news) == before:
+                    break
+            self._show(news)
+
+    def _show(self, news: list[tuple[str, bytes]]) -> None:
+        with self._news:
+            for stream, data in news:
                 text = self._partial[stream] + data.decode(errors='replace')
                 *whole, self._partial[stream] = text.split('\n')
                 self.lines += [(stream, line) for line in whole]
                 if not data and self._partial[stream]:
                     self.lines.append((stream, self._partial[stream]))
                     self._partial[stream] = ''
-                self._news.notify_all()
-            if not data:
-                return
+            self._news.notify_all()
 
     @property
     def pid(self) -> int:
@@ -172,8 +193,7 @@ class Process:
         self._join()
 
     def _join(self) -> None:
-        for reader in self._readers:
-            reader.join(slow(PATIENCE))
+        self._reader.join(slow(PATIENCE))
         self.end_input()
         self.popen.stdout.close()
         self.popen.stderr.close()

@@ -37,6 +37,7 @@ lcores_open(struct lcores *lcores)
 	gateway->n_ports = gateway->n_queues = 1;
 	gateway->port = &lcores->port;
 	gateway->queue = &lcores->queue;
+	gateway->listener = lcores->listener;
 	lcores->cores[0] = &lcores->core;
 	gateway->core = lcores->cores;
 	lcores->port.config = &lcores->config_port;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "core/listener.h"
 #include "gateway/gateway.h"
 #include "port/port.h"
 
@@ -13,6 +14,7 @@ struct lcores {
 	struct config_port config_port;
 	struct port port;
 	struct queue queue;
+	struct listener listener[GATEWAY_LISTENERS_MAX];
 	struct core core;
 	struct core *cores[1];
 	struct core_out out;

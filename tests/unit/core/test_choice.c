@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/choice.h"
+#include "core/listener.h"
 #include "core/upstream.h"
 #include "gateway/gateway.h"
 #include "unit.h"
@@ -31,7 +32,7 @@ client(unsigned int kind, unsigned int number)
 static struct listener
 upstreams(unsigned int n, int step)
 {
-	struct listener listener = { .n_servers = n, .health.retry = SECOND };
+	struct listener listener = { .n_upstreams = n, .health.retry = SECOND };
 	struct address address;
 	char text[64];
 
@@ -40,7 +41,7 @@ upstreams(unsigned int n, int step)
 			i % 2 == 0 ? "10.1.0." : "[2001:db8::", 1 + i % 4, i % 2 == 0 ? "" : "]",
 			5683 + i / 4);
 		assert_int_equal(address_parse_port(&address, text), 0);
-		listener.server[step > 0 ? i : n - 1 - i] = upstream_hold(&gateway, &address);
+		listener.upstream[step > 0 ? i : n - 1 - i] = upstream_hold(&gateway, &address);
 	}
 	return listener;
 }
@@ -48,8 +49,8 @@ upstreams(unsigned int n, int step)
 static void
 release(struct listener *listener)
 {
-	while (listener->n_servers > 0)
-		upstream_release(&gateway, listener->server[--listener->n_servers]);
+	while (listener->n_upstreams > 0)
+		upstream_release(&gateway, listener->upstream[--listener->n_upstreams]);
 }
 
 static void
@@ -62,11 +63,11 @@ test_shares_are_even(void **state)
 			unsigned int share[MAX] = { 0 };
 
 			for (unsigned int c = 0; c < CLIENTS; c++) {
-				struct server *server =
+				struct upstream *upstream =
 					upstream_choose(&listener, client(kind, c), 0);
 
 				for (unsigned int i = 0; i < n; i++)
-					share[i] += listener.server[i] == server;
+					share[i] += listener.upstream[i] == upstream;
 			}
 			/* Of a fair choice, the standard deviation is below 3 % of the share. */
 			for (unsigned int i = 0; i < n; i++)
@@ -74,7 +75,7 @@ test_shares_are_even(void **state)
 					share[i] * n, CLIENTS * 9 / 10, CLIENTS * 11 / 10);
 			release(&listener);
 		}
-	assert_null(gateway.servers);
+	assert_null(gateway.upstreams);
 }
 
 static void
@@ -82,19 +83,19 @@ test_one_that_goes_moves_only_its_own(void **state)
 {
 	struct listener listener = upstreams(8, 1);
 	unsigned int moved[8] = { 0 };
-	struct server *before[CLIENTS];
+	struct upstream *before[CLIENTS];
 
 	(void)state;
 	for (unsigned int c = 0; c < CLIENTS; c++)
 		before[c] = upstream_choose(&listener, client(0, c), 0);
 	for (unsigned int gone = 0; gone < 8; gone++) {
-		struct server *dead = listener.server[gone];
+		struct upstream *dead = listener.upstream[gone];
 		struct listener without = listener;
 
 		health_fail(&dead->health, &listener.health, HEALTH_REFUSED, 1);
-		without.server[gone] = without.server[--without.n_servers];
+		without.upstream[gone] = without.upstream[--without.n_upstreams];
 		for (unsigned int c = 0; c < CLIENTS; c++) {
-			struct server *now = upstream_choose(&listener, client(0, c), 2);
+			struct upstream *now = upstream_choose(&listener, client(0, c), 2);
 
 			assert_ptr_equal(upstream_prefer(&listener, client(0, c)), before[c]);
 			/* Down or not in the list comes to the same. */
@@ -103,7 +104,7 @@ test_one_that_goes_moves_only_its_own(void **state)
 				assert_ptr_equal(now, before[c]);
 			else
 				for (unsigned int i = 0; i < 8; i++)
-					moved[i] += listener.server[i] == now;
+					moved[i] += listener.upstream[i] == now;
 		}
 		health_heard(&dead->health, 3);
 		for (unsigned int c = 0; c < CLIENTS; c++)
@@ -122,7 +123,8 @@ test_all_down(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < 3; i++)
-		health_fail(&listener.server[i]->health, &listener.health, HEALTH_REFUSED, SECOND);
+		health_fail(
+			&listener.upstream[i]->health, &listener.health, HEALTH_REFUSED, SECOND);
 	for (unsigned int c = 0; c < 100; c++)
 		assert_null(upstream_choose(&listener, client(0, c), SECOND + 1));
 	/* Then each is tried by one client. */
@@ -145,7 +147,7 @@ test_order_does_not_count(void **state)
 	assert_ptr_equal(
 		upstream_prefer(&back, client(0, 0)), upstream_choose(&back, client(0, 0), 0));
 	release(&back);
-	assert_null(gateway.servers);
+	assert_null(gateway.upstreams);
 }
 
 /* Gateways of other versions have to agree: these never change. */

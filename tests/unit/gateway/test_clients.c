@@ -57,10 +57,10 @@ begin_and_leave(struct clients *clients, uint64_t id, uint64_t now)
 	return verdict;
 }
 
-static struct session_key
+static struct flow_key
 key_of(uint8_t family, const char *tuple)
 {
-	struct session_key key = { .family = family };
+	struct flow_key key = { .family = family };
 
 	memcpy(key.tuple, tuple, family == 4 ? 12 : 36);
 	return key;
@@ -73,12 +73,12 @@ test_id(void **state)
 	static const char six[] = "\x20\x01\x0d\xb8\x12\x34\x56\x78\x9a\xbc\xde\xf0\x11\x22\x33\x44"
 				  "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
 				  "\x12\x34\x16\x34";
-	struct session_key key = key_of(4, "\xc0\x00\x02\x07\xc6\x12\x00\x01\x12\x34\x16\x34");
+	struct flow_key key = key_of(4, "\xc0\x00\x02\x07\xc6\x12\x00\x01\x12\x34\x16\x34");
 	uint64_t id = clients_id(&key);
 
 	(void)state;
 	for (unsigned int i = 0; i < 12; i++) {
-		struct session_key other = key;
+		struct flow_key other = key;
 
 		other.tuple[i] ^= 1;
 		assert_int_equal(clients_id(&other) == id, i >= 4);
@@ -87,7 +87,7 @@ test_id(void **state)
 	id = clients_id(&key);
 	assert_int_equal(id, UINT64_C(0x20010db812345678));
 	for (unsigned int i = 0; i < 36; i++) {
-		struct session_key other = key;
+		struct flow_key other = key;
 
 		other.tuple[i] ^= 0x80;
 		assert_int_equal(clients_id(&other) == id, i >= 8);
@@ -141,7 +141,7 @@ test_half_open(void **state)
 static void
 test_sessions(void **state)
 {
-	struct clients clients = make(CLIENTS_SET, 0, 1, 0);
+	struct clients clients = make(SETS_PLACES, 0, 1, 0);
 	struct client *client, *other;
 
 	(void)state;
@@ -169,12 +169,12 @@ test_sessions(void **state)
 static void
 test_full(void **state)
 {
-	struct clients clients = make(CLIENTS_SET, 10, 2, 0);
+	struct clients clients = make(SETS_PLACES, 10, 2, 0);
 	struct client *first;
 
 	(void)state;
 	assert_int_equal(begin(&clients, 100, NOW, &first), CLIENTS_PASS);
-	for (uint64_t id = 101; id < 100 + CLIENTS_SET; id++)
+	for (uint64_t id = 101; id < 100 + SETS_PLACES; id++)
 		assert_int_equal(begin_and_leave(&clients, id, NOW), CLIENTS_PASS);
 	assert_int_equal(begin_and_leave(&clients, 200, NOW), CLIENTS_FULL);
 	assert_int_equal(begin_and_leave(&clients, 101, NOW), CLIENTS_PASS); /* is there */
@@ -183,7 +183,7 @@ test_full(void **state)
 	 * has a handshake in progress.
 	 */
 	assert_int_equal(begin_and_leave(&clients, 200, NOW + HZ / 10 - 1), CLIENTS_FULL);
-	for (uint64_t id = 200; id < 200 + CLIENTS_SET - 2; id++)
+	for (uint64_t id = 200; id < 200 + SETS_PLACES - 2; id++)
 		assert_int_equal(begin_and_leave(&clients, id, NOW + HZ / 10), CLIENTS_PASS);
 	assert_int_equal(begin_and_leave(&clients, 300, NOW + HZ / 10), CLIENTS_FULL);
 	clients_leave(first);
@@ -229,8 +229,8 @@ test_seed(void **state)
 
 		assert_int_equal(begin(&one, id, NOW, &a), CLIENTS_PASS);
 		assert_int_equal(begin(&two, id, NOW, &b), CLIENTS_PASS);
-		same += (a - one.table) / (ptrdiff_t)CLIENTS_SET ==
-			(b - two.table) / (ptrdiff_t)CLIENTS_SET;
+		same += (a - one.table) / (ptrdiff_t)SETS_PLACES ==
+			(b - two.table) / (ptrdiff_t)SETS_PLACES;
 	}
 	assert_true(same < 20);
 	free(one.table);

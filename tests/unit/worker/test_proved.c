@@ -12,10 +12,10 @@
 #define NOW UINT64_C(987654321987654)
 #define SEED UINT64_C(0x0123456789abcdef)
 
-static struct session_key
+static struct flow_key
 key_of(uint32_t number)
 {
-	struct session_key key = { .family = 4 };
+	struct flow_key key = { .family = 4 };
 
 	memcpy(key.tuple + 8, &number, sizeof(number));
 	return key;
@@ -24,7 +24,7 @@ key_of(uint32_t number)
 static bool
 add(struct marks *proved, uint32_t number, uint64_t now)
 {
-	struct session_key key = key_of(number);
+	struct flow_key key = key_of(number);
 
 	return proved_add(proved, &key, now);
 }
@@ -32,7 +32,7 @@ add(struct marks *proved, uint32_t number, uint64_t now)
 static bool
 renew(struct marks *proved, uint32_t number, uint64_t now)
 {
-	struct session_key key = key_of(number);
+	struct flow_key key = key_of(number);
 
 	return proved_renew(proved, &key, now);
 }
@@ -69,7 +69,7 @@ test_remembers_and_forgets(void **state)
 static void
 test_tells_4_tuples_apart(void **state)
 {
-	struct session_key key = { .family = 6 }, other;
+	struct flow_key key = { .family = 6 }, other;
 	struct marks proved = marking_make(1024, SECONDS, HZ, SEED);
 
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Keys of the session table, and the peers that a worker has just passed on. */
+/* The peers that a worker has just passed on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,64 +8,20 @@
 
 #define NOW 1700000000u
 
-static struct session_key
+static struct flow_key
 key_of(uint8_t n)
 {
-	struct session_key key = { .family = 4 };
+	struct flow_key key = { .family = 4 };
 
 	memset(key.tuple, n, 12);
 	return key;
 }
 
 static void
-test_key(void **state)
-{
-	uint8_t ip[44];
-	struct hg_net_packet packet = { .l3 = ip, .family = 4 };
-	struct session_key four, six;
-
-	(void)state;
-	for (unsigned int i = 0; i < sizeof(ip); i++)
-		ip[i] = (uint8_t)(i + 1);
-	memset(&four, 0xee, sizeof(four));
-	session_key_fill(&four, &packet);
-	assert_memory_equal(four.tuple, ip + 12, 12);
-	for (unsigned int i = 12; i < sizeof(four.tuple); i++)
-		assert_int_equal(four.tuple[i], 0);
-	assert_int_equal(four.family, 4);
-	packet.family = 6;
-	memset(&six, 0xee, sizeof(six));
-	session_key_fill(&six, &packet);
-	assert_memory_equal(six.tuple, ip + 8, 36);
-	assert_memory_equal(six.zero, "\0\0\0", 3);
-	assert_memory_not_equal(&four, &six, sizeof(four));
-}
-
-static void
-test_owner(void **state)
-{
-	(void)state;
-	for (unsigned int n = 1; n <= 128; n++) {
-		unsigned int before = 0, seen = 0;
-
-		for (uint64_t hash = 0; hash <= UINT32_MAX; hash += 65535) {
-			unsigned int owner = session_owner((hash_sig_t)hash, n);
-
-			assert_true(owner < n);
-			seen += hash == 0 || owner != before;
-			before = owner;
-		}
-		assert_int_equal(seen, n); /* each of them owns something */
-		assert_int_equal(session_owner(0, n), 0);
-		assert_int_equal(session_owner(UINT32_MAX, n), n - 1);
-	}
-}
-
-static void
 test_recent(void **state)
 {
 	struct recent *recent = calloc(1, sizeof(*recent));
-	struct session_key one = key_of(1), two = key_of(2);
+	struct flow_key one = key_of(1), two = key_of(2);
 
 	(void)state;
 	assert_non_null(recent);
@@ -87,7 +43,7 @@ static void
 test_clock_set_back(void **state)
 {
 	struct recent *recent = calloc(1, sizeof(*recent));
-	struct session_key one = key_of(1);
+	struct flow_key one = key_of(1);
 
 	(void)state;
 	assert_non_null(recent);
@@ -102,17 +58,17 @@ static void
 test_collisions(void **state)
 {
 	struct recent *recent = calloc(1, sizeof(*recent));
-	struct session_key one = key_of(1), two = key_of(2);
+	struct flow_key one = key_of(1), two = key_of(2);
 
 	(void)state;
 	assert_non_null(recent);
 	for (unsigned int i = 0; i < RECENT_PEERS; i++) {
-		struct session_key key = key_of((uint8_t)i);
+		struct flow_key key = key_of((uint8_t)i);
 
 		recent_add(recent, &key, i, NOW);
 	}
 	for (unsigned int i = 0; i < RECENT_PEERS; i++) {
-		struct session_key key = key_of((uint8_t)i);
+		struct flow_key key = key_of((uint8_t)i);
 
 		assert_true(recent_has(recent, &key, i, NOW));
 	}
@@ -128,8 +84,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_key),
-		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_recent),
 		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_collisions),
