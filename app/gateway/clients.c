@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gateway/clients.h"
 
-#include <rte_jhash.h>
-
 #include "base/bytes.h"
 
 static uint64_t
@@ -14,16 +12,14 @@ get(const _Atomic uint64_t *value)
 size_t
 clients_size(uint32_t n)
 {
-	return (size_t)(n + CLIENTS_SET - 1) / CLIENTS_SET * CLIENTS_SET * sizeof(struct client);
+	return sets_places(n) * sizeof(struct client);
 }
 
 void
 clients_init(struct clients *clients, void *memory, uint32_t n, uint64_t seed)
 {
 	clients->table = memory;
-	clients->n_sets = (n + CLIENTS_SET - 1) / CLIENTS_SET;
-	clients->seed[0] = (uint32_t)seed;
-	clients->seed[1] = (uint32_t)(seed >> 32);
+	sets_init(&clients->sets, n, seed);
 }
 
 uint64_t
@@ -40,43 +36,44 @@ static void
 find_sets(const struct clients *clients, uint64_t id, struct client *ret_set[2])
 {
 	const uint32_t words[2] = { (uint32_t)id, (uint32_t)(id >> 32) };
-	uint32_t a = clients->seed[0], b = clients->seed[1];
+	uint32_t first[2];
 
-	rte_jhash_32b_2hashes(words, 2, &a, &b);
-	ret_set[0] = clients->table + ((uint64_t)a * clients->n_sets >> 32) * CLIENTS_SET;
-	ret_set[1] = clients->table + ((uint64_t)b * clients->n_sets >> 32) * CLIENTS_SET;
+	sets_find(&clients->sets, words, first);
+	ret_set[0] = clients->table + first[0];
+	ret_set[1] = clients->table + first[1];
 }
 
 static struct client *
 find(struct client *const set[2], uint64_t id)
 {
 	for (unsigned int s = 0; s < 2; s++)
-		for (unsigned int i = 0; i < CLIENTS_SET; i++)
+		for (unsigned int i = 0; i < SETS_PLACES; i++)
 			if (get(&set[s][i].id) == id)
 				return &set[s][i];
 	return NULL;
 }
 
-/* A free place in the set that has more of them, or NULL: so that both fill up evenly. */
+static bool
+is_free(const struct client *client, uint64_t now)
+{
+	return get(&client->due) <= now &&
+	       atomic_load_explicit(&client->half_open, memory_order_relaxed) == 0 &&
+	       atomic_load_explicit(&client->sessions, memory_order_relaxed) == 0;
+}
+
+/* A free place, or NULL. */
 static struct client *
 find_place(struct client *const set[2], uint64_t now)
 {
-	struct client *place[2] = { NULL, NULL };
-	unsigned int n[2] = { 0, 0 };
+	uint32_t left[2][SETS_PLACES];
+	struct sets_place chosen;
 
+	/* Nobody is driven out, so it does not matter when a place is free that is not. */
 	for (unsigned int s = 0; s < 2; s++)
-		for (unsigned int i = 0; i < CLIENTS_SET; i++) {
-			struct client *client = &set[s][i];
-
-			if (get(&client->due) > now ||
-				atomic_load_explicit(&client->half_open, memory_order_relaxed) !=
-					0 ||
-				atomic_load_explicit(&client->sessions, memory_order_relaxed) != 0)
-				continue;
-			place[s] = client;
-			n[s]++;
-		}
-	return n[0] >= n[1] ? place[0] : place[1];
+		for (unsigned int i = 0; i < SETS_PLACES; i++)
+			left[s][i] = is_free(&set[s][i], now) ? 0 : 1;
+	chosen = sets_choose(left);
+	return left[chosen.set][chosen.place] == 0 ? &set[chosen.set][chosen.place] : NULL;
 }
 
 static enum clients_verdict

@@ -4,10 +4,9 @@
  * and how many it has in progress. A client is an IPv4 address, or an IPv6 /64, as whoever is in one
  * can use every address of it (RFC 4291 2.5.1).
  *
- * The table is bounded. A client has an entry from the first handshake that it begins until its
+ * The table is bounded (sets.h). A client has an entry from the first handshake that it begins until its
  * bucket is full again and it has neither a handshake in progress nor a session, if those are counted;
- * the entry is free then, and nobody has to come and free it. An entry is in one of two sets of places, which a keyed hash says, so that nobody can aim
- * at one.
+ * the entry is free then, and nobody has to come and free it.
  *
  * The core alone writes. Workers may look, and what they see may be a moment old.
  */
@@ -20,8 +19,7 @@
 
 #include "gateway/flows.h"
 #include "gateway/pace.h"
-
-#define CLIENTS_SET 8u /* places in a set */
+#include "gateway/sets.h"
 
 struct client {
 	_Atomic uint64_t id;  /* 0: never used */
@@ -39,8 +37,7 @@ struct clients_limits {
 struct clients {
 	/* written before the start, read by the core and the workers */
 	struct client *table;
-	uint32_t n_sets;
-	uint32_t seed[2];
+	struct sets sets;
 	bool with_sessions; /* they are counted */
 };
 

@@ -6,7 +6,7 @@
 size_t
 marks_size(uint32_t n)
 {
-	return (size_t)(n + MARKS_SET - 1) / MARKS_SET * MARKS_SET * sizeof(struct marks_word);
+	return sets_places(n) * sizeof(struct marks_word);
 }
 
 void
@@ -14,9 +14,7 @@ marks_init(
 	struct marks *marks, void *memory, uint32_t n, uint32_t seconds, uint64_t hz, uint64_t seed)
 {
 	marks->table = memory;
-	marks->n_sets = (n + MARKS_SET - 1) / MARKS_SET;
-	marks->seed[0] = (uint32_t)seed;
-	marks->seed[1] = (uint32_t)(seed >> 32);
+	sets_init(&marks->sets, n, seed);
 	marks->shift = (uint8_t)(63 - __builtin_clzll(hz));
 	/* One more, as the present tick has begun already. */
 	marks->ticks = (uint32_t)((seconds * hz >> marks->shift) + 2);
@@ -25,18 +23,15 @@ marks_init(
 struct mark
 marks_of(const struct marks *marks, const void *bytes, uint32_t len)
 {
-	uint32_t hash[2] = { marks->seed[0], marks->seed[1] };
-	uint32_t a = hash[1], b = hash[0];
+	uint32_t hash[2] = { marks->sets.seed[1], marks->sets.seed[0] };
+	struct mark mark;
 
 	rte_jhash_2hashes(bytes, len, &hash[0], &hash[1]);
+	mark.value =
+		hash[0] != 0 ? hash[0] : 1; /* not 0, which is a word that has never been used */
 	/* Hashed again, so that words of one set do not agree in part of their marks. */
-	rte_jhash_32b_2hashes(hash, 2, &a, &b);
-	return (struct mark){
-		/* Not 0, which is a word that has never been used. */
-		.value = hash[0] != 0 ? hash[0] : 1,
-		.set = { (uint32_t)((uint64_t)a * marks->n_sets >> 32),
-			(uint32_t)((uint64_t)b * marks->n_sets >> 32) },
-	};
+	sets_find(&marks->sets, hash, mark.set);
+	return mark;
 }
 
 static uint32_t
@@ -54,18 +49,12 @@ left(const struct marks *marks, const struct marks_word *word, uint64_t now)
 	return ticks <= marks->ticks && get(&word->mark) != 0 ? ticks : 0;
 }
 
-static struct marks_word *
-set_of(const struct marks *marks, uint32_t number)
-{
-	return marks->table + (size_t)number * MARKS_SET;
-}
-
 /* The word of a mark in one of its sets, or NULL. */
 static inline struct marks_word *
 find_in(const struct marks *marks, struct marks_word *set, uint32_t value, uint64_t now)
 {
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < MARKS_SET; i++)
+	for (unsigned int i = 0; i < SETS_PLACES; i++)
 		if (__builtin_expect(get(&set[i].mark) == value, 0) &&
 			left(marks, &set[i], now) != 0)
 			return &set[i];
@@ -75,40 +64,27 @@ find_in(const struct marks *marks, struct marks_word *set, uint32_t value, uint6
 struct marks_word *
 marks_find(const struct marks *marks, struct mark mark, uint64_t now)
 {
-	struct marks_word *word = find_in(marks, set_of(marks, mark.set[0]), mark.value, now);
+	struct marks_word *word = find_in(marks, marks->table + mark.set[0], mark.value, now);
 
 	if (word != NULL)
 		return word;
-	return find_in(marks, set_of(marks, mark.set[1]), mark.value, now);
+	return find_in(marks, marks->table + mark.set[1], mark.value, now);
 }
 
 struct marks_room
 marks_choose(const struct marks *marks, struct mark mark, uint64_t now)
 {
-	struct marks_word *word[2];
-	uint32_t soonest[2];
-	unsigned int n[2], s;
+	uint32_t ticks[2][SETS_PLACES];
+	struct sets_place chosen;
 
-	/* Of each set the word that is free, or will be first, and how many are free. */
-	for (s = 0; s < 2; s++) {
-		struct marks_word *set = set_of(marks, mark.set[s]);
-
-		soonest[s] = UINT32_MAX;
-		word[s] = set;
-		n[s] = 0;
-		for (unsigned int i = 0; i < MARKS_SET; i++) {
-			uint32_t ticks = left(marks, &set[i], now);
-
-			n[s] += ticks == 0;
-			if (ticks < soonest[s]) {
-				soonest[s] = ticks;
-				word[s] = &set[i];
-			}
-		}
-	}
-	/* In the set that has more free words, so that both fill up evenly. */
-	s = n[1] > n[0] || soonest[1] < soonest[0];
-	return (struct marks_room){ .word = word[s], .taken = soonest[s] != 0 };
+	for (unsigned int s = 0; s < 2; s++)
+		for (unsigned int i = 0; i < SETS_PLACES; i++)
+			ticks[s][i] = left(marks, &marks->table[mark.set[s] + i], now);
+	chosen = sets_choose(ticks);
+	return (struct marks_room){
+		.word = &marks->table[mark.set[chosen.set] + chosen.place],
+		.taken = ticks[chosen.set][chosen.place] != 0,
+	};
 }
 
 void

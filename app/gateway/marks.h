@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A set of marks that expire. What has a mark is known by a keyed hash of it: one word, in one of two
- * sets of words that the hash says. A word is free again when its time is over. The table is bounded;
- * what becomes of a mark for which both sets have no free word is the user's decision.
+ * A table of marks that expire. What has a mark is known by a keyed hash of it: one word, in one of two
+ * sets of words (sets.h), a cache line each. A word is free again when its time is over. What becomes of a
+ * mark for which both sets have no free word is the user's decision.
  *
  * A word has the mark in one half, and in the other the tick at whose beginning it is free again: ticks
  * of half a second to a second since the TSC began, of which there are enough for 68 years. So a word
@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MARKS_SET 8u /* words in a set: a cache line */
+#include "gateway/sets.h"
 
 struct marks_word {
 	_Atomic uint32_t mark; /* 0: never used */
@@ -28,15 +28,14 @@ struct marks_word {
 struct marks {
 	/* written before the start, read by all */
 	struct marks_word *table;
-	uint32_t n_sets;
-	uint32_t seed[2];
+	struct sets sets;
 	uint32_t ticks; /* for which a mark is kept */
 	uint8_t shift;  /* TSC cycles to ticks */
 };
 
 struct mark {
 	uint32_t value;  /* never 0 */
-	uint32_t set[2]; /* numbers */
+	uint32_t set[2]; /* their first words */
 };
 
 /* Where a mark may be stored. */
@@ -49,7 +48,8 @@ struct marks_room {
 size_t marks_size(uint32_t n);
 
 /*
- * memory is zeroed, has that size and stays the caller's. A mark is kept for so many seconds,
+ * memory is zeroed, has that size and stays the caller's. A mark is kept for so many seconds, and for up to
+ * two more; hz are TSC cycles a second.
  */
 void marks_init(struct marks *marks, void *memory, uint32_t n, uint32_t seconds, uint64_t hz,
 	uint64_t seed);

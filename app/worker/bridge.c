@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker/bridge.h"
 
-#include <rte_prefetch.h>
+#include <rte_ethdev.h>
 
 #include <string.h>
 
-#include "base/bytes.h"
 #include "gateway/generation.h"
 #include "gateway/partial.h"
 #include "net/find.h"
 #include "wire/record.h"
+#include "port/port.h"
+#include "worker/hellos.h"
 #include "worker/proved.h"
 #include "worker/transmit.h"
 
-#define PREFETCH_AHEAD 4u
-#define RECEIVE_MAX 16u /* frames at once */
-
-#define ETHER_IPV4 0x0800
-#define ETHER_VLAN 0x8100
-#define ETHER_QINQ 0x88a8
-#define ETHER_IPV6 0x86dd
+/* What a burst from the clients has, beside hellos and answers. Places are in pass. */
+struct order {
+	unsigned int n_pass;
+	unsigned int n_datagrams;
+	struct rte_mbuf *pass
+		[WORKER_BURST_MAX]; /* in the order of arrival; NULL is not to go on, or not yet */
+	uint8_t hello_place[WORKER_BURST_MAX];
+	uint8_t datagram_place[WORKER_BURST_MAX];
+	struct flow_key datagram_key[WORKER_BURST_MAX];
+};
 
 /* What a guard thinks of a frame. */
 enum opinion {
@@ -31,59 +35,12 @@ enum opinion {
 	OPINION_REFUSED,  /* what no server can use, or no client sends */
 };
 
-/*
- * Bytes of VLAN tags before the last two. Nothing here reads more, but Linux takes off as many tags with
- * VLAN 0 as there are.
- */
-static size_t
-count_deep_tags(const uint8_t *frame, size_t len)
-{
-	size_t n = 0;
-
-	for (size_t at = 12; at + 2 <= len; at += HG_NET_VLAN_LEN, n++)
-		if (hg_load_be16(frame + at) != ETHER_VLAN &&
-			hg_load_be16(frame + at) != ETHER_QINQ)
-			break;
-	return n > HG_NET_VLAN_MAX ? (n - HG_NET_VLAN_MAX) * HG_NET_VLAN_LEN : 0;
-}
-
-/* The destination's address in the frame, and its family; NULL for what is not IP. */
-static const uint8_t *
-find_destination(const uint8_t *frame, size_t len, uint8_t *ret_family)
-{
-	size_t offset = HG_NET_ETHER_LEN;
-	uint16_t ether_type;
-
-	if (len < HG_NET_ETHER_LEN + HG_NET_IPV4_LEN)
-		return NULL;
-	ether_type = hg_load_be16(frame + 12);
-	for (unsigned int tags = 0; tags < HG_NET_VLAN_MAX; tags++) {
-		if (ether_type != ETHER_VLAN && ether_type != ETHER_QINQ)
-			break;
-		ether_type = hg_load_be16(frame + offset + 2);
-		offset += HG_NET_VLAN_LEN;
-	}
-	if (ether_type == ETHER_IPV4 && len >= offset + HG_NET_IPV4_LEN) {
-		*ret_family = 4;
-		return frame + offset + 16;
-	}
-	if (ether_type == ETHER_IPV6 && len >= offset + HG_NET_IPV6_LEN) {
-		*ret_family = 6;
-		return frame + offset + 24;
-	}
-	return NULL;
-}
-
+/* The address is of the family that hg_net_find_destination() says. */
 static bool
-is_of_a_server(const struct hg_net_host *host, const uint8_t *frame, size_t len)
+is_of_a_server(const struct hg_net_host *host, const uint8_t *destination, uint8_t family)
 {
-	const uint8_t *destination;
 	uint32_t address;
-	uint8_t family;
 
-	destination = find_destination(frame, len, &family);
-	if (destination == NULL)
-		return false;
 	if (family == 6)
 		return hg_net_host_has_ipv6(host, destination);
 	memcpy(&address, destination, sizeof(address));
@@ -129,20 +86,21 @@ judge_refused(const struct hg_net_packet *packet, enum hg_verdict *verdict)
 
 /* *info and, with OPINION_REFUSED or OPINION_UNJUDGED, the reason are filled. */
 static enum opinion
-judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct classified *info,
+judge(const struct port_table *table, const struct rte_mbuf *mbuf, struct classified *info,
 	enum hg_verdict *ret_reason)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *), tuple[HG_NET_TUPLE_MAX], family;
-	size_t len = mbuf->data_len, deep = count_deep_tags(frame, len);
+	size_t len = mbuf->data_len, deep;
+	const uint8_t *destination = hg_net_find_destination(frame, len, &family, &deep);
 
-	/* From its deep tags on the frame has two: for these MAC addresses do not matter. */
-	if (!is_of_a_server(&table->host, frame + deep, len - deep))
+	if (destination == NULL || !is_of_a_server(&table->host, destination, family))
 		return OPINION_NONE;
+	/* Whoever takes all tags of VLAN 0 off sees what is behind them. */
 	switch (hg_net_find_udp(frame + deep, len - deep, tuple, &family)) {
 	case HG_NET_FOUND_NO_UDP:
 		return OPINION_NONE;
 	case HG_NET_FOUND_UDP:
-		if (classify_find(table, tuple, family) < 0)
+		if (port_table_find(table, tuple, family) < 0)
 			return OPINION_NONE;
 		break;
 	case HG_NET_FOUND_NOTHING: /* classify() says of what kind it is */
@@ -155,17 +113,17 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 	return judge_refused(&info->packet, ret_reason);
 }
 
-/* Leaves a datagram, at its place already, to the second stage: its 4-tuple has to be known. */
+/* Leaves a datagram, which comes next in the order, to the second stage: its 4-tuple has to be known. */
 static void
-put_off(struct worker_burst *burst, const struct hg_net_packet *packet)
+put_off(struct order *order, const struct hg_net_packet *packet)
 {
-	flow_key_fill(&burst->record_key[burst->n_records], packet);
-	burst->record_place[burst->n_records++] = (uint8_t)burst->n_pass;
+	flow_key_fill(&order->datagram_key[order->n_datagrams], packet);
+	order->datagram_place[order->n_datagrams++] = (uint8_t)order->n_pass;
 }
 
 /* First stage, one frame from the clients. Leaves it in a place in the order of arrival, or drops it. */
 static void
-guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
+guard(struct worker *worker, struct worker_burst *burst, struct order *order, struct rte_mbuf *mbuf)
 {
 	struct classified *info = &burst->hello_info[burst->n_hellos];
 	const struct generation *generation = burst->generation;
@@ -176,18 +134,18 @@ guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 	case OPINION_NONE:
 		break;
 	case OPINION_HELLO:
-		burst->hello_place[burst->n_hellos] = (uint8_t)burst->n_pass;
-		if (worker_take_hello(worker, burst, mbuf))
-			burst->pass[burst->n_pass++] = NULL;
+		order->hello_place[burst->n_hellos] = (uint8_t)order->n_pass;
+		if (hellos_take(worker, burst, mbuf))
+			order->pass[order->n_pass++] = NULL;
 		return;
 	case OPINION_DATAGRAM:
 		if (generation->guard_strict)
-			put_off(burst, &info->packet);
+			put_off(order, &info->packet);
 		else
 			stats_add(&stats->guard_datagrams, 1);
 		break;
 	case OPINION_REST:
-		put_off(burst, &info->packet);
+		put_off(order, &info->packet);
 		break;
 	case OPINION_UNJUDGED:
 		if (!generation->guard_open) {
@@ -200,7 +158,7 @@ guard(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *mbuf)
 		worker_drop(worker, mbuf, reason);
 		return;
 	}
-	burst->pass[burst->n_pass++] = mbuf;
+	order->pass[order->n_pass++] = mbuf;
 }
 
 static hash_sig_t
@@ -209,10 +167,10 @@ hash_of(const struct worker *worker, const struct flow_key *key)
 	return rte_hash_hash(worker->gateway->sessions, key);
 }
 
-void
-bridge_pass_hello(struct worker *worker, unsigned int i)
+/* Hello i of the burst is verified: it goes on to its server, from its place. */
+static void
+pass_hello(struct worker *worker, struct worker_burst *burst, struct order *order, unsigned int i)
 {
-	struct worker_burst *burst = &worker->burst;
 	const struct classified *info = &burst->hello_info[i];
 	struct flow_key key;
 
@@ -225,7 +183,16 @@ bridge_pass_hello(struct worker *worker, unsigned int i)
 	if (!hg_hello_is_whole(&info->hello))
 		recent_add(&worker->recent, &key, hash_of(worker, &key), burst->now);
 	stats_add(&worker->stats.guard_hellos, 1);
-	burst->pass[burst->hello_place[i]] = burst->hello[i];
+	order->pass[order->hello_place[i]] = burst->hello[i];
+}
+
+/* Second stage for hellos. */
+static void
+settle_hellos(struct worker *worker, struct worker_burst *burst, struct order *order)
+{
+	hellos_settle(worker, burst);
+	for (unsigned int i = 0; i < burst->n_verified; i++)
+		pass_hello(worker, burst, order, burst->verified[i]);
 }
 
 /*
@@ -233,9 +200,8 @@ bridge_pass_hello(struct worker *worker, unsigned int i)
  * between its fragments?
  */
 static bool
-continues_hello(struct worker *worker, const struct worker_burst *burst, unsigned int i)
+continues_hello(struct worker *worker, const struct worker_burst *burst, const struct flow_key *key)
 {
-	const struct flow_key *key = &burst->record_key[i];
 	hash_sig_t hash = hash_of(worker, key);
 
 	if (!recent_has(&worker->recent, key, hash, burst->now))
@@ -246,15 +212,15 @@ continues_hello(struct worker *worker, const struct worker_burst *burst, unsigne
 
 /* Second stage for what is no hello, after the hellos: these may have come just before. */
 static void
-settle_datagrams(struct worker *worker, struct worker_burst *burst)
+settle_datagrams(struct worker *worker, struct worker_burst *burst, struct order *order)
 {
-	for (unsigned int i = 0; i < burst->n_records; i++) {
-		struct rte_mbuf **mbuf = &burst->pass[burst->record_place[i]];
+	for (unsigned int i = 0; i < order->n_datagrams; i++) {
+		struct rte_mbuf **mbuf = &order->pass[order->datagram_place[i]];
+		const struct flow_key *key = &order->datagram_key[i];
 
 		if (burst->generation->guard_strict
-				? proved_renew(&worker->proved, &burst->record_key[i],
-					  worker_clock(burst))
-				: continues_hello(worker, burst, i)) {
+				? proved_renew(&worker->proved, key, worker_clock(burst))
+				: continues_hello(worker, burst, key)) {
 			stats_add(&worker->stats.guard_datagrams, 1);
 			continue;
 		}
@@ -298,55 +264,51 @@ pass(struct worker *worker, const struct worker_burst *burst, struct rte_mbuf **
 	unsigned int n)
 {
 	struct stats_worker *stats = &worker->stats;
-	struct transmitted told;
+	const struct transmit_counters counters = {
+		.sent = burst->port->guards ? &stats->bridged_to_servers
+					    : &stats->bridged_to_clients,
+		.full = &stats->drop[HG_DROP_BRIDGE_FULL],
+		.refused = &stats->drop[HG_DROP_BRIDGE_REFUSED],
+		.too_long = &stats->drop[HG_DROP_BRIDGE_TOO_LONG],
+		.down = &stats->drop[HG_DROP_BRIDGE_DOWN],
+	};
 
-	if (n == 0)
-		return;
-	told = transmit(burst->queue->beyond, mbuf, n, false);
-	stats_add(burst->port->guards ? &stats->bridged_to_servers : &stats->bridged_to_clients,
-		told.sent);
-	if (likely(told.sent == n))
-		return;
-	stats_add(&stats->drop[HG_DROP_BRIDGE_FULL], told.full);
-	stats_add(&stats->drop[HG_DROP_BRIDGE_REFUSED], told.refused);
-	stats_add(&stats->drop[HG_DROP_BRIDGE_TOO_LONG], told.too_long);
-	stats_add(&stats->drop[HG_DROP_BRIDGE_DOWN], told.down);
+	if (n != 0)
+		transmit(burst->queue->beyond, mbuf, n, false, &counters);
 }
 
 /* Looks at n frames from the clients. Those that nothing has to wait for go on at once. */
 static void
-guard_frames(
-	struct worker *worker, struct worker_burst *burst, struct rte_mbuf **mbuf, unsigned int n)
+guard_frames(struct worker *worker, struct worker_burst *burst, struct order *order,
+	struct rte_mbuf **mbuf, unsigned int n)
 {
-	for (unsigned int i = 0; i < PREFETCH_AHEAD && i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(mbuf[i], void *));
+	worker_prefetch_first(mbuf, n);
 	for (unsigned int i = 0; i < n; i++) {
-		if (i + PREFETCH_AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(mbuf[i + PREFETCH_AHEAD], void *));
-		guard(worker, burst, mbuf[i]);
+		worker_prefetch_next(mbuf, i, n);
+		guard(worker, burst, order, mbuf[i]);
 	}
-	if (burst->n_hellos != 0 || burst->n_records != 0)
+	if (burst->n_hellos != 0 || order->n_datagrams != 0)
 		return;
-	pass(worker, burst, burst->pass, burst->n_pass);
-	burst->n_pass = 0;
+	pass(worker, burst, order->pass, order->n_pass);
+	order->n_pass = 0;
 }
 
 /* Second and last stage, when there are hellos, or datagrams that are to be of a known 4-tuple. */
 static void
-settle(struct worker *worker, struct worker_burst *burst)
+settle(struct worker *worker, struct worker_burst *burst, struct order *order)
 {
 	unsigned int n = 0;
 
 	if (burst->n_hellos != 0)
-		worker_settle_hellos(worker, burst);
-	if (burst->n_records != 0)
-		settle_datagrams(worker, burst);
-	for (unsigned int i = 0; i < burst->n_pass; i++)
-		if (burst->pass[i] != NULL)
-			burst->pass[n++] = burst->pass[i];
-	pass(worker, burst, burst->pass, n);
+		settle_hellos(worker, burst, order);
+	if (order->n_datagrams != 0)
+		settle_datagrams(worker, burst, order);
+	for (unsigned int i = 0; i < order->n_pass; i++)
+		if (order->pass[i] != NULL)
+			order->pass[n++] = order->pass[i];
+	pass(worker, burst, order->pass, n);
 	if (burst->n_answers != 0)
-		worker_send_answers(worker, burst);
+		hellos_transmit(worker, burst);
 }
 
 /* Receives up to n frames, with the tags that they came with, and all checksums. Returns how many are there. */
@@ -379,20 +341,21 @@ bridge_burst(struct worker *worker, unsigned int most)
 {
 	struct worker_burst *burst = &worker->burst;
 	unsigned int n, received, asked, total = 0;
-	struct rte_mbuf *mbuf[RECEIVE_MAX];
+	struct rte_mbuf *mbuf[WORKER_PIECE_MAX];
+	struct order order;
 
-	burst->n_pass = 0;
-	/* In pieces: a frame is passed on soon after the driver has written it. */
+	order.n_pass = 0;
+	order.n_datagrams = 0;
 	do {
-		asked = RTE_MIN(most - total, RECEIVE_MAX);
+		asked = RTE_MIN(most - total, WORKER_PIECE_MAX);
 		n = receive(worker, burst, mbuf, asked, &received);
 		total += received;
 		if (burst->port->guards)
-			guard_frames(worker, burst, mbuf, n);
+			guard_frames(worker, burst, &order, mbuf, n);
 		else
 			pass(worker, burst, mbuf, n);
 	} while (received == asked && total < most);
-	if (burst->n_hellos != 0 || burst->n_records != 0)
-		settle(worker, burst);
+	if (burst->n_hellos != 0 || order.n_datagrams != 0)
+		settle(worker, burst, &order);
 	return total;
 }

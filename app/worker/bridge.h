@@ -6,13 +6,10 @@
  */
 #pragma once
 
-#include "worker/loop.h"
+#include "worker/worker.h"
 
 /*
  * One burst of at most that many frames of the queue that is set in worker->burst. Returns the number
  * of frames.
  */
 unsigned int bridge_burst(struct worker *worker, unsigned int most);
-
-/* Hello i of the burst, for a guarded listener, is verified: it goes on to its server. */
-void bridge_pass_hello(struct worker *worker, unsigned int i);

@@ -5,10 +5,10 @@
  */
 #pragma once
 
-#include "worker/loop.h"
+#include "worker/worker.h"
 
-/* Hands over what a burst has of them. */
-void divert_send(struct worker *worker, const struct worker_burst *burst);
+/* Hands over n of them, of the burst that is under way. */
+void divert_send(struct worker *worker, struct rte_mbuf **mbuf, unsigned int n);
 
 /* Takes the kernel's frames, and buffers that it has read. Returns the number of packets. */
 unsigned int divert_receive(struct worker *worker);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "net/ether.h"
 #include "net/sum.h"
 
 #define TTL 64u
@@ -14,8 +15,6 @@
 #define ICMPV6_ECHO_REPLY 129
 #define ICMPV6_NEIGHBOUR_SOLICIT 135
 #define ICMPV6_NEIGHBOUR_ADVERT 136
-#define PROTO_UDP 17u
-#define PROTO_ICMPV6 58
 
 #define NEIGHBOUR_LEN 24u  /* RFC 4861 4.3: without options */
 #define LINK_OPTION_LEN 8u /* RFC 4861 4.6.1, for Ethernet */

@@ -5,21 +5,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "net/ether.h"
 #include "net/packet.h"
 #include "net/sum.h"
-
-#define ETHER_IPV4 0x0800
-#define ETHER_VLAN 0x8100
-#define ETHER_QINQ 0x88a8
-#define ETHER_IPV6 0x86dd
-
-#define PROTO_HOP_BY_HOP 0
-#define PROTO_TCP 6
-#define PROTO_UDP 17
-#define PROTO_ROUTING 43
-#define PROTO_FRAGMENT 44
-#define PROTO_AUTHENTICATION 51
-#define PROTO_OPTIONS 60
 
 #define EXTENSION_LEN 8u /* at least */
 /* RFC 8200 4.1 has five that can be read before UDP, one of them twice. */
@@ -126,7 +114,7 @@ locate(const uint8_t *frame, size_t len, size_t tags_max, struct place *place)
 		return HG_NET_FOUND_NOTHING;
 	ether_type = hg_load_be16(frame + 12);
 	for (size_t tags = 0; tags < tags_max; tags++) {
-		if (ether_type != ETHER_VLAN && ether_type != ETHER_QINQ)
+		if (!ether_is_vlan(ether_type))
 			break;
 		if (len < offset + HG_NET_VLAN_LEN)
 			return HG_NET_FOUND_NOTHING;
@@ -167,6 +155,32 @@ hg_net_find_udp(
 	memcpy(tuple + addresses, place.ip + place.l4, PORTS_LEN);
 	*ret_family = place.family;
 	return HG_NET_FOUND_UDP;
+}
+
+const uint8_t *
+hg_net_find_destination(const uint8_t *frame, size_t len, uint8_t *ret_family, size_t *ret_deep)
+{
+	size_t offset = HG_NET_ETHER_LEN, tags = 0;
+	uint16_t ether_type;
+
+	for (;; offset += HG_NET_VLAN_LEN, tags++) {
+		if (len < offset)
+			return NULL;
+		ether_type = hg_load_be16(frame + offset - 2);
+		if (!ether_is_vlan(ether_type))
+			break;
+	}
+	if (ether_type == ETHER_IPV4 && len >= offset + HG_NET_IPV4_LEN) {
+		*ret_family = 4;
+		offset += 16;
+	} else if (ether_type == ETHER_IPV6 && len >= offset + HG_NET_IPV6_LEN) {
+		*ret_family = 6;
+		offset += 24;
+	} else {
+		return NULL;
+	}
+	*ret_deep = tags > HG_NET_VLAN_MAX ? (tags - HG_NET_VLAN_MAX) * HG_NET_VLAN_LEN : 0;
+	return frame + offset;
 }
 
 bool

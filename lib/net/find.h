@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Finding the ports of a datagram in a frame that hg_net_parse() refuses: behind IPv4 options, IPv6
- * extension headers, and in a first fragment. For those who pass such frames on to another host,
- * which understands them, and must know which not to pass on, or what they lack.
+ * Finding what is in a frame that hg_net_parse() refuses: addresses behind any number of VLAN tags, the
+ * ports of a datagram behind IPv4 options, IPv6 extension headers, and in a first fragment. For those who
+ * pass such frames on to another host, which understands them, and must know which not to pass on, or what
+ * they lack.
  */
 #pragma once
 
@@ -25,6 +26,16 @@ enum hg_net_found {
  */
 enum hg_net_found hg_net_find_udp(
 	const uint8_t *frame, size_t len, uint8_t tuple[HG_NET_TUPLE_MAX], uint8_t *ret_family);
+
+/*
+ * Returns the destination's address in a frame of len bytes with any number of VLAN tags, 4 or 16 bytes as
+ * *ret_family says, which is 4 or 6; or NULL for a frame that is not of IP, or ends within the first 20 or 40
+ * bytes of the IP header, with nothing filled. *ret_deep is the number of bytes of the tags before the last
+ * two: who takes as many away, as Linux does with tags of VLAN 0, has a frame that hg_net_find_udp() and
+ * hg_net_parse() read, but for its MAC addresses. Nothing beyond len bytes is read.
+ */
+const uint8_t *hg_net_find_destination(
+	const uint8_t *frame, size_t len, uint8_t *ret_family, size_t *ret_deep);
 
 /* A checksum that is still to be filled in; offsets from the start of the frame. */
 struct hg_net_partial {

@@ -5,26 +5,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "net/ether.h"
 #include "net/sum.h"
-
-#define ETHER_IPV4 0x0800
-#define ETHER_ARP 0x0806
-#define ETHER_VLAN 0x8100
-#define ETHER_QINQ 0x88a8
-#define ETHER_IPV6 0x86dd
-
-#define PROTO_ICMP 1
-#define PROTO_UDP 17
-#define PROTO_ICMPV6 58
 
 #define ARP_LEN 28u
 #define ICMP_MIN_LEN 8u
-
-static inline bool
-is_vlan(uint16_t ether_type)
-{
-	return ether_type == ETHER_VLAN || ether_type == ETHER_QINQ;
-}
 
 static inline bool
 is_group(const uint8_t *mac)
@@ -251,7 +236,7 @@ hg_net_parse(uint8_t *frame, size_t len, const struct hg_net_host *host, unsigne
 		return HG_DROP_SOURCE;
 
 	ether_type = hg_load_be16(frame + 12);
-	for (unsigned int tags = 0; is_vlan(ether_type); tags++) {
+	for (unsigned int tags = 0; ether_is_vlan(ether_type); tags++) {
 		if (tags == HG_NET_VLAN_MAX)
 			return HG_DROP_VLAN_DEPTH;
 		if (len < offset + HG_NET_VLAN_LEN)

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-
-#define IPPROTO_UDP_BYTE 17
+#include "net/ether.h"
 
 /* Two words of eight bytes side by side in one register. */
 typedef uint64_t lanes __attribute__((vector_size(16)));
@@ -81,7 +80,7 @@ hg_net_sum_write(uint8_t *l3, uint8_t *udp, uint8_t family, uint16_t l4_len)
 	}
 	store_sum(udp + 6, 0);
 	sum = hg_net_sum_fold(
-		hg_net_sum(udp, l4_len, hg_net_sum_pseudo(l3, family, IPPROTO_UDP_BYTE, l4_len)));
+		hg_net_sum(udp, l4_len, hg_net_sum_pseudo(l3, family, PROTO_UDP, l4_len)));
 	store_sum(udp + 6, sum == 0 ? 0xffff : sum); /* RFC 768: zero says that there is none */
 }
 
@@ -90,6 +89,6 @@ hg_net_sum_prepare(uint8_t *l3, uint8_t *udp, uint8_t family, uint16_t l4_len)
 {
 	if (family == 4)
 		store_sum(l3 + 10, 0);
-	store_sum(udp + 6, (uint16_t)~hg_net_sum_fold(
-				   hg_net_sum_pseudo(l3, family, IPPROTO_UDP_BYTE, l4_len)));
+	store_sum(udp + 6,
+		(uint16_t)~hg_net_sum_fold(hg_net_sum_pseudo(l3, family, PROTO_UDP, l4_len)));
 }

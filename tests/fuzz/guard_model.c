@@ -5,24 +5,6 @@
 
 #include "worker_bed.h"
 
-/* The IP header's place in a frame with any number of VLAN tags, or 0 if it has none. */
-static size_t
-find_ip(const uint8_t *frame, size_t len, unsigned int *ret_family)
-{
-	unsigned int type = 0;
-	size_t at = 12;
-
-	for (; at + 2 <= len; at += 4) {
-		type = model_be16(frame + at);
-		if (type != 0x8100 && type != 0x88a8)
-			break;
-	}
-	if (at + 2 > len || (type != 0x0800 && type != 0x86dd))
-		return 0;
-	*ret_family = type == 0x0800 ? 4 : 6;
-	return len >= at + 2 + (type == 0x0800 ? 20 : 40) ? at + 2 : 0;
-}
-
 static bool
 is_guarded(const uint8_t *address, unsigned int family)
 {
@@ -88,7 +70,7 @@ static bool
 is_for_guard(const uint8_t *frame, size_t len)
 {
 	unsigned int family = 0;
-	size_t l3 = find_ip(frame, len, &family);
+	size_t l3 = model_ip(frame, len, &family);
 
 	if (l3 == 0 || !is_guarded(frame + l3 + (family == 4 ? 16 : 24), family))
 		return false;

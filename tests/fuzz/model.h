@@ -72,6 +72,9 @@ uint16_t model_pseudo_sum(
 struct model_packet model_frame(
 	const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags);
 
+/* Where a frame with any number of VLAN tags has its IP header, 4 or 6; 0: nowhere, or not all 20 or 40 bytes of it. */
+size_t model_ip(const uint8_t *frame, size_t len, unsigned int *ret_family);
+
 /*
  * Has the frame of len bytes, of which the first so many are seen, been left without the checksum of its
  * UDP or TCP? Then: what that covers, beside the pseudo header, and where it belongs.

@@ -231,6 +231,23 @@ judge(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned
 	return m->l3 + 28 > len ? HG_DROP_FRAME_SHORT : HG_PASS;
 }
 
+size_t
+model_ip(const uint8_t *frame, size_t len, unsigned int *ret_family)
+{
+	unsigned int type = 0;
+	size_t at = 12;
+
+	for (; at + 2 <= len; at += 4) {
+		type = model_be16(frame + at);
+		if (type != 0x8100 && type != 0x88a8)
+			break;
+	}
+	if (at + 2 > len || (type != 0x0800 && type != 0x86dd))
+		return 0;
+	*ret_family = type == 0x0800 ? 4 : 6;
+	return len >= at + 2 + (type == 0x0800 ? 20 : 40) ? at + 2 : 0;
+}
+
 struct model_packet
 model_frame(const struct hg_net_host *host, const uint8_t *frame, size_t len, unsigned int flags)
 {

@@ -140,6 +140,25 @@ check_sum(const uint8_t *bytes, size_t len)
 		portable, wanted);
 }
 
+static void
+check_destination(const uint8_t *frame, size_t len)
+{
+	unsigned int wanted_family = 0;
+	size_t l3 = model_ip(frame, len, &wanted_family), deep = 0,
+	       tags = l3 == 0 ? 0 : (l3 - 14) / 4;
+	uint8_t family = 0;
+	const uint8_t *found = hg_net_find_destination(frame, len, &family, &deep);
+
+	if (l3 == 0) {
+		fuzz_require(found == NULL, "a destination at %td", found - frame);
+		return;
+	}
+	fuzz_require(found == frame + l3 + (wanted_family == 4 ? 16 : 24) &&
+			     family == wanted_family && deep == (tags > 2 ? 4 * (tags - 2) : 0),
+		"destination of family %u at %td, behind %zu bytes of tags", family, found - frame,
+		deep);
+}
+
 /* What was parsed as UDP is found as such, with the same ports; all other frames are only looked at. */
 static void
 check_find(const uint8_t *frame, size_t len, const struct hg_net_packet *parsed)
@@ -202,6 +221,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_require(verdict == request.model.verdict, "verdict %d, not %d", verdict,
 		request.model.verdict);
 	fuzz_require_same("parsed frame", frame, data + 1, size - 1);
+	check_destination(frame, size - 1);
 	check_find(frame, size - 1, verdict == HG_PASS ? &packet : NULL);
 	if (verdict != HG_PASS)
 		return 0;

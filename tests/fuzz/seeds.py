@@ -321,6 +321,19 @@ def seeds_of_guards() -> Iterator[Seed]:
                 [sent], limits=limits, tx_room=3)
 
 
+def seeds_of_deep_tags() -> Iterator[Seed]:
+    """More VLAN tags than a port takes: a bridge looks behind them."""
+    tag = bytes.fromhex('81000000')
+    for transport in (capture.IPV4, capture.IPV6):
+        who = peer(WITH_SESSION, transport)
+        first, good = (who.send(hello.datagram()) for hello in (pk.Hello(), who.good()))
+        for tags in (3, 7):
+            frames = [frame[:12] + tags * tag + frame[12:] for frame in (first, good, first[:-1])]
+            label = f'deep-{tags}-{transport.name}'
+            yield 'packet', label, b'\0' + frames[0]
+            yield 'guard', label, worker_input([frames], limits=GUARD_OPEN)
+
+
 SUMS_PARTIAL = 64  # worker_input.h
 
 
@@ -477,7 +490,7 @@ def main() -> int:
     count: dict[str, int] = {}
     for make in (seeds_of_clients, seeds_of_fixtures, seeds_of_strangers, seeds_of_limits,
                  seeds_of_bindings, seeds_of_cookies, seeds_of_configurations, seeds_of_guards,
-                 seeds_of_left_out):
+                 seeds_of_left_out, seeds_of_deep_tags):
         for target, name, content in guards_of_workers(make()):
             path = folder / target / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -141,7 +141,7 @@ test_half_open(void **state)
 static void
 test_sessions(void **state)
 {
-	struct clients clients = make(CLIENTS_SET, 0, 1, 0);
+	struct clients clients = make(SETS_PLACES, 0, 1, 0);
 	struct client *client, *other;
 
 	(void)state;
@@ -169,12 +169,12 @@ test_sessions(void **state)
 static void
 test_full(void **state)
 {
-	struct clients clients = make(CLIENTS_SET, 10, 2, 0);
+	struct clients clients = make(SETS_PLACES, 10, 2, 0);
 	struct client *first;
 
 	(void)state;
 	assert_int_equal(begin(&clients, 100, NOW, &first), CLIENTS_PASS);
-	for (uint64_t id = 101; id < 100 + CLIENTS_SET; id++)
+	for (uint64_t id = 101; id < 100 + SETS_PLACES; id++)
 		assert_int_equal(begin_and_leave(&clients, id, NOW), CLIENTS_PASS);
 	assert_int_equal(begin_and_leave(&clients, 200, NOW), CLIENTS_FULL);
 	assert_int_equal(begin_and_leave(&clients, 101, NOW), CLIENTS_PASS); /* is there */
@@ -183,7 +183,7 @@ test_full(void **state)
 	 * has a handshake in progress.
 	 */
 	assert_int_equal(begin_and_leave(&clients, 200, NOW + HZ / 10 - 1), CLIENTS_FULL);
-	for (uint64_t id = 200; id < 200 + CLIENTS_SET - 2; id++)
+	for (uint64_t id = 200; id < 200 + SETS_PLACES - 2; id++)
 		assert_int_equal(begin_and_leave(&clients, id, NOW + HZ / 10), CLIENTS_PASS);
 	assert_int_equal(begin_and_leave(&clients, 300, NOW + HZ / 10), CLIENTS_FULL);
 	clients_leave(first);
@@ -229,8 +229,8 @@ test_seed(void **state)
 
 		assert_int_equal(begin(&one, id, NOW, &a), CLIENTS_PASS);
 		assert_int_equal(begin(&two, id, NOW, &b), CLIENTS_PASS);
-		same += (a - one.table) / (ptrdiff_t)CLIENTS_SET ==
-			(b - two.table) / (ptrdiff_t)CLIENTS_SET;
+		same += (a - one.table) / (ptrdiff_t)SETS_PLACES ==
+			(b - two.table) / (ptrdiff_t)SETS_PLACES;
 	}
 	assert_true(same < 20);
 	free(one.table);

@@ -125,17 +125,17 @@ test_room_comes_back(void **state)
 		struct marks marks = marking_make(8, 300, hz, SEED);
 		uint64_t now = 12345, later = now + (303 + gaps[g]) * hz;
 
-		for (uint32_t i = 0; i < MARKS_SET; i++) {
+		for (uint32_t i = 0; i < SETS_PLACES; i++) {
 			struct flow_key key = { .family = 4, .tuple = { [3] = (uint8_t)i } };
 
 			assert_true(proved_add(&marks, &key, now));
 		}
-		for (unsigned int n = 0; n < 4 * MARKS_SET; n++) {
+		for (unsigned int n = 0; n < 4 * SETS_PLACES; n++) {
 			struct flow_key key = { .family = 4, .tuple = { 1, [3] = (uint8_t)n } };
 
 			assert_int_equal(proved_add(&marks, &key,
-						 n < 2 * MARKS_SET ? now + 300 * hz : later),
-				n >= 2 * MARKS_SET && n < 3 * MARKS_SET);
+						 n < 2 * SETS_PLACES ? now + 300 * hz : later),
+				n >= 2 * SETS_PLACES && n < 3 * SETS_PLACES);
 		}
 		discard(&marks);
 	}
@@ -153,7 +153,8 @@ test_tells_apart(void **state)
 		struct mark mark = marks_of(&marks, &i, sizeof(i));
 
 		assert_true(mark.value != 0);
-		assert_true(mark.set[0] < marks.n_sets && mark.set[1] < marks.n_sets);
+		assert_true(
+			mark.set[0] <= 2 * n - SETS_PLACES && mark.set[1] <= 2 * n - SETS_PLACES);
 		assert_null(marks_find(&marks, mark, 5));
 		if (i < n)
 			marks_store(&marks, mark, marks_choose(&marks, mark, 5).word, 5);

@@ -142,22 +142,22 @@ static void
 test_full(void **state)
 {
 	const uint64_t hz = 1000000000;
-	struct marks used = marking_make(MARKS_SET, SECONDS, hz, SEED);
+	struct marks used = marking_make(SETS_PLACES, SECONDS, hz, SEED);
 
 	(void)state;
-	for (uint32_t i = 0; i < MARKS_SET; i++)
+	for (uint32_t i = 0; i < SETS_PLACES; i++)
 		assert_true(add(&used, i, NOW + i * 2 * hz));
-	for (uint32_t i = 0; i < MARKS_SET; i++)
+	for (uint32_t i = 0; i < SETS_PLACES; i++)
 		assert_true(has(&used, i, NOW + 20 * hz));
-	for (uint32_t i = 0; i < MARKS_SET; i++) {
+	for (uint32_t i = 0; i < SETS_PLACES; i++) {
 		assert_false(add(&used, 100 + i, NOW + (20 + 2 * i) * hz));
-		for (uint32_t k = 0; k < MARKS_SET; k++) {
+		for (uint32_t k = 0; k < SETS_PLACES; k++) {
 			assert_int_equal(has(&used, k, NOW + (20 + 2 * i) * hz), k > i);
 			assert_int_equal(has(&used, 100 + k, NOW + (20 + 2 * i) * hz), k <= i);
 		}
 	}
 	/* When the time of all is over there is room again. */
-	for (uint32_t i = 0; i < MARKS_SET; i++)
+	for (uint32_t i = 0; i < SETS_PLACES; i++)
 		assert_true(add(&used, 200 + i, NOW + (40 + SECONDS) * hz));
 	free(used.table);
 }
@@ -194,7 +194,7 @@ test_seed(void **state)
 		struct mark a = mark_of(&one, i).hello, b = mark_of(&two, i).hello;
 
 		same += a.set[0] == b.set[0] || a.value == b.value;
-		assert_true(a.set[0] < one.n_sets && a.set[1] < one.n_sets);
+		assert_true(a.set[0] <= 262144 - SETS_PLACES && a.set[1] <= 262144 - SETS_PLACES);
 	}
 	assert_true(same < 10);
 	free(one.table);

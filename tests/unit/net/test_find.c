@@ -160,6 +160,62 @@ test_ipv6(void **state)
 	assert_found(&frame, HG_NET_FOUND_NOTHING);
 }
 
+/* Is it found there, unless the frame is cut within the IP header, behind as many deep tags? */
+static void
+assert_destination(const struct frame *frame, unsigned int tags)
+{
+	size_t ip_len = frame->family == 4 ? 20 : 40, deep = 99;
+	uint8_t family = 99;
+
+	for (size_t len = 0; len <= frame->len; len++) {
+		const uint8_t *bytes = guard_page_place(frame->bytes, len);
+		const uint8_t *found = hg_net_find_destination(bytes, len, &family, &deep);
+
+		if (len < frame->l3 + ip_len) {
+			assert_null(found);
+			assert_int_equal(family, 99);
+			assert_int_equal(deep, 99);
+			continue;
+		}
+		assert_ptr_equal(found, bytes + frame->l3 + (frame->family == 4 ? 16 : 24));
+		assert_int_equal(family, frame->family);
+		assert_int_equal(deep, tags > 2 ? 4 * (tags - 2) : 0);
+		family = 99;
+		deep = 99;
+	}
+}
+
+static void
+test_destination(void **state)
+{
+	static const uint8_t payload[PAYLOAD];
+	uint8_t family, tags_only[12 + 400];
+	struct frame frame;
+	size_t deep;
+
+	(void)state;
+	for (unsigned int tags = 0; tags <= 7; tags++) {
+		frame_udp(&frame, 4, tags, payload, PAYLOAD);
+		assert_destination(&frame, tags);
+		frame_icmp(&frame, 4, tags, 8, 0, payload, PAYLOAD);
+		assert_destination(&frame, tags);
+		frame_udp(&frame, 6, tags, payload, PAYLOAD);
+		assert_destination(&frame, tags);
+		frame_arp(&frame, tags);
+		assert_null(hg_net_find_destination(frame.bytes, frame.len, &family, &deep));
+	}
+	/* What is in the IP header does not matter. */
+	frame_udp(&frame, 4, 1, payload, PAYLOAD);
+	memset(frame.bytes + frame.l3, 0xff, 16);
+	assert_destination(&frame, 1);
+	/* Nothing but tags, up to the end, wherever that is. */
+	for (size_t i = 0; i < sizeof(tags_only); i++)
+		tags_only[i] = i % 4 == 0 ? 0x81 : 0;
+	for (size_t len = 0; len <= sizeof(tags_only); len++)
+		assert_null(hg_net_find_destination(
+			guard_page_place(tags_only, len), len, &family, &deep));
+}
+
 static bool
 find_partial(const struct frame *frame, size_t len, struct hg_net_partial *ret_partial)
 {
@@ -276,6 +332,7 @@ main(void)
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_ipv4),
 		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_destination),
 		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_partial_behind),
 	};
