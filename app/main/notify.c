@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "core/core.h"
 #include "gateway/gateway.h"
+#include "main/own.h"
 #include "port/log.h"
 #include "worker/loop.h"
 
@@ -148,7 +149,7 @@ static void
 note_heartbeats(struct gateway *gateway)
 {
 	for (unsigned int i = 0; i < gateway->n_workers + gateway->n_cores; i++)
-		read_heartbeat(gateway, i, &gateway->notify.heartbeat[i]);
+		read_heartbeat(gateway, i, &gateway->own->notify.heartbeat[i]);
 }
 
 /* The first lcore that has not gone through its loop since they were noted, or their number. */
@@ -159,7 +160,7 @@ find_stuck(const struct gateway *gateway)
 	uint64_t heartbeat;
 
 	while (i < n && (!read_heartbeat(gateway, i, &heartbeat) ||
-				heartbeat != gateway->notify.heartbeat[i]))
+				heartbeat != gateway->own->notify.heartbeat[i]))
 		i++;
 	return i;
 }
@@ -176,7 +177,7 @@ blame(const struct gateway *gateway, unsigned int i)
 void
 notify_ready(struct gateway *gateway, const char *status)
 {
-	struct notify *notify = &gateway->notify;
+	struct notify *notify = &gateway->own->notify;
 
 	tell(notify, "READY=1\nSTATUS=%s", status);
 	note_heartbeats(gateway);
@@ -186,7 +187,7 @@ notify_ready(struct gateway *gateway, const char *status)
 void
 notify_alive(struct gateway *gateway)
 {
-	struct notify *notify = &gateway->notify;
+	struct notify *notify = &gateway->own->notify;
 	unsigned int stuck;
 	uint64_t now;
 
