@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "config_texts.h"
+#include "core/listener.h"
 #include "gateway/generation.h"
 #include "lcores.h"
+#include "main/generation.h"
 #include "main/own.h"
 #include "unit.h"
 
