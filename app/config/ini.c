@@ -195,8 +195,9 @@ find_duplicates(const struct ini *ini, struct error *error)
 		const struct ini_section *first = ini_section(ini, section->name);
 
 		if (first != NULL && first != section)
-			return error_set(error, "%s:%u: section [%s] is there already, in line %u",
-				ini->path, section->line, section->name, first->line);
+			return ini_blame(ini, section, NULL, error,
+				"section [%s] is there already, in line %u", section->name,
+				first->line);
 		for (unsigned int j = 0; j < section->n; j++) {
 			const struct ini_entry *entry = ini_entry(section, section->entry[j].key);
 
