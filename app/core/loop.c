@@ -392,14 +392,9 @@ take_hello(struct core *core, struct rte_mbuf *mbuf, const struct hg_net_packet 
 {
 	struct session *head = session_find(core->gateway->sessions, key), *known, *idle;
 	struct admission_ask ask;
-	struct hg_hello hello;
-	bool is_hello = false, unused;
+	struct hg_hello hello = note_get_hello(note_of(mbuf), packet);
+	bool unused;
 
-	/* The worker has parsed it already; this costs less than carrying the result over. */
-	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
-			HG_PASS ||
-		!is_hello)
-		return;
 	/*
 	 * A handshake in progress has no use for its hello again: OpenSSL has it, and the timer sends
 	 * lost replies. So it costs no signature, whether it is a retransmission or a replay.
