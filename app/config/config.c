@@ -416,6 +416,7 @@ config_load(struct config **ret_config, const char *path, struct error *error)
 	}
 	locate_directory(config->directory, path);
 	err = ini_load(&config->ini, path, error);
+	config->ports_ini = config->ini;
 	if (err == 0)
 		err = read_gateway(config, error);
 	for (unsigned int i = 0; err == 0 && i < config->ini->n; i++)
@@ -446,9 +447,12 @@ config_free(struct config *config)
 		hg_tls_context_free(config->listener[i].tls);
 	for (unsigned int i = 0; config->port != NULL && i < config->n_ports; i++)
 		profile_free(&config->port[i].profile);
+	if (config->ini != config->ports_ini)
+		ini_free(config->ini);
+	if (config->port != NULL) /* whoever has the ports has their texts */
+		ini_free(config->ports_ini);
 	free(config->listener);
 	free(config->port);
-	ini_free(config->ini);
 	hg_tls_secret_free(config->gateway.secret, HG_COOKIE_SECRET_LEN);
 	hg_tls_secret_free(config->gateway.former_secret, HG_COOKIE_SECRET_LEN);
 	free(config);

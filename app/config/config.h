@@ -79,6 +79,7 @@ struct config_gateway {
 	const char *hmac_kernel_name; /* NULL: auto */
 };
 
+/* Written while it is read; immutable then, for as long as the process runs: all threads read it. */
 struct config_port {
 	char name[CONFIG_NAME_MAX];
 	const struct ini_section *section;
@@ -96,6 +97,7 @@ struct config_port {
 	struct hg_net_host host; /* addresses, and the MAC address if has_mac */
 };
 
+/* Likewise, for as long as its configuration is in effect or sessions of it live: main and cores read it. */
 struct config_listener {
 	char name[CONFIG_NAME_MAX];
 	const struct ini_section *section;
@@ -123,8 +125,10 @@ struct config_listener {
 	struct hg_tls_context *tls;
 };
 
+/* Immutable once it is in effect, but for what config_reload_take_ports() takes out of it. */
 struct config {
 	struct ini *ini;
+	struct ini *ports_ini; /* the file that the texts of ports are of: that of the start */
 	char directory[PATH_MAX];
 	struct config_gateway gateway;
 	struct config_port *port; /* CONFIG_PORTS_MAX of them */

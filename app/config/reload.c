@@ -148,22 +148,11 @@ config_reload_check(struct config *config, const struct config *old, struct erro
 void
 config_reload_take_ports(struct config *config, struct config *old)
 {
-	for (unsigned int i = 0; i < config->n_ports; i++) {
-		struct config_port *port = &old->port[i], *read = &config->port[i];
-
-		/* The texts are those of a file that is kept. */
-		port->section = read->section;
-		port->profile_name = read->profile_name;
-		port->device = read->device;
-		port->mac_text = read->mac_text;
-		port->address_text = read->address_text;
-		port->exception = read->exception;
-		port->tap = read->tap;
-		port->mtu_text = read->mtu_text;
-		profile_free(&read->profile);
-	}
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		profile_free(&config->port[i].profile);
 	free(config->port);
 	config->port = old->port;
+	config->ports_ini = old->ports_ini;
 	old->port = NULL;
 	old->n_ports = 0;
 }

@@ -12,6 +12,7 @@ int config_reload_check(struct config *config, const struct config *old, struct 
 
 /*
  * To be called for a configuration that follows old, when it takes effect: the ports, which devices
- * and lcores have pointers to, stay where they are and become config's. old has none then.
+ * and threads have pointers to, stay where and as they are and become config's, with the file that their
+ * texts are of. What config says of them is the same, and goes. old has none then.
  */
 void config_reload_take_ports(struct config *config, struct config *old);

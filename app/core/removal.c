@@ -14,7 +14,7 @@ is_served(const struct session *session)
 	const struct core *core = session->core;
 	const struct port *port = core->gateway->queue[session->queue].port;
 
-	return classify_find(&core->generation->table[port->number], session->key.tuple,
+	return port_table_find(&core->generation->table[port->number], session->key.tuple,
 		       session->key.family) >= 0;
 }
 

@@ -2,7 +2,6 @@
 #include "core/upstream.h"
 
 #include <rte_cycles.h>
-#include <rte_log.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,9 @@
 #include "core/choice.h"
 #include "core/listener.h"
 #include "gateway/gateway.h"
+#include "port/log.h"
 
-RTE_LOG_REGISTER(upstream_log, hellogate.upstream, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, upstream_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(upstream);
 
 struct upstream *
 upstream_hold(struct gateway *gateway, const struct address *address)

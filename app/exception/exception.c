@@ -3,25 +3,21 @@
 
 #include <rte_ether.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 #include <rte_mbuf.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "exception/tap.h"
 #include "gateway/partial.h"
 #include "gateway/rings.h"
-#include "port/dpdk.h"
+#include "port/log.h"
 #include "port/port.h"
 
-RTE_LOG_REGISTER(exception_log, hellogate.exception, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, exception_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(exception);
 
 #define REST_US 500u     /* the longest */
 #define FULL_REST_US 50u /* if a worker has to make room first */
@@ -166,22 +162,14 @@ give_all(struct exception *exception)
 	return n;
 }
 
-static dpdk_thread_result
+static void
 run(void *arg)
 {
 	struct exception *exception = arg;
 	uint32_t rest = 0;
-	sigset_t signals;
 
-	sigfillset(&signals);
-	sigdelset(&signals, SIGSYS);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	setpriority(PRIO_PROCESS, 0, NICENESS); /* 0: of this thread */
 	idle_begin();
-	sem_post(&exception->ready);
-	while (sem_wait(&exception->go) != 0)
-		; /* interrupted */
-	while (!atomic_load_explicit(&exception->stop, memory_order_acquire)) {
+	while (!thread_should_stop(&exception->thread)) {
 		unsigned int n = give_all(exception);
 
 		n += look(exception, n != 0 ? 0 : rest);
@@ -191,7 +179,6 @@ run(void *arg)
 		;
 	rte_pktmbuf_free(exception->spare);
 	exception->spare = NULL;
-	return 0;
 }
 
 static int
@@ -208,7 +195,7 @@ open_tap(struct exception *exception, unsigned int number, struct error *error)
 	if (tap_open(&tap->fd, port->config->tap, tap->mac, tap->mtu, &reason) != 0)
 		return error_set(error, "%s:%u: exception: %s", ini->path,
 			ini_entry(port->config->section, "exception")->line, reason.text);
-	tap->frame_max = PORT_ETHER_MAX + tap->mtu;
+	atomic_store_explicit(&tap->frame_max, PORT_ETHER_MAX + tap->mtu, memory_order_relaxed);
 	tap->carrier = true;
 	while (exception->gateway->queue[tap->queue].port != port)
 		tap->queue++;
@@ -233,13 +220,8 @@ exception_open(struct exception *exception, struct error *error)
 		return err;
 	exception_follow(exception);
 	idle_init(&exception->idle, false, REST_US);
-	/* Not on the CPUs of lcores, but for main's if all have one. */
-	exception->has_thread =
-		dpdk_thread_create(&exception->thread, "exception", run, exception) == 0;
-	if (!exception->has_thread)
+	if (thread_start(&exception->thread, "exception", NICENESS, run, exception) != 0)
 		return error_set(error, "the exception thread does not start");
-	while (sem_wait(&exception->ready) != 0)
-		; /* interrupted */
 	return 0;
 }
 
@@ -247,7 +229,7 @@ void
 exception_serve(struct exception *exception)
 {
 	if (exception != NULL)
-		sem_post(&exception->go);
+		thread_go(&exception->thread);
 }
 
 static void
@@ -281,12 +263,10 @@ exception_follow(struct exception *exception)
 void
 exception_stop(struct exception *exception)
 {
-	if (exception == NULL || !exception->has_thread)
+	if (exception == NULL)
 		return;
-	atomic_store_explicit(&exception->stop, true, memory_order_release);
-	sem_post(&exception->go); /* if it was not let go */
-	rte_thread_join(exception->thread, NULL);
-	exception->has_thread = false;
+	thread_stop(&exception->thread);
+	thread_join(&exception->thread);
 }
 
 void

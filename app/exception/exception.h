@@ -7,9 +7,7 @@
 #pragma once
 
 #include <rte_mempool.h>
-#include <rte_thread.h>
 
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -17,6 +15,7 @@
 #include "gateway/gateway.h"
 #include "gateway/idle.h"
 #include "gateway/stats.h"
+#include "gateway/thread.h"
 
 #define EXCEPTION_BURST 32u
 
@@ -37,10 +36,7 @@ struct exception {
 	struct rte_mempool *pool; /* buffers of the kernel's frames */
 	struct exception_tap tap[CONFIG_PORTS_MAX];
 	int epoll;
-	rte_thread_t thread;
-	bool has_thread;
-	sem_t ready; /* it needs nothing more that the filter forbids */
-	sem_t go;
+	struct thread thread;
 
 	/* the thread's own */
 	struct idle idle;
@@ -48,9 +44,6 @@ struct exception {
 
 	/* written by the thread, read by all */
 	struct stats_exception stats;
-
-	/* written by main */
-	atomic_bool stop;
 };
 
 /*

@@ -29,6 +29,7 @@ struct port;
 struct rte_hash;
 struct spent;
 struct upstream;
+struct watch;
 
 #define GATEWAY_LISTENERS_MAX 1024u
 
@@ -80,6 +81,7 @@ struct gateway {
 	struct nodes nodes;            /* where memory is wanted; main's own */
 	struct interfaces *interfaces; /* main's own; NULL: the kernel does not tell */
 	struct spent *spent;           /* main's own */
+	struct watch *watch;           /* likewise: one for each port */
 	unsigned int n_pools;          /* main's own: made since the start */
 
 	/* written by main alone; by others read under the lock */

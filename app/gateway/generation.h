@@ -13,7 +13,7 @@
 #include "gateway/admission.h"
 #include "gateway/gateway.h"
 #include "gateway/pace.h"
-#include "worker/classify.h"
+#include "port/table.h"
 
 /* What may still have something of a generation that is not in effect any more, one after the other. */
 enum generation_step {
@@ -25,8 +25,8 @@ enum generation_step {
 
 struct generation {
 	/* written by main before the lcores see it; immutable then */
-	uint64_t number;              /* counted from 1 */
-	struct classify_table *table; /* one for each port */
+	uint64_t number;          /* counted from 1 */
+	struct port_table *table; /* one for each port */
 	struct admission_limits limits;
 	bool guard_open;           /* what cannot be judged passes a guard */
 	bool guard_strict;         /* what is no hello passes from known 4-tuples alone */

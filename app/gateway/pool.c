@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "gateway/note.h"
-#include "main/sizes.h"
 
 /*
  * A pool whose buffers follow each other without a gap. rte_pktmbuf_pool_create() lets none cross a
@@ -21,8 +20,8 @@ create_packed(const char *name, const struct pool *wanted, int node)
 		.mbuf_priv_size = NOTE_ROOM,
 	};
 	struct rte_mempool *pool = rte_mempool_create_empty(name, wanted->n,
-		sizeof(struct rte_mbuf) + NOTE_ROOM + wanted->size, SIZES_POOL_CACHE,
-		sizeof(sizes), node, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+		sizeof(struct rte_mbuf) + NOTE_ROOM + wanted->size, POOL_CACHE, sizeof(sizes), node,
+		RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	if (pool == NULL)
 		return NULL;
@@ -48,7 +47,7 @@ pool_create(struct nodes *nodes, const struct pool *wanted)
 	snprintf(name, sizeof(name), "%s-%u", wanted->kind, wanted->number);
 	do
 		pool = wanted->packed ? create_packed(name, wanted, node)
-				      : rte_pktmbuf_pool_create(name, wanted->n, SIZES_POOL_CACHE,
+				      : rte_pktmbuf_pool_create(name, wanted->n, POOL_CACHE,
 						NOTE_ROOM, wanted->size, node);
 	while (pool == NULL && nodes_fall_back(nodes, &node));
 	return pool;

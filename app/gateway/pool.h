@@ -9,10 +9,12 @@
 
 #include "port/nodes.h"
 
+#define POOL_CACHE 128u /* buffers that an lcore keeps of a pool */
+
 struct pool {
 	const char *kind; /* with the number its name */
 	unsigned int number;
-	unsigned int n; /* buffers: see sizes.h */
+	unsigned int n; /* buffers */
 	uint16_t size;  /* bytes of each, headroom included */
 	bool packed;    /* they follow each other without a gap */
 	int node;       /* or PLACEMENT_ANY */

@@ -12,7 +12,6 @@
 #include "config/listener.h"
 #include "host/device.h"
 #include "host/node.h"
-#include "main/sizes.h"
 #include "port/device.h"
 
 #define MB (1024u * 1024u)
@@ -43,7 +42,7 @@ parse_cpus(const char *text, cpu_set_t *set)
 
 /* Workers with poll = busy want CPUs that nobody else is put on; they have the highest ones. */
 static void
-report_isolated(const struct host *host, const cpu_set_t *usable)
+report_isolated(const struct host *host)
 {
 	unsigned int left = host->n_workers, n = 0;
 	char text[VIEW_TEXT] = "";
@@ -52,7 +51,7 @@ report_isolated(const struct host *host, const cpu_set_t *usable)
 	if (!view_line(&host->view, text, "sys/devices/system/cpu/isolated"))
 		text[0] = '\0';
 	parse_cpus(text, &isolated);
-	CPU_AND(&both, &isolated, usable);
+	CPU_AND(&both, &isolated, &host->cpus);
 	if (CPU_COUNT(&isolated) != 0 && CPU_COUNT(&both) == 0) {
 		view_lacks(&host->view,
 			"isolated CPUs: %s are, but this process may not use them: see taskset(1), or CPUAffinity= of the unit",
@@ -60,7 +59,7 @@ report_isolated(const struct host *host, const cpu_set_t *usable)
 		return;
 	}
 	for (int i = CPU_SETSIZE - 1; i >= 0 && left > 0; i--)
-		if (CPU_ISSET(i, usable)) {
+		if (CPU_ISSET(i, &host->cpus)) {
 			n += CPU_ISSET(i, &isolated) != 0;
 			left--;
 		}
@@ -72,31 +71,22 @@ report_isolated(const struct host *host, const cpu_set_t *usable)
 		view_has(&host->view, "isolated CPUs for %u of %u workers", n, host->n_workers);
 }
 
+/* Of the CPUs that this process may use. */
 static void
-find_nodes(struct host *host, const cpu_set_t *usable)
+read_cpus(const struct host *host, char text[VIEW_TEXT])
 {
-	unsigned int cpu[CPU_SETSIZE], n = 0;
-
-	for (unsigned int i = 0; i < CPU_SETSIZE; i++)
-		if (CPU_ISSET(i, usable))
-			cpu[n++] = i;
-	host_node_find(host, cpu, n);
+	if (!view_field(&host->view, text, "proc/self/status", "Cpus_allowed_list:"))
+		strcpy(text, "0");
 }
 
 static void
-report_cpus(struct host *host)
+report_cpus(const struct host *host)
 {
 	const struct config_gateway *gateway = &host->config->gateway;
-	unsigned int cores = gateway->handshake_cores, n;
+	unsigned int cores = gateway->handshake_cores, n = (unsigned int)CPU_COUNT(&host->cpus);
 	char text[VIEW_TEXT];
-	cpu_set_t usable;
 
-	if (!view_field(&host->view, text, "proc/self/status", "Cpus_allowed_list:"))
-		strcpy(text, "0");
-	parse_cpus(text, &usable);
-	n = (unsigned int)CPU_COUNT(&usable);
-	host->n_workers = eal_args_workers(gateway, n);
-	find_nodes(host, &usable);
+	read_cpus(host, text);
 	if (eal_args_have(&host->given, EAL_ARGS_LCORES)) {
 		view_has(&host->view, "CPUs as the EAL options say: not looked at");
 		return;
@@ -113,7 +103,7 @@ report_cpus(struct host *host)
 	else
 		view_has(&host->view, "CPUs %s for %u workers and %u handshake cores", text,
 			host->n_workers, cores);
-	report_isolated(host, &usable);
+	report_isolated(host);
 }
 
 /* --- memory ------------------------------------------------------------------------------------- */
@@ -155,17 +145,25 @@ has_mount(const struct view *view)
 	return found;
 }
 
-static void
-report_memory(const struct host *host)
+/* MB of DPDK's memory in all. */
+static unsigned int
+needed_mb(const struct host *host, const struct host_needs *needs)
 {
-	bool huge = !eal_args_have(&host->args, "--no-huge ");
-	uint32_t page = huge ? 0 : (uint32_t)sysconf(_SC_PAGESIZE);
+	uint64_t bytes = needs->cores + needs->other;
+
+	bytes += host->config->gateway.handshake_cores * needs->core;
+	for (unsigned int i = 0; i < host->n_workers; i++)
+		bytes += needs->worker[i];
+	return (unsigned int)((bytes + MB - 1) / MB);
+}
+
+static void
+report_memory(const struct host *host, const struct host_needs *needs)
+{
 	const char *asked = eal_args_value(&host->args, "-m");
 	unsigned int given = asked != NULL ? (unsigned int)atoi(asked) : 0;
 	struct pages pages = { .view = &host->view };
-	struct sizes_memory memory;
-	uint64_t bytes = sizes_memory(host->config, host->port, host->n_workers, page, &memory);
-	unsigned int needed = (unsigned int)((bytes + MB - 1) / MB);
+	unsigned int needed = needed_mb(host, needs);
 
 	if (asked != NULL && given < needed)
 		view_lacks(&host->view,
@@ -173,7 +171,7 @@ report_memory(const struct host *host)
 			needed);
 	if (given > needed)
 		needed = given;
-	if (!huge) {
+	if (host->page != 0) {
 		/* EAL takes 64 MB if it is not told. */
 		if (asked == NULL && needed > 64)
 			view_lacks(&host->view,
@@ -181,7 +179,7 @@ report_memory(const struct host *host)
 				needed);
 		else if (asked == NULL || given >= needed)
 			view_has(&host->view, "memory without hugepages, %u MB", needed);
-		host_node_report_memory(host, &memory, huge);
+		host_node_report_memory(host, needs);
 		return;
 	}
 	view_each(&host->view, add_pages, &pages, "sys/kernel/mm/hugepages");
@@ -193,7 +191,7 @@ report_memory(const struct host *host)
 	else
 		view_has(&host->view, "hugepages: %" PRIu64 " MB free, about %u needed",
 			pages.free_mb, needed);
-	host_node_report_memory(host, &memory, huge);
+	host_node_report_memory(host, needs);
 	if (pages.all_mb != 0 && !eal_args_have(&host->args, "--in-memory --huge-dir ") &&
 		!has_mount(&host->view))
 		view_lacks(&host->view, "a mount of hugetlbfs: see host-setup.sh hugepages");
@@ -240,9 +238,9 @@ may(const struct host *host, unsigned int capability)
 }
 
 static void
-report_files(const struct host *host)
+report_files(const struct host *host, uint64_t needed)
 {
-	uint64_t needed = sizes_files(&host->config->gateway), most;
+	uint64_t most;
 	bool sockets = false;
 
 	for (unsigned int i = 0; i < host->config->n_listeners; i++)
@@ -338,12 +336,26 @@ report_listeners(const struct host *host)
 }
 
 void
-host_report(struct host *host)
+host_find(struct host *host)
+{
+	bool huge = !eal_args_have(&host->args, "--no-huge ");
+	char text[VIEW_TEXT];
+
+	read_cpus(host, text);
+	parse_cpus(text, &host->cpus);
+	host->page = huge ? 0 : (uint32_t)sysconf(_SC_PAGESIZE);
+	host->n_workers =
+		eal_args_workers(&host->config->gateway, (unsigned int)CPU_COUNT(&host->cpus));
+	host_node_find(host);
+}
+
+void
+host_report(const struct host *host, const struct host_needs *needs)
 {
 	fputc('\n', host->view.to);
 	report_cpus(host);
-	report_memory(host);
-	report_files(host);
+	report_memory(host, needs);
+	report_files(host, needs->files);
 	report_locked(host);
 	report_privileges(host);
 	report_listeners(host);
@@ -354,19 +366,22 @@ host_report(struct host *host)
 }
 
 void
-host_report_here(
-	const struct config *config, const struct options *options, const struct eal_args *args)
+host_open(struct host *ret_host, const struct config *config, const struct options *options,
+	const struct eal_args *args)
 {
-	struct ifaddrs *addresses = NULL;
-	struct host host = {
+	*ret_host = (struct host){
 		.view = { .root = "", .to = stdout },
 		.config = config,
 		.given = { .n = options->n_eal, .arg = options->eal },
 		.args = *args,
 	};
+	if (getifaddrs(&ret_host->addresses) != 0)
+		ret_host->addresses = NULL;
+	host_find(ret_host);
+}
 
-	if (getifaddrs(&addresses) == 0)
-		host.addresses = addresses;
-	host_report(&host);
-	freeifaddrs(addresses);
+void
+host_close(struct host *host)
+{
+	freeifaddrs(host->addresses);
 }

@@ -2,6 +2,7 @@
 #include "host/node.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "port/device.h"
 
@@ -27,11 +28,15 @@ node_of_cpu(const struct view *view, unsigned int cpu)
 }
 
 static void
-find_lcores(struct host *host, const unsigned int *cpu, unsigned int n)
+find_lcores(struct host *host)
 {
+	unsigned int cpu[CPU_SETSIZE], n = 0;
 	unsigned int n_workers = host->n_workers, n_cores = host->config->gateway.handshake_cores;
 	unsigned int of_lcore[EAL_ARGS_LCORES_MAX];
 
+	for (unsigned int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &host->cpus))
+			cpu[n++] = i;
 	if (!eal_args_have(&host->given, EAL_ARGS_LCORES))
 		eal_args_spread(cpu, n, n_workers, n_cores, of_lcore);
 	else if (eal_args_lcores(&host->given, of_lcore) < n_workers + n_cores)
@@ -42,8 +47,46 @@ find_lcores(struct host *host, const unsigned int *cpu, unsigned int n)
 		host->core_node[i] = node_of_cpu(&host->view, of_lcore[n_workers + i]);
 }
 
+static unsigned int
+least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The ports with as many queues as workers, where profile and device string let them have so many; their nodes
+ * are not known.
+ */
+static void
+find_queues(const struct config *config, unsigned int n_workers, struct placement_port *ret_port)
+{
+	for (unsigned int p = 0; p < config->n_ports; p++) {
+		const struct config_port *port = &config->port[p];
+		unsigned int asked = device_queues(port->device), most = port->profile.queues;
+
+		ret_port[p] = (struct placement_port){
+			.node = PLACEMENT_ANY,
+			.n_queues = n_workers,
+			.peer = PLACEMENT_ALONE,
+		};
+		if (most != 0)
+			ret_port[p].n_queues = least(ret_port[p].n_queues, most);
+		if (asked != 0)
+			ret_port[p].n_queues = least(ret_port[p].n_queues, asked);
+	}
+	if (config->gateway.bridge_text != NULL) {
+		struct placement_port *clients = &ret_port[config->bridge[0]];
+		struct placement_port *servers = &ret_port[config->bridge[1]];
+
+		clients->n_queues = servers->n_queues = least(clients->n_queues, servers->n_queues);
+		clients->peer = config->bridge[1];
+		servers->peer = config->bridge[0];
+		clients->guards = true;
+	}
+}
+
 void
-host_node_find(struct host *host, const unsigned int *cpu, unsigned int n)
+host_node_find(struct host *host)
 {
 	const struct config *config = host->config;
 
@@ -52,9 +95,9 @@ host_node_find(struct host *host, const unsigned int *cpu, unsigned int n)
 	for (unsigned int i = 0; i < CONFIG_CORES_MAX; i++)
 		host->core_node[i] = PLACEMENT_ANY;
 	view_each(&host->view, count_node, &host->n_nodes, "sys/devices/system/node");
-	sizes_ports(config, host->n_workers, host->port);
+	find_queues(config, host->n_workers, host->port);
 	if (host->n_nodes > 1) {
-		find_lcores(host, cpu, n);
+		find_lcores(host);
 		for (unsigned int i = 0; i < config->n_ports; i++)
 			host->port[i].node = device_node(&host->view, config->port[i].device);
 	}
@@ -63,16 +106,16 @@ host_node_find(struct host *host, const unsigned int *cpu, unsigned int n)
 
 /* Bytes that the lcores of a node want there. */
 static uint64_t
-needed_on(const struct host *host, const struct sizes_memory *memory, int node)
+needed_on(const struct host *host, const struct host_needs *needs, int node)
 {
 	unsigned int n_cores = host->config->gateway.handshake_cores;
 	uint64_t bytes = 0;
 
 	for (unsigned int i = 0; i < host->n_workers; i++)
-		bytes += host->worker_node[i] == node ? memory->worker[i] : 0;
+		bytes += host->worker_node[i] == node ? needs->worker[i] : 0;
 	for (unsigned int i = 0; i < n_cores; i++)
-		bytes += host->core_node[i] == node ? memory->core : 0;
-	return bytes + (placement_common(host->core_node, n_cores) == node ? memory->cores : 0);
+		bytes += host->core_node[i] == node ? needs->core : 0;
+	return bytes + (placement_common(host->core_node, n_cores) == node ? needs->cores : 0);
 }
 
 struct free_pages {
@@ -96,12 +139,13 @@ add_pages(void *arg, const char *name)
 }
 
 void
-host_node_report_memory(const struct host *host, const struct sizes_memory *memory, bool huge)
+host_node_report_memory(const struct host *host, const struct host_needs *needs)
 {
+	bool huge = host->page == 0;
 	unsigned int n_wanted = 0;
 
 	for (int node = 0; host->n_nodes > 1 && node < (int)NODES_MAX; node++) {
-		uint64_t needed = (needed_on(host, memory, node) + MB - 1) / MB;
+		uint64_t needed = (needed_on(host, needs, node) + MB - 1) / MB;
 		struct free_pages pages = { .view = &host->view, .node = node };
 
 		if (needed == 0)

@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
-#include <rte_log.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -22,14 +21,14 @@
 #include "main/watch.h"
 #include "port/eal.h"
 #include "port/link.h"
+#include "port/log.h"
 #include "port/port.h"
 #include "show/counters.h"
 #include "tls/context.h"
 #include "tls/secret.h"
 #include "worker/loop.h"
 
-RTE_LOG_REGISTER(control_log, hellogate.control, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, control_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(control);
 
 #define TICK_NS 50000000   /* the workers' clock lags behind by this at most */
 #define TICKS_PER_LOOK 10u /* between two looks at links and upstreams */
@@ -275,7 +274,7 @@ tick(struct gateway *gateway, unsigned int *ticks)
 		for (unsigned int i = 0; i < gateway->n_ports; i++)
 			port_check_link(&gateway->port[i]);
 		watch_look(gateway);
-		port_link_look(gateway);
+		port_link_look(gateway->port, gateway->n_ports);
 		exception_follow(gateway->exception);
 		upstream_report(gateway);
 	}
@@ -341,7 +340,7 @@ drain(struct gateway *gateway)
 	atomic_store_explicit(&gateway->stage, STAGE_STOP_RECEIVING, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_workers; i++)
 		wait_for_clear(gateway, &gateway->worker[i]->receiving);
-	port_link_end(gateway);
+	port_link_end(gateway->port, gateway->n_ports, gateway->config->gateway.guard_open != 0);
 	atomic_store_explicit(&gateway->stage, STAGE_DRAIN, memory_order_release);
 	for (unsigned int i = 0; i < gateway->n_cores; i++)
 		wait_for_clear(gateway, &gateway->core[i]->running);
@@ -364,7 +363,7 @@ control_run(struct gateway *gateway, struct error *error)
 		return error_set(error, "DPDK does not start an lcore");
 	}
 	exception_serve(gateway->exception);
-	port_link_begin(gateway);
+	port_link_begin(gateway->port, gateway->n_ports);
 	hg_hmac_ladder_describe(&gateway->hmac, hmac, sizeof(hmac));
 	snprintf(ready, sizeof(ready),
 		"ready: %u ports, %u workers, %u handshake cores, hmac kernel %s", gateway->n_ports,

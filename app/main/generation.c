@@ -193,8 +193,8 @@ generation_enter(struct gateway *gateway, struct config *config, struct error *e
 			"too many former configurations still have sessions: try again when some have ended");
 	}
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		if (port_table_fill(&generation->table[i], &gateway->port[i], config,
-			    generation->listener) != 0) {
+		if (port_table_fill(&generation->table[i], &gateway->port[i].host,
+			    gateway->port[i].guards, config, generation->listener) != 0) {
 			free_generation(gateway, generation);
 			return error_set(error, "no memory for the binds of port %s",
 				gateway->port[i].config->name);

@@ -15,6 +15,7 @@
 #include "main/release.h"
 #include "main/seccomp.h"
 #include "main/setup.h"
+#include "main/sizes.h"
 #include "port/eal.h"
 #include "port/eal_args.h"
 #include "port/log.h"
@@ -167,13 +168,18 @@ run(struct config **config, const struct options *options)
 static int
 check(const struct config *config, const struct options *options)
 {
+	struct host_needs needs;
 	struct eal_args args;
 	struct error error;
+	struct host host;
 
 	if (eal_args_make(&args, config, options, 1, &error) != 0)
 		return refuse(&error);
 	config_print(config, stdout);
-	host_report_here(config, options, &args);
+	host_open(&host, config, options, &args);
+	sizes_needs(&host, &needs);
+	host_report(&host, &needs);
+	host_close(&host);
 	eal_args_free(&args);
 	return EXIT_DONE;
 }

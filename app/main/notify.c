@@ -5,8 +5,6 @@
  */
 #include "main/notify.h"
 
-#include <rte_log.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -22,9 +20,10 @@
 
 #include "core/core.h"
 #include "gateway/gateway.h"
+#include "port/log.h"
 #include "worker/loop.h"
 
-RTE_LOG_REGISTER(notify_log, hellogate.notify, INFO);
+LOG_TYPE(notify);
 
 #define STOP_USEC 90000000u /* for a shutdown as such: systemd's own default */
 
@@ -40,8 +39,7 @@ tell(const struct notify *notify, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (send(notify->socket, text, strlen(text), MSG_NOSIGNAL) < 0)
-		rte_log(RTE_LOG_WARNING, notify_log,
-			"hellogate: the service manager does not listen: %s\n", strerror(errno));
+		LOG(WARNING, "the service manager does not listen: %s\n", strerror(errno));
 }
 
 static uint64_t
@@ -175,8 +173,8 @@ blame(const struct gateway *gateway, unsigned int i)
 {
 	bool worker = i < gateway->n_workers;
 
-	rte_log(RTE_LOG_ERR, notify_log, "hellogate: no sign of life: %s %u is stuck\n",
-		worker ? "worker" : "handshake core", worker ? i : i - gateway->n_workers);
+	LOG(ERR, "no sign of life: %s %u is stuck\n", worker ? "worker" : "handshake core",
+		worker ? i : i - gateway->n_workers);
 }
 
 void

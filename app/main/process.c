@@ -2,7 +2,6 @@
 #include "main/process.h"
 
 #include <cap-ng.h>
-#include <rte_log.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,9 +15,10 @@
 #include <unistd.h>
 
 #include "port/device.h"
+#include "port/log.h"
 #include "tls/secret.h"
 
-RTE_LOG_REGISTER(process_log, hellogate.process, INFO);
+LOG_TYPE(process);
 
 int
 process_begin(struct error *error)
@@ -39,8 +39,7 @@ process_begin(struct error *error)
 	case 0:
 		return 0;
 	case -EPERM:
-		rte_log(RTE_LOG_WARNING, process_log,
-			"hellogate: secrets may be swapped out: RLIMIT_MEMLOCK allows too little\n");
+		LOG(WARNING, "secrets may be swapped out: RLIMIT_MEMLOCK allows too little\n");
 		return 0;
 	default:
 		return error_set(error, "no memory for secrets");
@@ -61,8 +60,7 @@ kept_capabilities(const struct config *config)
 		if (capng_have_capability(CAPNG_PERMITTED, i) != 0)
 			kept |= UINT64_C(1) << i;
 		else
-			rte_log(RTE_LOG_WARNING, process_log,
-				"hellogate: no capability %s to keep: a port may not come back\n",
+			LOG(WARNING, "no capability %s to keep: a port may not come back\n",
 				capng_capability_to_name(i));
 	}
 	return kept;

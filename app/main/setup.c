@@ -3,7 +3,6 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_random.h>
 #include <rte_timer.h>
@@ -26,12 +25,12 @@
 #include "main/sizes.h"
 #include "main/spent.h"
 #include "main/watch.h"
+#include "port/log.h"
 #include "port/nodes.h"
 #include "port/port.h"
 #include "worker/loop.h"
 
-RTE_LOG_REGISTER(setup_log, hellogate.gateway, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, setup_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(gateway);
 
 #define WORKER_REST_US 200u
 #define CORE_REST_US 500u
@@ -338,8 +337,6 @@ create_exception(struct gateway *gateway, struct error *error)
 	gateway->exception = exception;
 	exception->gateway = gateway;
 	exception->epoll = -1;
-	sem_init(&exception->ready, 0, 0);
-	sem_init(&exception->go, 0, 0);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
 	/* Its thread is on the CPUs of main and the cores. */
@@ -519,8 +516,6 @@ setup_destroy(struct gateway *gateway)
 	}
 	if (gateway->exception != NULL) {
 		rte_mempool_free(gateway->exception->pool);
-		sem_destroy(&gateway->exception->ready);
-		sem_destroy(&gateway->exception->go);
 		free(gateway->exception);
 	}
 	for (unsigned int i = 0; gateway->queue != NULL && i < gateway->n_queues; i++)

@@ -11,8 +11,9 @@
 #include "exception/exception.h"
 #include "gateway/clients.h"
 #include "gateway/marks.h"
+#include "gateway/pool.h"
 #include "gateway/rings.h"
-#include "port/device.h"
+#include "host/host.h"
 #include "port/port.h"
 #include "worker/hvr_cap.h"
 #include "worker/loop.h"
@@ -26,7 +27,7 @@
 static unsigned int
 pool(unsigned int buffers, unsigned int n_users)
 {
-	buffers += n_users * SIZES_POOL_CACHE * 2 + WORKER_BURST_MAX;
+	buffers += n_users * POOL_CACHE * 2 + WORKER_BURST_MAX;
 	return rte_align32pow2(buffers + 1) - 1;
 }
 
@@ -109,35 +110,6 @@ table_bytes(uint32_t n)
 	return (uint64_t)n * 76 + (uint64_t)rte_align32pow2(n) * 32;
 }
 
-void
-sizes_ports(const struct config *config, unsigned int n_workers, struct placement_port *ret_port)
-{
-	for (unsigned int p = 0; p < config->n_ports; p++) {
-		const struct config_port *port = &config->port[p];
-		unsigned int asked = device_queues(port->device), most = port->profile.queues;
-
-		ret_port[p] = (struct placement_port){
-			.node = PLACEMENT_ANY,
-			.n_queues = n_workers,
-			.peer = PLACEMENT_ALONE,
-		};
-		if (most != 0)
-			ret_port[p].n_queues = RTE_MIN(ret_port[p].n_queues, most);
-		if (asked != 0)
-			ret_port[p].n_queues = RTE_MIN(ret_port[p].n_queues, asked);
-	}
-	if (config->gateway.bridge_text != NULL) {
-		struct placement_port *clients = &ret_port[config->bridge[0]];
-		struct placement_port *servers = &ret_port[config->bridge[1]];
-
-		clients->n_queues = servers->n_queues =
-			RTE_MIN(clients->n_queues, servers->n_queues);
-		clients->peer = config->bridge[1];
-		servers->peer = config->bridge[0];
-		clients->guards = true;
-	}
-}
-
 /* What workers have of a port. Returns the descriptors of the kernel's frames. */
 static unsigned int
 add_port(const struct config_port *port, const struct placement_port *placed,
@@ -192,34 +164,30 @@ core_bytes(const struct config_gateway *settings, unsigned int n_workers, uint32
 	       pool_bytes(sizes_send_pool(n_workers), RTE_MBUF_DEFAULT_BUF_SIZE, false, page);
 }
 
-uint64_t
-sizes_memory(const struct config *config, const struct placement_port *port, unsigned int n_workers,
-	uint32_t page, struct sizes_memory *ret_memory)
+void
+sizes_needs(const struct host *host, struct host_needs *ret_needs)
 {
+	const struct config *config = host->config;
 	const struct config_gateway *settings = &config->gateway;
 	struct sizes_worker worker[CONFIG_WORKERS_MAX] = { 0 };
 	unsigned int kernel = 0, n_queues = 0;
 	bool exception = false;
-	uint64_t sum;
 
 	for (unsigned int p = 0; p < config->n_ports; p++) {
-		kernel += add_port(&config->port[p], &port[p], worker);
-		n_queues += port[p].n_queues;
+		kernel += add_port(&config->port[p], &host->port[p], worker);
+		n_queues += host->port[p].n_queues;
 		exception |= config->port[p].tap != NULL;
 	}
-	*ret_memory = (struct sizes_memory){
-		.core = core_bytes(settings, n_workers, page),
+	*ret_needs = (struct host_needs){
+		.files = sizes_files(settings),
+		.core = core_bytes(settings, host->n_workers, host->page),
 		.cores = table_bytes(settings->max_sessions),
 		.other = FIXED_BYTES,
 	};
 	if (exception)
-		ret_memory->other += pool_bytes(sizes_kernel_pool(n_workers, kernel),
-			RTE_MBUF_DEFAULT_BUF_SIZE, false, page);
-	sum = ret_memory->cores + ret_memory->other + settings->handshake_cores * ret_memory->core;
-	for (unsigned int i = 0; i < n_workers; i++) {
-		ret_memory->worker[i] =
-			worker_bytes(settings, &worker[i], n_queues, exception, page);
-		sum += ret_memory->worker[i];
-	}
-	return sum;
+		ret_needs->other += pool_bytes(sizes_kernel_pool(host->n_workers, kernel),
+			RTE_MBUF_DEFAULT_BUF_SIZE, false, host->page);
+	for (unsigned int i = 0; i < host->n_workers; i++)
+		ret_needs->worker[i] =
+			worker_bytes(settings, &worker[i], n_queues, exception, host->page);
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "gateway/gateway.h"
-#include "main/watch.h"
 #include "port/port.h"
 
 /* Who may still have a buffer: one after the other. */
@@ -29,7 +28,7 @@ struct spent {
 static enum step
 first_step(const struct port *port)
 {
-	if (port->diverts || (port->peer != NULL && port->peer->watch.interface[0] == '\0'))
+	if (port->diverts || (port->peer != NULL && !port->peer->on_interface))
 		return STEP_LOST;
 	return STEP_QUEUED;
 }

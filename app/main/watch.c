@@ -3,9 +3,9 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/generation.h"
@@ -14,11 +14,11 @@
 #include "main/spent.h"
 #include "port/device.h"
 #include "port/interface.h"
+#include "port/log.h"
 #include "port/port.h"
 #include "port/raw.h"
 
-RTE_LOG_REGISTER(watch_log, hellogate.watch, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, watch_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(watch);
 
 /* Looks are half a second apart. */
 #define BLOCKED_LOOKS 6u /* as many as that without room, and a queue has stopped */
@@ -28,10 +28,10 @@ RTE_LOG_REGISTER(watch_log, hellogate.watch, INFO);
 
 /* --- ports that stand on an interface ----------------------------------------------------------- */
 
-static bool
-stands(const struct port *port)
+static struct watch *
+watch_of(const struct gateway *gateway, const struct port *port)
 {
-	return port->watch.interface[0] != '\0';
+	return &gateway->watch[port->number];
 }
 
 static bool
@@ -51,27 +51,6 @@ watch_names_interface(const struct config_port *settings, char ret_name[IF_NAMES
 	return true;
 }
 
-bool
-watch_in_service(const struct port *port)
-{
-	enum port_state state = atomic_load_explicit(&port->state, memory_order_relaxed);
-
-	return (state == PORT_SERVES || state == PORT_PAUSES) && !port->watch.stopped;
-}
-
-const char *
-watch_state(const struct port *port)
-{
-	switch (atomic_load_explicit(&port->state, memory_order_relaxed)) {
-	case PORT_ABSENT:
-		return "no interface";
-	case PORT_FAILED:
-		return "failed";
-	default:
-		return port->watch.stopped ? "stopped" : "in service";
-	}
-}
-
 int
 watch_open(struct gateway *gateway, struct error *error)
 {
@@ -79,6 +58,9 @@ watch_open(struct gateway *gateway, struct error *error)
 	char name[IF_NAMESIZE];
 	unsigned int i = 0;
 
+	gateway->watch = calloc(config->n_ports, sizeof(*gateway->watch));
+	if (gateway->watch == NULL)
+		return error_set(error, "no memory for the ports' interfaces");
 	gateway->interfaces = interface_open();
 	while (i < config->n_ports && !watch_names_interface(&config->port[i], name))
 		i++;
@@ -93,6 +75,8 @@ watch_close(struct gateway *gateway)
 {
 	interface_close(gateway->interfaces);
 	gateway->interfaces = NULL;
+	free(gateway->watch);
+	gateway->watch = NULL;
 }
 
 /* The queues of a device that cannot be asked yet: as many as its string says. */
@@ -110,38 +94,39 @@ int
 watch_probe(struct gateway *gateway, unsigned int number, struct error *error)
 {
 	const struct config_port *settings = &gateway->config->port[number];
+	struct watch *watch = &gateway->watch[number];
 	struct port *port = &gateway->port[number];
 	struct interface interface;
 
-	port->link_told = watch_names_interface(settings, port->watch.interface);
-	if (!port->link_told || interface_find(gateway->interfaces, port->watch.interface, 0,
-					&interface) != -ENODEV)
+	port->on_interface = watch_names_interface(settings, watch->interface);
+	if (!port->on_interface ||
+		interface_find(gateway->interfaces, watch->interface, 0, &interface) != -ENODEV)
 		return port_probe(port, gateway->config, number, gateway->n_workers, error);
 	port_expect(port, gateway->config, number, count_queues(settings, gateway->n_workers));
 	LOG(WARNING, "port %s: there is no interface %s: waiting for it\n", settings->name,
-		port->watch.interface);
+		watch->interface);
 	return 0;
 }
 
 /* --- what an interface tells -------------------------------------------------------------------- */
 
 static void
-follow_mtu(struct port *port, const struct interface *now)
+follow_mtu(struct watch *watch, struct port *port, const struct interface *now)
 {
 	uint32_t mtu = now->mtu;
 
-	if (now->mtu == port->watch.mtu)
+	if (now->mtu == watch->mtu)
 		return;
 	/* A large one of the interface is no reason for large packets of ours: the way may be narrower. */
 	if (port->peer == NULL && port->config->mtu == 0)
 		mtu = RTE_MIN(mtu, (uint32_t)RTE_ETHER_MTU);
 	port_set_mtu(port, mtu);
-	if (port->watch.mtu != 0)
+	if (watch->mtu != 0)
 		LOG(NOTICE,
 			"port %s: interface %s has an MTU of %u now: packets of more than %u bytes are dropped\n",
 			port->config->name, now->name, now->mtu,
 			atomic_load_explicit(&port->mtu, memory_order_relaxed));
-	port->watch.mtu = now->mtu;
+	watch->mtu = now->mtu;
 }
 
 /* Makes workers let go of a port, so that something in it can change. */
@@ -162,11 +147,12 @@ give_to_workers(struct port *port)
 static void
 follow_mac(struct gateway *gateway, struct port *port, const struct interface *now)
 {
+	struct watch *watch = watch_of(gateway, port);
 	const uint8_t *mac = now->mac;
 
-	if (!now->has_mac || memcmp(mac, port->watch.mac, sizeof(now->mac)) == 0)
+	if (!now->has_mac || memcmp(mac, watch->mac, sizeof(now->mac)) == 0)
 		return;
-	memcpy(port->watch.mac, mac, sizeof(now->mac));
+	memcpy(watch->mac, mac, sizeof(now->mac));
 	if (port->peer != NULL || memcmp(mac, port->host.mac, sizeof(now->mac)) == 0)
 		return;
 	if (port->config->has_mac) {
@@ -187,18 +173,17 @@ follow_mac(struct gateway *gateway, struct port *port, const struct interface *n
 }
 
 static void
-follow_name(struct port *port, const struct interface *now)
+follow_name(struct watch *watch, const struct port *port, const struct interface *now)
 {
-	bool renamed = strcmp(now->name, port->watch.interface) != 0;
+	bool renamed = strcmp(now->name, watch->interface) != 0;
 
-	if (renamed == port->watch.renamed)
+	if (renamed == watch->renamed)
 		return;
-	port->watch.renamed = renamed;
+	watch->renamed = renamed;
 	if (renamed)
 		LOG(WARNING,
 			"port %s: interface %s is called %s now: the port stays with it until there is another %s\n",
-			port->config->name, port->watch.interface, now->name,
-			port->watch.interface);
+			port->config->name, watch->interface, now->name, watch->interface);
 	else
 		LOG(NOTICE, "port %s: interface %s has its name again\n", port->config->name,
 			now->name);
@@ -207,13 +192,13 @@ follow_name(struct port *port, const struct interface *now)
 int
 watch_start(struct gateway *gateway, struct port *port, struct error *error)
 {
-	struct watch *watch = &port->watch;
+	struct watch *watch = watch_of(gateway, port);
 	struct rte_eth_dev_info info;
 	struct interface now;
 	int err;
 
 	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0) {
-		if (stands(port))
+		if (port->on_interface)
 			return error_set(error, "port %s: the device does not say where it stands",
 				port->config->name);
 		return 0;
@@ -235,8 +220,8 @@ watch_start(struct gateway *gateway, struct port *port, struct error *error)
 	watch->mtu = 0;
 	watch->sent = now.sent;
 	memcpy(watch->mac, now.mac, sizeof(watch->mac));
-	follow_mtu(port, &now);
-	if (stands(port))
+	follow_mtu(watch, port, &now);
+	if (port->on_interface)
 		port_set_link(port, now.running);
 	return 0;
 }
@@ -270,18 +255,20 @@ put_off(struct watch *watch)
 static void
 take_down(struct gateway *gateway, struct port *port, enum port_state state)
 {
+	struct watch *watch = watch_of(gateway, port);
+
 	port_set_link(port, false);
 	take_from_workers(gateway, port, state);
 	pthread_mutex_lock(&gateway->config_lock);
 	watch_detach(port);
 	port_remove(port);
 	spent_add(gateway, port);
-	port->watch.index = 0;
-	port->watch.blocked_looks = port->watch.flat_looks = 0;
+	watch->index = 0;
+	watch->blocked_looks = watch->flat_looks = 0;
 	/* The device that was held is gone: the next one comes with a link of its own. */
-	atomic_store_explicit(&port->mirror.state, MIRROR_FREE, memory_order_relaxed);
+	atomic_store_explicit(&port->link.state, PORT_LINK_FREE, memory_order_relaxed);
 	pthread_mutex_unlock(&gateway->config_lock);
-	put_off(&port->watch);
+	put_off(watch);
 }
 
 static int
@@ -307,7 +294,7 @@ bring(struct gateway *gateway, struct port *port, struct error *error)
 static void
 take_up(struct gateway *gateway, struct port *port)
 {
-	struct watch *watch = &port->watch;
+	struct watch *watch = watch_of(gateway, port);
 	struct error error = { "" };
 	int err;
 
@@ -320,7 +307,7 @@ take_up(struct gateway *gateway, struct port *port)
 		spent_add(gateway, port);
 		watch->index = 0;
 	} else {
-		watch->restarts++;
+		atomic_fetch_add_explicit(&port->restarts, 1, memory_order_relaxed);
 		watch->since = rte_get_tsc_cycles();
 	}
 	pthread_mutex_unlock(&gateway->config_lock);
@@ -341,27 +328,28 @@ take_up(struct gateway *gateway, struct port *port)
 static void
 follow_interface(struct gateway *gateway, struct port *port, const struct interface *now)
 {
+	struct watch *watch = watch_of(gateway, port);
 	bool serves = port_serves(port);
 
 	if (now == NULL) {
 		if (serves) {
 			LOG(WARNING, "port %s: interface %s is gone: waiting for it\n",
-				port->config->name, port->watch.interface);
+				port->config->name, watch->interface);
 			take_down(gateway, port, PORT_ABSENT);
 		}
 		atomic_store_explicit(&port->state, PORT_ABSENT, memory_order_relaxed);
 		return;
 	}
-	if (serves && now->index != port->watch.index) {
+	if (serves && now->index != watch->index) {
 		LOG(WARNING, "port %s: there is another interface %s now: moving to it\n",
 			port->config->name, now->name);
 		take_down(gateway, port, PORT_ABSENT);
 		serves = false;
 	}
-	if (!serves && rte_get_tsc_cycles() >= port->watch.due)
+	if (!serves && rte_get_tsc_cycles() >= watch->due)
 		take_up(gateway, port);
 	else if (serves) {
-		follow_name(port, now);
+		follow_name(watch, port, now);
 		port_set_link(port, now->running);
 		follow_mac(gateway, port, now);
 	}
@@ -396,7 +384,7 @@ count_sent(struct gateway *gateway, const struct port *port, bool *ret_blocked)
 static bool
 has_stopped(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = &port->watch;
+	struct watch *watch = watch_of(gateway, port);
 	bool blocked, flat = false;
 	uint64_t sent = count_sent(gateway, port, &blocked), moved;
 
@@ -420,17 +408,18 @@ static void
 look_for_stop(struct gateway *gateway, struct port *port, const struct interface *now)
 {
 	bool stopped = has_stopped(gateway, port, now);
+	bool before = atomic_load_explicit(&port->stopped, memory_order_relaxed);
 
-	if (stopped && stands(port)) {
+	if (stopped && port->on_interface) {
 		LOG(ERR,
 			"port %s: interface %s sends nothing of what it is given: opening it again\n",
-			port->config->name, port->watch.interface);
+			port->config->name, watch_of(gateway, port)->interface);
 		take_down(gateway, port, PORT_FAILED);
 		return;
 	}
-	if (stopped == port->watch.stopped)
+	if (stopped == before)
 		return;
-	port->watch.stopped = stopped;
+	atomic_store_explicit(&port->stopped, stopped, memory_order_relaxed);
 	if (stopped)
 		LOG(ERR, "port %s: the device sends nothing of what it is given\n",
 			port->config->name);
@@ -440,11 +429,12 @@ look_for_stop(struct gateway *gateway, struct port *port, const struct interface
 
 /* One that the driver has made, and somebody else has deleted. The driver does not notice. */
 static void
-lose(struct port *port)
+lose(struct watch *watch, struct port *port)
 {
-	if (port->watch.lost)
+	if (watch->lost)
 		return;
-	port->watch.lost = port->watch.stopped = true;
+	watch->lost = true;
+	atomic_store_explicit(&port->stopped, true, memory_order_relaxed);
 	LOG(ERR, "port %s: its interface is gone: only a restart makes it again\n",
 		port->config->name);
 }
@@ -452,25 +442,25 @@ lose(struct port *port)
 static void
 look(struct gateway *gateway, struct port *port)
 {
-	struct watch *watch = &port->watch;
+	struct watch *watch = watch_of(gateway, port);
 	struct interface now;
 	int err = -ENODEV;
 
 	/* While it has another name, it is still the one that the port stands on. */
-	if (stands(port))
+	if (port->on_interface)
 		err = interface_find(gateway->interfaces, watch->interface, 0, &now);
 	if (err == -ENODEV && watch->index != 0)
 		err = interface_find(gateway->interfaces, NULL, watch->index, &now);
 	if (err != 0 && err != -ENODEV)
 		return; /* the kernel has no time for us */
-	if (stands(port))
+	if (port->on_interface)
 		follow_interface(gateway, port, err == 0 ? &now : NULL);
 	else if (err != 0 && watch->index != 0)
-		lose(port);
+		lose(watch, port);
 	if (!port_serves(port) || watch->lost)
 		return;
 	if (err == 0 && now.index == watch->index)
-		follow_mtu(port, &now);
+		follow_mtu(watch, port, &now);
 	look_for_stop(gateway, port, err == 0 ? &now : NULL);
 }
 

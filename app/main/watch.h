@@ -2,7 +2,7 @@
 /*
  * The kernel's interfaces that ports stand on: they go and come back, change their MTU and MAC address, or
  * send nothing any more. A port whose interface is away waits for it, and is taken up again; the others
- * go on meanwhile. Main's own, but what others read of it under config_lock.
+ * go on meanwhile. Main's own.
  */
 #pragma once
 
@@ -16,12 +16,11 @@ struct config_port;
 struct gateway;
 struct port;
 
-/* Of a port. */
+/* What main knows of a port's interface. */
 struct watch {
 	char interface[IF_NAMESIZE]; /* of the device string; "": there is none that comes and goes */
 	unsigned int index;          /* of the interface that it stands on; 0: none */
 	bool renamed;                /* that one has another name now */
-	bool stopped;                /* the device sends nothing of what it is given */
 	bool lost;                   /* the driver's own interface is gone for good */
 	bool counts;                 /* the interface counts what we send */
 	uint32_t mtu;                /* of the interface */
@@ -32,14 +31,13 @@ struct watch {
 	uint64_t since;          /* TSC cycles: when it was taken up */
 	uint64_t due;            /* TSC cycles: not to be taken up before that */
 	unsigned int wait;       /* seconds until the next attempt, if this one fails */
-	uint64_t restarts;       /* how often it was taken up again */
 	struct error said;       /* why it could not be taken up, or "" */
 };
 
 /* The name of the interface that must be there before a port can be probed; false: it needs none. */
 bool watch_names_interface(const struct config_port *settings, char ret_name[IF_NAMESIZE]);
 
-/* Before the ports are probed. Returns 0 or -EINVAL. */
+/* Before the ports are probed. Returns 0 or -EINVAL; watch_close() in either case. */
 int watch_open(struct gateway *gateway, struct error *error);
 
 /*
@@ -56,11 +54,5 @@ void watch_look(struct gateway *gateway);
 
 /* What was opened beside a device, before it is closed. */
 void watch_detach(struct port *port);
-
-/* Does it carry packets, as far as is known? */
-bool watch_in_service(const struct port *port);
-
-/* "in service", or why not: "no interface", "failed", "stopped". */
-const char *watch_state(const struct port *port);
 
 void watch_close(struct gateway *gateway);

@@ -3,21 +3,32 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 
+#include "port/log.h"
 #include "port/port.h"
 
-RTE_LOG_REGISTER(port_link_log, hellogate.mirror, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, port_link_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(link);
 
 /* Negotiating a link takes seconds; one that is not there then is down. */
 #define PATIENCE_SECONDS 10u
 
-static void
-await(struct mirror *mirror)
+static enum port_link_state
+state_of(const struct port *port)
 {
-	mirror->state = MIRROR_COMING;
-	mirror->until = rte_get_tsc_cycles() + PATIENCE_SECONDS * rte_get_tsc_hz();
+	return atomic_load_explicit(&port->link.state, memory_order_relaxed);
+}
+
+static void
+set_state(struct port *port, enum port_link_state state)
+{
+	atomic_store_explicit(&port->link.state, state, memory_order_relaxed);
+}
+
+static void
+await(struct port *port)
+{
+	set_state(port, PORT_LINK_COMING);
+	port->link.until = rte_get_tsc_cycles() + PATIENCE_SECONDS * rte_get_tsc_hz();
 }
 
 static bool
@@ -29,26 +40,26 @@ is_up(const struct port *port)
 bool
 port_link_holds(const struct port *port)
 {
-	return atomic_load_explicit(&port->mirror.state, memory_order_relaxed) == MIRROR_HELD;
+	return state_of(port) == PORT_LINK_HELD;
 }
 
 void
-port_link_begin(struct gateway *gateway)
+port_link_begin(struct port *port, unsigned int n_ports)
 {
-	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		if (gateway->port[i].peer != NULL && !is_up(&gateway->port[i]))
-			await(&gateway->port[i].mirror);
+	for (unsigned int i = 0; i < n_ports; i++)
+		if (port[i].peer != NULL && !is_up(&port[i]))
+			await(&port[i]);
 }
 
 /* Returns false, and says so once, if the device cannot. */
 static bool
 take_down(struct port *port)
 {
-	if (port->mirror.cannot || !port_serves(port))
+	if (port->link.cannot || !port_serves(port))
 		return false;
 	if (rte_eth_dev_set_link_down(port->id) == 0)
 		return true;
-	port->mirror.cannot = true;
+	port->link.cannot = true;
 	LOG(WARNING, "port %s: the device cannot set its link down: it stays up\n",
 		port->config->name);
 	return false;
@@ -59,7 +70,7 @@ set_down(struct port *port)
 {
 	if (!take_down(port))
 		return;
-	port->mirror.state = MIRROR_HELD;
+	set_state(port, PORT_LINK_HELD);
 	LOG(NOTICE, "port %s: link held down, as that of port %s is down\n", port->config->name,
 		port->peer->config->name);
 }
@@ -71,7 +82,7 @@ set_up(struct port *port)
 		LOG(WARNING, "port %s: the device does not set its link up\n", port->config->name);
 		return; /* the next look tries again */
 	}
-	await(&port->mirror);
+	await(port);
 	LOG(NOTICE, "port %s: link released\n", port->config->name);
 }
 
@@ -79,41 +90,35 @@ set_up(struct port *port)
 static void
 look(struct port *port)
 {
-	struct mirror *mirror = &port->mirror;
-
-	if (mirror->state == MIRROR_COMING &&
-		(is_up(port) || rte_get_tsc_cycles() >= mirror->until))
-		mirror->state = MIRROR_FREE;
+	if (state_of(port) == PORT_LINK_COMING &&
+		(is_up(port) || rte_get_tsc_cycles() >= port->link.until))
+		set_state(port, PORT_LINK_FREE);
 	/* What is held is down because of the peer: sent back, it would hold both for good. */
-	if (mirror->state != MIRROR_FREE)
+	if (state_of(port) != PORT_LINK_FREE)
 		return;
-	if (is_up(port) && port->peer->mirror.state == MIRROR_HELD)
+	if (is_up(port) && port_link_holds(port->peer))
 		set_up(port->peer);
-	else if (!is_up(port) && port->peer->mirror.state != MIRROR_HELD)
+	else if (!is_up(port) && !port_link_holds(port->peer))
 		set_down(port->peer);
 }
 
 void
-port_link_look(struct gateway *gateway)
+port_link_look(struct port *port, unsigned int n_ports)
 {
-	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		if (gateway->port[i].peer != NULL)
-			look(&gateway->port[i]);
+	for (unsigned int i = 0; i < n_ports; i++)
+		if (port[i].peer != NULL)
+			look(&port[i]);
 }
 
 void
-port_link_end(struct gateway *gateway)
+port_link_end(struct port *port, unsigned int n_ports, bool open)
 {
-	bool open = gateway->config->gateway.guard_open != 0;
-
-	for (unsigned int i = 0; i < gateway->n_ports; i++) {
-		struct port *port = &gateway->port[i];
-
-		if (port->peer == NULL)
+	for (unsigned int i = 0; i < n_ports; i++) {
+		if (port[i].peer == NULL)
 			continue;
-		if (open && port->mirror.state == MIRROR_HELD)
-			set_up(port);
-		else if (!open && port->mirror.state != MIRROR_HELD)
-			take_down(port);
+		if (open && port_link_holds(&port[i]))
+			set_up(&port[i]);
+		else if (!open && !port_link_holds(&port[i]))
+			take_down(&port[i]);
 	}
 }

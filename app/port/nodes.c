@@ -3,13 +3,12 @@
 
 #include <rte_eal.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 #include <rte_malloc.h>
 
 #include "port/eal.h"
+#include "port/log.h"
 
-RTE_LOG_REGISTER(nodes_log, hellogate.nodes, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, nodes_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(nodes);
 
 _Static_assert(PLACEMENT_ANY == SOCKET_ID_ANY, "what DPDK calls any node");
 _Static_assert(RTE_MAX_NUMA_NODES <= 64, "a bit for each");

@@ -6,22 +6,22 @@
 #include <rte_alarm.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <semaphore.h>
 #include <string.h>
 
+#include "config/placement.h"
 #include "port/device.h"
+#include "port/log.h"
 #include "port/output.h"
 #include "port/steering.h"
 
 _Static_assert(CONFIG_MTU_MAX + PORT_ETHER_MAX == RTE_MBUF_DEFAULT_DATAROOM,
 	"a packet of ours fits into a buffer");
 
-RTE_LOG_REGISTER(port_log, hellogate.port, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, port_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(port);
 
 static int
 create_device(struct port *port, const char *name, struct error *error)
@@ -444,7 +444,7 @@ port_check_link(struct port *port)
 {
 	struct rte_eth_link link = { 0 };
 
-	if (!port->link_told && rte_eth_link_get_nowait(port->id, &link) == 0)
+	if (!port->on_interface && rte_eth_link_get_nowait(port->id, &link) == 0)
 		port_set_link(port, link.link_status == RTE_ETH_LINK_UP);
 }
 
@@ -455,4 +455,31 @@ port_set_link(struct port *port, bool up)
 		return;
 	atomic_store_explicit(&port->link_up, up, memory_order_relaxed);
 	LOG(NOTICE, "port %s: link %s\n", port->config->name, up ? "up" : "down");
+}
+
+static bool
+has_stopped(const struct port *port)
+{
+	return atomic_load_explicit(&port->stopped, memory_order_relaxed);
+}
+
+bool
+port_in_service(const struct port *port)
+{
+	enum port_state state = atomic_load_explicit(&port->state, memory_order_relaxed);
+
+	return (state == PORT_SERVES || state == PORT_PAUSES) && !has_stopped(port);
+}
+
+const char *
+port_service(const struct port *port)
+{
+	switch (atomic_load_explicit(&port->state, memory_order_relaxed)) {
+	case PORT_ABSENT:
+		return "no interface";
+	case PORT_FAILED:
+		return "failed";
+	default:
+		return has_stopped(port) ? "stopped" : "in service";
+	}
 }

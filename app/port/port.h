@@ -11,7 +11,6 @@
 
 #include "config/config.h"
 #include "config/error.h"
-#include "main/watch.h"
 #include "net/host.h"
 #include "port/link.h"
 
@@ -49,8 +48,9 @@ struct port {
 	/* written by main, which changes what workers use while it is not PORT_SERVES */
 	_Atomic(enum port_state) state;
 	struct rte_device *device;
-	struct raw *raw;    /* sockets that frames are sent by in the driver's place, or NULL */
-	struct watch watch; /* main's own, but under config_lock */
+	struct raw *raw; /* sockets that frames are sent by in the driver's place, or NULL */
+	_Atomic uint64_t restarts; /* how often it was taken up again; written by main */
+	atomic_bool stopped;       /* it sends nothing of what it is given; written by main */
 	bool probed;
 	bool started;
 	bool device_sums;  /* the device fills in IPv4 and UDP checksums */
@@ -61,8 +61,8 @@ struct port {
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
 	struct port *peer;       /* the other one of the bridge, or NULL */
 	bool guards;             /* of a bridge's port: its clients' */
-	bool link_told;          /* main learns of its link elsewhere than from the driver */
-	struct mirror mirror;    /* of a bridge's port; main's own */
+	bool on_interface;       /* the kernel's, which may come and go, and tells of the link */
+	struct port_link link;   /* of a bridge's port */
 	atomic_bool link_up;     /* written by main */
 	uint64_t rss_types;  /* what the queues are chosen by; 0: nothing, or the device's choice */
 	uint8_t rss_key_len; /* 0: the device's own key */
@@ -121,3 +121,9 @@ port_serves(const struct port *port)
 {
 	return atomic_load_explicit(&port->state, memory_order_acquire) == PORT_SERVES;
 }
+
+/* Does it carry packets, as far as is known? */
+bool port_in_service(const struct port *port);
+
+/* "in service", or why not: "no interface", "failed", "stopped". */
+const char *port_service(const struct port *port);

@@ -3,23 +3,22 @@
 
 #include <rte_ethdev.h>
 #include <rte_flow.h>
-#include <rte_log.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "config/address.h"
+#include "port/log.h"
 
-RTE_LOG_REGISTER(steering_log, hellogate.steering, INFO);
-#define LOG(level, ...) rte_log(RTE_LOG_##level, steering_log, "hellogate: " __VA_ARGS__)
+LOG_TYPE(steering);
 
 #define TEXT_MAX 96u
 
 struct steering_rule {
 	uint8_t family; /* 4 or 6 */
 	uint8_t tags;
-	uint8_t key[18]; /* address and port as in struct classify_table */
+	uint8_t key[18]; /* address and port as in struct port_table */
 	struct rte_flow *flow;
 };
 
@@ -192,7 +191,7 @@ add_bind(struct port *port, uint8_t family, const uint8_t *key, struct error *er
 }
 
 int
-steering_add(struct port *port, const struct classify_table *table, struct error *error)
+steering_add(struct port *port, const struct port_table *table, struct error *error)
 {
 	struct steering *steering = &port->steering;
 	unsigned int per_bind = 1 + port->config->profile.vlan_tags;
@@ -214,9 +213,9 @@ steering_add(struct port *port, const struct classify_table *table, struct error
 }
 
 static bool
-is_wanted(const struct steering_rule *rule, const struct classify_table *table)
+is_wanted(const struct steering_rule *rule, const struct port_table *table)
 {
-	const struct classify_binds *binds;
+	const struct port_table_binds *binds;
 
 	if (table == NULL)
 		return false;
@@ -228,7 +227,7 @@ is_wanted(const struct steering_rule *rule, const struct classify_table *table)
 }
 
 void
-steering_keep(struct port *port, const struct classify_table *table)
+steering_keep(struct port *port, const struct port_table *table)
 {
 	struct steering *steering = &port->steering;
 	struct rte_flow_error why = { 0 };

@@ -9,7 +9,7 @@
 
 #include "config/error.h"
 #include "port/port.h"
-#include "worker/classify.h"
+#include "port/table.h"
 
 /*
  * Before the port is configured: in isolated mode, if the profile asks for it, the device gives us
@@ -21,7 +21,7 @@ int steering_isolate(struct port *port, struct error *error);
  * Makes the rules of a table that are not there yet. Returns 0, or -EINVAL if the device takes one of
  * them not; those that were made stay until steering_keep().
  */
-int steering_add(struct port *port, const struct classify_table *table, struct error *error);
+int steering_add(struct port *port, const struct port_table *table, struct error *error);
 
 /* Takes away all rules but those of a table; NULL: all. */
-void steering_keep(struct port *port, const struct classify_table *table);
+void steering_keep(struct port *port, const struct port_table *table);

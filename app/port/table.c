@@ -6,17 +6,16 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "port/port.h"
 
 #define BINDS_AT_ONCE 64u
 
 int
-port_table_add(struct classify_table *table, uint8_t family, const uint8_t *address, uint16_t port,
+port_table_add(struct port_table *table, uint8_t family, const uint8_t *address, uint16_t port,
 	uint16_t listener)
 {
-	struct classify_binds *binds = family == 4 ? &table->ipv4 : &table->ipv6;
+	struct port_table_binds *binds = family == 4 ? &table->ipv4 : &table->ipv6;
 	size_t len = family == 4 ? 4 : 16;
-	struct classify_bind *bind;
+	struct port_table_bind *bind;
 
 	if (binds->n % BINDS_AT_ONCE == 0) {
 		bind = realloc(binds->bind, (binds->n + BINDS_AT_ONCE) * sizeof(*bind));
@@ -34,7 +33,7 @@ port_table_add(struct classify_table *table, uint8_t family, const uint8_t *addr
 
 /* Makes places of that size, twice as many as binds at least. */
 static void *
-make_places(struct classify_binds *binds, size_t size)
+make_places(struct port_table_binds *binds, size_t size)
 {
 	unsigned int bits = 1;
 
@@ -46,16 +45,16 @@ make_places(struct classify_binds *binds, size_t size)
 }
 
 static int
-index_ipv4(struct classify_binds *binds)
+index_ipv4(struct port_table_binds *binds)
 {
 	free(binds->place.ipv4);
 	binds->place.ipv4 = make_places(binds, sizeof(*binds->place.ipv4));
 	if (binds->place.ipv4 == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < binds->n; i++) {
-		const struct classify_bind *bind = &binds->bind[i];
-		uint64_t key = classify_key_ipv4(bind->key, bind->key + 4);
-		uint32_t place = classify_place_ipv4(binds, key);
+		const struct port_table_bind *bind = &binds->bind[i];
+		uint64_t key = port_table_key_ipv4(bind->key, bind->key + 4);
+		uint32_t place = port_table_place_ipv4(binds, key);
 
 		while (binds->place.ipv4[place] != 0)
 			place = (place + 1) & binds->mask;
@@ -65,20 +64,20 @@ index_ipv4(struct classify_binds *binds)
 }
 
 static int
-index_ipv6(struct classify_binds *binds)
+index_ipv6(struct port_table_binds *binds)
 {
 	free(binds->place.ipv6);
 	binds->place.ipv6 = make_places(binds, sizeof(*binds->place.ipv6));
 	if (binds->place.ipv6 == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < binds->n; i++) {
-		const struct classify_bind *bind = &binds->bind[i];
-		struct classify_place held = { .listener = bind->listener, .is_taken = 1 };
+		const struct port_table_bind *bind = &binds->bind[i];
+		struct port_table_place held = { .listener = bind->listener, .is_taken = 1 };
 		uint32_t place;
 
 		memcpy(held.address, bind->key, sizeof(held.address));
 		memcpy(&held.port, bind->key + 16, sizeof(held.port));
-		place = classify_place_ipv6(binds, held.address, held.port);
+		place = port_table_place_ipv6(binds, held.address, held.port);
 		while (binds->place.ipv6[place].is_taken)
 			place = (place + 1) & binds->mask;
 		binds->place.ipv6[place] = held;
@@ -87,7 +86,7 @@ index_ipv6(struct classify_binds *binds)
 }
 
 int
-port_table_index(struct classify_table *table)
+port_table_index(struct port_table *table)
 {
 	int err = index_ipv4(&table->ipv4);
 
@@ -97,7 +96,7 @@ port_table_index(struct classify_table *table)
 
 /* Adds those of a listener's addresses that are the port's. */
 static int
-add_listener(struct classify_table *table, const struct config_listener *listener, uint16_t place)
+add_listener(struct port_table *table, const struct config_listener *listener, uint16_t place)
 {
 	const struct hg_net_host *host = &table->host;
 	static const uint8_t any[16];
@@ -145,7 +144,7 @@ add_guarded_address(struct hg_net_host *host, const struct address *address)
 
 /* The addresses of servers behind a bridge, whatever their MAC addresses are. */
 static int
-add_guard(struct classify_table *table, const struct config_listener *listener, uint16_t place)
+add_guard(struct port_table *table, const struct config_listener *listener, uint16_t place)
 {
 	int err = 0;
 
@@ -160,7 +159,7 @@ add_guard(struct classify_table *table, const struct config_listener *listener, 
 }
 
 static void
-deny_source_ports(struct classify_table *table, const struct config_gateway *settings)
+deny_source_ports(struct port_table *table, const struct config_gateway *settings)
 {
 	table->denied_low = 1; /* port 0 */
 	for (unsigned int i = 0; i < settings->n_denied; i++) {
@@ -173,23 +172,23 @@ deny_source_ports(struct classify_table *table, const struct config_gateway *set
 }
 
 int
-port_table_fill(struct classify_table *table, const struct port *port, const struct config *config,
-	const uint16_t *place)
+port_table_fill(struct port_table *table, const struct hg_net_host *host, bool guards,
+	const struct config *config, const uint16_t *place)
 {
 	int err = 0;
 
-	table->host = port->host;
+	table->host = *host;
 	deny_source_ports(table, &config->gateway);
 	for (unsigned int i = 0; err == 0 && i < config->n_listeners; i++)
 		if (!config->listener[i].guard)
 			err = add_listener(table, &config->listener[i], place[i]);
-		else if (port->guards)
+		else if (guards)
 			err = add_guard(table, &config->listener[i], place[i]);
 	return err == 0 ? port_table_index(table) : err;
 }
 
 void
-port_table_free(struct classify_table *table)
+port_table_free(struct port_table *table)
 {
 	free(table->ipv4.bind);
 	free(table->ipv4.place.ipv4);

@@ -14,7 +14,6 @@
 #include "core/upstream.h"
 #include "exception/exception.h"
 #include "gateway/stats.h"
-#include "main/watch.h"
 #include "port/link.h"
 #include "port/port.h"
 #include "show/counters.h"
@@ -249,11 +248,12 @@ write_service(struct writer *writer, const struct gateway *gateway)
 		"whether the port has its interface, and the device sends what it is given");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_in_service{port=\"%s\"} %d\n",
-			gateway->port[i].config->name, watch_in_service(&gateway->port[i]));
+			gateway->port[i].config->name, port_in_service(&gateway->port[i]));
 	head(writer, "port_restarts", "counter", "how often the port was taken up again");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_restarts_total{port=\"%s\"} %" PRIu64 "\n",
-			gateway->port[i].config->name, gateway->port[i].watch.restarts);
+			gateway->port[i].config->name,
+			atomic_load_explicit(&gateway->port[i].restarts, memory_order_relaxed));
 	head(writer, "port_mtu_bytes", "gauge", "the longest IP packet that leaves by the port");
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		fprintf(writer->to, "hellogate_port_mtu_bytes{port=\"%s\"} %u\n",

@@ -15,7 +15,6 @@
 #include "core/upstream.h"
 #include "exception/exception.h"
 #include "gateway/flows.h"
-#include "main/watch.h"
 #include "port/dpdk.h"
 #include "port/link.h"
 #include "port/port.h"
@@ -305,10 +304,11 @@ show_ports(const struct gateway *gateway, const char *params, struct rte_tel_dat
 			one, "link_up", atomic_load_explicit(&port->link_up, memory_order_relaxed));
 		rte_tel_data_add_dict_string(one, "mac", text);
 		dpdk_tel_add_uint(one, "link_held", port_link_holds(port));
-		rte_tel_data_add_dict_string(one, "state", watch_state(port));
+		rte_tel_data_add_dict_string(one, "state", port_service(port));
 		dpdk_tel_add_uint(
 			one, "mtu", atomic_load_explicit(&port->mtu, memory_order_relaxed));
-		dpdk_tel_add_uint(one, "restarts", port->watch.restarts);
+		dpdk_tel_add_uint(one, "restarts",
+			atomic_load_explicit(&port->restarts, memory_order_relaxed));
 		dpdk_tel_add_uint(one, "sent", count_sent(gateway, port));
 		if (port->peer != NULL) {
 			legal_name(name, sizeof(name), port->peer->config->name);

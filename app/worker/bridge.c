@@ -86,7 +86,7 @@ judge_refused(const struct hg_net_packet *packet, enum hg_verdict *verdict)
 
 /* *info and, with OPINION_REFUSED or OPINION_UNJUDGED, the reason are filled. */
 static enum opinion
-judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct classified *info,
+judge(const struct port_table *table, const struct rte_mbuf *mbuf, struct classified *info,
 	enum hg_verdict *ret_reason)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *), tuple[HG_NET_TUPLE_MAX], family;
@@ -100,7 +100,7 @@ judge(const struct classify_table *table, const struct rte_mbuf *mbuf, struct cl
 	case HG_NET_FOUND_NO_UDP:
 		return OPINION_NONE;
 	case HG_NET_FOUND_UDP:
-		if (classify_find(table, tuple, family) < 0)
+		if (port_table_find(table, tuple, family) < 0)
 			return OPINION_NONE;
 		break;
 	case HG_NET_FOUND_NOTHING: /* classify() says of what kind it is */

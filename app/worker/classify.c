@@ -7,7 +7,7 @@
 #include "net/find.h"
 
 static bool
-is_denied(const struct classify_table *table, const uint8_t *source_port)
+is_denied(const struct port_table *table, const uint8_t *source_port)
 {
 	uint16_t port = hg_load_be16(source_port), wire;
 
@@ -20,48 +20,8 @@ is_denied(const struct classify_table *table, const uint8_t *source_port)
 	return false;
 }
 
-static int
-find_ipv4(const struct classify_binds *binds, const uint8_t *tuple)
-{
-	uint64_t key = classify_key_ipv4(tuple + 4, tuple + 10), bind;
-	uint32_t place = classify_place_ipv4(binds, key);
-
-	while ((bind = binds->place.ipv4[place]) != 0) {
-		if ((bind ^ key) <= UINT16_MAX)
-			return (uint16_t)bind;
-		place = (place + 1) & binds->mask;
-	}
-	return -1;
-}
-
-static int
-find_ipv6(const struct classify_binds *binds, const uint8_t *tuple)
-{
-	const struct classify_place *place;
-	uint64_t address[2];
-	uint32_t number;
-	uint16_t port;
-
-	memcpy(address, tuple + 16, sizeof(address));
-	memcpy(&port, tuple + 34, sizeof(port));
-	number = classify_place_ipv6(binds, address, port);
-	while ((place = &binds->place.ipv6[number])->is_taken) {
-		if (((place->address[0] ^ address[0]) | (place->address[1] ^ address[1])) == 0 &&
-			place->port == port)
-			return place->listener;
-		number = (number + 1) & binds->mask;
-	}
-	return -1;
-}
-
-int
-classify_find(const struct classify_table *table, const uint8_t *tuple, uint8_t family)
-{
-	return family == 4 ? find_ipv4(&table->ipv4, tuple) : find_ipv6(&table->ipv6, tuple);
-}
-
 enum hg_verdict
-classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigned int flags,
+classify(const struct port_table *table, uint8_t *frame, size_t len, unsigned int flags,
 	struct classified *ret)
 {
 	enum hg_verdict verdict = hg_net_parse(frame, len, &table->host, flags, &ret->packet);
@@ -76,7 +36,7 @@ classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigne
 	}
 	if (is_denied(table, ret->packet.l4))
 		return HG_DROP_SOURCE_PORT;
-	listener = classify_find(table, hg_net_tuple(&ret->packet), ret->packet.family);
+	listener = port_table_find(table, hg_net_tuple(&ret->packet), ret->packet.family);
 	if (listener < 0)
 		return HG_DROP_NO_LISTENER;
 	ret->listener = (uint16_t)listener;
@@ -87,8 +47,8 @@ classify(const struct classify_table *table, uint8_t *frame, size_t len, unsigne
 }
 
 bool
-classify_is_foreign(const struct classify_table *table, const uint8_t *frame, size_t len,
-	enum hg_verdict verdict)
+classify_is_foreign(
+	const struct port_table *table, const uint8_t *frame, size_t len, enum hg_verdict verdict)
 {
 	uint8_t tuple[HG_NET_TUPLE_MAX], family;
 
@@ -114,7 +74,7 @@ classify_is_foreign(const struct classify_table *table, const uint8_t *frame, si
 	}
 	switch (hg_net_find_udp(frame, len, tuple, &family)) {
 	case HG_NET_FOUND_UDP:
-		return classify_find(table, tuple, family) < 0;
+		return port_table_find(table, tuple, family) < 0;
 	case HG_NET_FOUND_NO_UDP:
 		return true;
 	default:

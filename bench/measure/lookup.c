@@ -25,7 +25,7 @@
 
 static const unsigned int binds[] = { 1, 4, 16, 64, 1024 };
 static const unsigned int addresses[] = { 1, 2, 3, 16, 64 };
-static struct classify_table table;
+static struct port_table table;
 static uint8_t tuple[ASKED][HG_NET_TUPLE_MAX];
 static uint8_t frame[ASKED][LEN_IPV6];
 static size_t frame_len;
@@ -41,7 +41,7 @@ address_of(uint8_t family, unsigned int number, uint8_t ret[16])
 }
 
 static int
-walk(const struct classify_binds *all, const uint8_t *key, size_t len)
+walk(const struct port_table_binds *all, const uint8_t *key, size_t len)
 {
 	for (unsigned int i = 0; i < all->n; i++)
 		if (memcmp(all->bind[i].key, key, len - 2) == 0 &&
@@ -72,7 +72,7 @@ static void
 find_binds(uint8_t family)
 {
 	for (unsigned int i = 0; i < ASKED; i++)
-		found += (uint32_t)classify_find(&table, tuple[i], family);
+		found += (uint32_t)port_table_find(&table, tuple[i], family);
 }
 
 static void

@@ -19,7 +19,7 @@ from typing import Iterator
 
 from harness import (CL4, CL6, GW4, GW6, PATIENCE, PORT, SOURCE, Gateway, Net, Pki, Process,
                      RawPort, command, configuration, dtls_client, gateway, in_netns, need_ipv6,
-                     neighbour, packets, process, run, run_client, set_sysctl, slow)
+                     neighbour, packets, process, run, run_client, set_sysctl, slow, until)
 
 PKI = Pki()
 ECHO = {'certificate': PKI.leaf('server'), 'private_key': PKI.path('server.key')}
@@ -185,6 +185,27 @@ def test_interface_that_is_deleted() -> None:
                 g.telemetry('/hellogate/ports')['wan']['mac'], 'dev', net.client_if)
         g.wait_for(lambda s: s['kernel_tx_dropped'] > 0)
         assert run_client(net)['handshakes'] == 1
+        g.stop()
+
+
+def test_interface_that_is_deleted_during_reloads() -> None:
+    """Whoever tells of it reads nothing that a reload writes, which ThreadSanitizer sees."""
+    with KernelNet() as net, exception(net, user='root') as g:
+        def reload(times: int) -> None:
+            for number in range(said() + 1, said() + times + 1):
+                g.process.popen.send_signal(signal.SIGHUP)
+                until(lambda n=number: said() == n or not g.process.alive(), g.log)
+                assert g.process.alive(), g.log()
+
+        def said() -> int:
+            return g.process.stderr.count('reloaded ')
+
+        reload(2)
+        command('ip', '-n', net.gateway, 'link', 'del', TAP)
+        reload(2)
+        g.process.expect(f'port wan: the kernel has lost interface {TAP}', stream='err')
+        reload(2)
+        assert g.telemetry('/hellogate/config,port wan')['port/wan']['exception'] == f'tap:{TAP}'
         g.stop()
 
 

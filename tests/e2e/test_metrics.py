@@ -276,7 +276,7 @@ tests:
 # The server
 
 def test_it_has_no_privileges() -> None:
-    with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE) as g:
+    with Net() as net, gateway(net, {'echo': ECHO}, metrics=WHERE, seccomp='on') as g:
         assert ask(net).status == 200
         found = {}
         for task in pathlib.Path(f'/proc/{g.process.pid}/task').iterdir():

@@ -38,12 +38,9 @@ ROOMS["main"] = {*ROOMS}
 # Who may reach lib/tls, by whatever he includes; what is no more than a list of names anybody may.
 TLS_ROOMS = {"config", "core", "main"}
 TLS_NAMES = {"lib/tls/ignored.h"}
-NO_DPDK = {"app/worker/classify.c", "app/port/table.h"}
+NO_DPDK = {"app/worker/classify.c", "app/port/table.c", "app/port/table.h"}
 # Edges that are to go.
-EDGES = {
-    ("host", "main"), ("port", "gateway"), ("port", "main"), ("port", "worker"),
-    ("gateway", "main"), ("gateway", "worker"), ("show", "main"),
-}
+EDGES = {("gateway", "main")}
 # Of the daemon, main alone: --version names the library.
 OPENSSL_IN_APP = {"app/main/main.c"}
 
@@ -51,6 +48,8 @@ OPENSSL_IN_APP = {"app/main/main.c"}
 # and so changes between releases without notice, by none.
 RELEASES = re.compile(r"\bRTE_VER(SION|SION_NUM|_\w+)?\b|\bOPENSSL_VERSION_\w+")
 RELEASE_FILES = {"app/port/dpdk.c", "app/port/dpdk.h", "lib/tls/openssl.h", "lib/tls/release.c"}
+# One file knows how a message is made of its text.
+MESSAGES = re.compile(r"\b(rte_v?log|RTE_LOG(_DP|_REGISTER\w*)?)\s*\(")
 INTERNALS = re.compile(r"\b(prod|cons)\s*\.\s*(head|tail)\b|\bqsbr_cnt\b")
 
 # The packet path: some folders, and whatever they call of the rooms that they share with others. Its files may
@@ -77,7 +76,7 @@ PATH_CALLS = {
     "lib/hmac/cpu_aarch64.c": "getauxval",
 }
 
-# Objects that change, by file. Log types, called MODULE_log, may be in any.
+# Objects that change, by file. LOG_TYPE() may be in any of app/.
 STATE = {"app/port/eal.c": {"starting"}, "app/show/telemetry.c": {"lock", "served"},
          "lib/tls/callbacks.c": {"once", "ctx_index", "ssl_index"}}
 MUTABLE = re.compile(r"\.(data(?!\.rel\.ro)|[lst]?bss|tdata|[ls]data)|\*COM")
@@ -286,7 +285,7 @@ def check_circles(tree: Tree) -> Problems:
 
 
 def check_closures(tree: Tree) -> Problems:
-    """lib/tls is for some rooms alone, and classify.c and table.h know no DPDK, by whatever they include."""
+    """lib/tls is for some rooms alone, and classify.c and table.[ch] know no DPDK, by whatever they include."""
     problems = []
     for name in tree.of(r"app/\w+/.*\.[ch]"):
         found = reached(tree, name)
@@ -304,6 +303,13 @@ def check_releases(tree: Tree) -> Problems:
             for name in tree.of(r"(lib|app|bench|tests)/.*\.[ch]") if name not in RELEASE_FILES
             for line, text in enumerate(tree.code(name).split("\n"), 1)
             for match in RELEASES.finditer(text)]
+
+
+def check_messages(tree: Tree) -> Problems:
+    return [f"{name}:{line}: {match.group(1)} is for port/log.h alone: LOG_TYPE() and LOG() are there"
+            for name in tree.of(r"app/.*\.[ch]") if name != "app/port/log.h"
+            for line, text in enumerate(tree.code(name).split("\n"), 1)
+            for match in MESSAGES.finditer(text)]
 
 
 def check_internals(tree: Tree) -> Problems:
@@ -481,8 +487,7 @@ def check_prefixes(tree: Tree) -> Problems:
 def check_state(tree: Tree) -> Problems:
     problems = []
     for source, symbols in tree.symbols().items():
-        allowed = STATE.get(source, set()) | (
-            {word + "_log" for word in words_of(source)} if source.startswith("app/") else set())
+        allowed = STATE.get(source, set()) | ({"log_type"} if source.startswith("app/") else set())
         problems += [f"{place(tree, source, symbol.name)}: {symbol.name} is file-scope state "
                      f"({symbol.section}, {symbol.size} bytes)" for symbol in symbols
                      if MUTABLE.match(symbol.section) and symbol.name != symbol.section and
@@ -535,6 +540,7 @@ RULES: dict[str, Callable[[Tree], Problems]] = {
     "no circle of headers": check_circles,
     "what may not be reached by includes": check_closures,
     "releases of libraries are known by one file each": check_releases,
+    "messages are made in one way": check_messages,
     "no internals of DPDK": check_internals,
     "everything is built": check_built,
     "visible symbols have their prefix": check_prefixes,
@@ -575,7 +581,8 @@ SOUND = {
     "lib/hmac/elsewhere.c": C_SPDX,
     "app/worker/classify.c": C_SPDX + '#include "worker/classify.h"\n\nint\nclassify(void)\n{\n\treturn 0;\n}\n',
     "app/worker/classify.h": ONCE + '#include "net/sum.h"\nint classify(void);\n',
-    "app/port/port.c": C_SPDX + "int port_log;\n",
+    "app/port/port.c": C_SPDX + "static int log_type;\n\nint port_next(void);\n\nint\nport_next(void)\n{\n"
+                                "\treturn log_type++;\n}\n",
     "app/core/core.h": ONCE,
     "app/worker/loop.c": C_SPDX + '#include <stdlib.h>\n\n#include "gateway/marks.h"\n'
                              '#include "worker/classify.h"\n\nint worker_run(void);'
@@ -595,7 +602,7 @@ FAULTS = [
     (check_lib_includes, "lib/hmac/hmac.c", "", '#include "net/sum.h"\n', "hmac.c:3: lib/hmac"),
     (check_lib_includes, "lib/base/bytes.h", "", '#include "net/sum.h"\n', "may not include"),
     (check_lib_includes, "lib/net/sum.h", "", '#include "net/inner.h"\n', "which is none"),
-    (check_app_includes, "app/port/port.c", "", '#include "net/inner.h"\n', "app/port/port.c:3:"),
+    (check_app_includes, "app/port/port.c", "", '#include "net/inner.h"\n', "app/port/port.c:11:"),
     (check_app_includes, "app/port/port.c", "", '#include <openssl/ssl.h>\n', "lib/tls alone"),
     (check_app_includes, "app/port/port.c", "", '#include "core/core.h"\n', "app/port may not include"),
     (check_app_includes, "app/new.c", "", C_SPDX, "app/new.c:1: is in no room"),
@@ -604,15 +611,17 @@ FAULTS = [
     (check_closures, "app/worker/classify.h", "", '#include "tls/inner.h"\n',
      "loop.c:1: app/worker/classify.h includes lib/tls"),
     (check_closures, "lib/net/sum.h", "", "#include <rte_ip.h>\n", "classify.c:1: lib/net/sum.h includes"),
-    (check_releases, "app/port/port.c", "", "#if RTE_VERSION < 3\n#endif\n", "app/port/port.c:3: RTE_VERSION"),
+    (check_releases, "app/port/port.c", "", "#if RTE_VERSION < 3\n#endif\n", "app/port/port.c:11: RTE_VERSION"),
     (check_releases, "lib/net/sum.c", "", "#if OPENSSL_VERSION_MAJOR > 3\n#endif\n", "sum.c:9:"),
+    (check_messages, "app/port/port.c", "", "RTE_LOG_REGISTER(port_log, port, INFO);\n", "port.c:11: RTE_LOG_REG"),
+    (check_messages, "app/core/core.h", "", "static inline void f(void) { rte_log(1, 2, 0); }\n", "core.h:3: rte_log"),
     (check_internals, "app/port/port.c", "", "int f(void) { return ring->prod.tail; }\n", "no API"),
     (check_built, "app/port/new.c", "", C_SPDX, "app/port/new.c:1:"),
     (check_built, "lib/hmac/new.c", "", C_SPDX, "lib/hmac/new.c:1:"),
     (check_prefixes, "lib/net/sum.c", "", "const int sum_max = 9;\n", "lib/net/sum.c:9:"),
     (check_prefixes, "app/port/port.c", "", "const int ports_max = 9;\n", "begin with port_"),
     (check_state, "lib/net/sum.c", "return x;", "static int n;\n\n\treturn n += x;", "sum.c:7: n."),
-    (check_state, "app/port/port.c", "", "int port_count = 3;\n", "app/port/port.c:3: port_count"),
+    (check_state, "app/port/port.c", "", "int port_count = 3;\n", "app/port/port.c:11: port_count"),
     (check_state, "app/port/port.c", "", "_Thread_local int port_mine;\n", "port_mine"),
     (check_path_calls, "app/worker/loop.c", "hg_net_sum(1)", "(malloc(1) != NULL)", "loop.c:12: malloc"),
     (check_path_calls, "app/gateway/marks.c", "return x", "extern int puts(const char *);\n\n"

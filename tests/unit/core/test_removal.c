@@ -14,7 +14,7 @@
 #define GONE 5685u
 
 static struct lcores lcores;
-static struct classify_table table;
+static struct port_table table;
 static struct generation generation;
 static unsigned int n_ended;
 

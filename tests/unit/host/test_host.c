@@ -20,7 +20,11 @@
 #define PCI_PORT "device = 0000:01:00.0\naddress = 198.18.0.1/24, 2001:2::1/48\n"
 #define ALL_CAPABILITIES "000001ffffffffff"
 
+#define MB (1024u * 1024u)
+
 static char root[64];
+static struct ifaddrs *addresses;
+static struct host_needs needs; /* made up: main/test_sizes.c has the true ones */
 
 /* Makes the directories of a path below the root; returns the whole path. */
 static const char *
@@ -104,6 +108,13 @@ make_host(void **state)
 	unlink(reach(NIC "iommu_group/devices/x"));
 	point(NIC "iommu_group/devices/0000:01:00.0", "../../..");
 	point(NIC "driver", "../../../bus/pci/drivers/vfio-pci");
+	needs = (struct host_needs){
+		.worker = { 8 * MB, 8 * MB, 8 * MB, 8 * MB },
+		.core = 6 * MB,
+		.cores = 9 * MB,
+		.other = 6 * MB,
+		.files = 65792,
+	};
 	return 0;
 }
 
@@ -122,8 +133,6 @@ remove_host(void **state)
 	(void)state;
 	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
-
-static const struct ifaddrs *addresses;
 
 /* The report, without its comments' beginnings; valid until the next one. */
 static const char *
@@ -145,7 +154,8 @@ report(const struct config_text *text, const char *eal)
 	host.view.to = open_memstream(&words, &len);
 	assert_non_null(host.view.to);
 	host.addresses = addresses;
-	host_report(&host);
+	host_find(&host);
+	host_report(&host, &needs);
 	assert_int_equal(fclose(host.view.to), 0);
 	config_free(config);
 	return words;
@@ -243,45 +253,22 @@ test_cpus(void **state)
 	assert_lacks(&plain, "", "isolated CPUs: 6-7 are, but this process may not use them");
 }
 
-/* What is configured counts, with the sizes that setting up has: e2e config starts with that much. */
+/* MB that are needed for all of this: a worker, a core, what they share, and the rest. */
 static void
 test_memory(void **state)
 {
-	const struct config_text sessions = { .gateway = "workers = 1\nmax-sessions = 1048576\n" };
-	const struct config_text hellos = { .gateway = "workers = 1\nused-hellos = 4194304\n" };
-	const struct config_text tap = { .gateway = "workers = 1\n",
-		.port = CONFIG_PORT "exception = tap:hg0\n" };
 	const struct config_text workers = { .gateway = "workers = 2\nhandshake-cores = 2\n" };
-#define BRIDGE(settings, lines)                                                                \
-	{                                                                                      \
-		.gateway = "workers = 1\nbridge = wan, lan\n" settings,                        \
-		.port = "device = net_null0\n" lines "[port lan]\ndevice = net_null1\n" lines, \
-		.listener = "mode = guard\nbind = 198.18.0.1:5684\n"                           \
-	}
-	const struct config_text bridge = BRIDGE("", ""), jumbo = BRIDGE("", "mtu = 9000\n"),
-				 guards = BRIDGE("guard-table = 8388608\n", "");
-	unsigned int one, pair;
 
 	(void)state;
-	one = needed(&plain, "");
-	pair = needed(&bridge, "");
-	assert_uint_in_range(one, 20, 60);
-	assert_uint_in_range(pair, 20, 60);
-	assert_uint_in_range(needed(&workers, ""), 2 * one - 10, 3 * one);
-	assert_uint_in_range(needed(&sessions, ""), one + 125, one + 165);
-	assert_uint_in_range(needed(&hellos, ""), one + 29, one + 32);
-	assert_uint_in_range(needed(&tap, ""), one + 4, one + 40);
-	assert_uint_in_range(needed(&guards, ""), pair + 62, pair + 65);
-	/* 4095 buffers of 9 KB in place of 2 KB. */
-	assert_uint_in_range(needed(&jumbo, ""), pair + 25, pair + 32);
-	/* None of them crosses a page of 4 KB. */
-	assert_uint_in_range(needed(&plain, "--no-huge -m 1"), one + 8, one + 30);
+	assert_int_equal(needed(&plain, ""), 8 + 6 + 9 + 6);
+	assert_int_equal(needed(&workers, ""), 2 * 8 + 2 * 6 + 9 + 6);
+	needs.other++;
+	assert_int_equal(needed(&plain, "--no-huge -m 1"), 30);
 }
 
 static void
 test_hugepages(void **state)
 {
-	const struct config_text large = { .gateway = "workers = 1\nmax-sessions = 1048576\n" };
 	unsigned int n = needed(&plain, "");
 	char text[256];
 
@@ -310,7 +297,9 @@ test_hugepages(void **state)
 	snprintf(text, sizeof(text), "memory without hugepages, %u MB",
 		needed(&plain, "--no-huge -m 1"));
 	assert_has(&plain, "--no-huge", text);
-	assert_lacks(&large, "--no-huge", "memory: --no-huge without -m gives 64 MB, about ");
+	needs.cores = 64 * MB;
+	assert_lacks(&plain, "--no-huge",
+		"memory: --no-huge without -m gives 64 MB, about 84 are needed");
 }
 
 static void
@@ -539,31 +528,20 @@ static void
 test_memory_of_nodes(void **state)
 {
 	const struct config_text text = { .gateway = "workers = 2\n" },
-				 cores = { .gateway = "workers = 1\nhandshake-cores = 2\n" },
-				 many = { .gateway = "workers = 2\nmax-sessions = 1048576\n" };
-	unsigned int all = needed(&text, ""), workers, core;
-	const char *words;
+				 cores = { .gateway = "workers = 1\nhandshake-cores = 2\n" };
 
 	(void)state;
 	put_nodes("3\n");
-	words = report(&text, "");
-	assert_int_equal(
-		sscanf(strstr(words, "has hugepages on NUMA node 0: "),
-			"has hugepages on NUMA node 0: 100 MB free, about %u wanted by its lcores",
-			&core),
-		1);
-	assert_int_equal(
-		sscanf(strstr(words, "lacks hugepages on NUMA node 1: "),
-			"lacks hugepages on NUMA node 1: 6 MB free, about %u wanted by its lcores, which get memory of another node",
-			&workers),
-		1);
-	/* What EAL and drivers take is nobody's. */
-	assert_uint_in_range(workers + core, all - 8, all - 4);
+	/* The session table is where the core is; what EAL and drivers take is nobody's. */
+	assert_has(&text, "",
+		"hugepages on NUMA node 0: 100 MB free, about 15 wanted by its lcores\n");
+	assert_lacks(&text, "",
+		"hugepages on NUMA node 1: 6 MB free, about 16 wanted by its lcores, which get memory of another node");
 	put_nodes("50\n");
 	assert_has(&text, "", "hugepages on NUMA node 1: 100 MB free");
-	/* The session table is where the core is. */
-	assert_lacks(&many, "", "hugepages on NUMA node 0: 100 MB free, about 1");
-	assert_has(&many, "", "hugepages on NUMA node 1: 100 MB free");
+	needs.cores = 100 * MB;
+	assert_lacks(&text, "", "hugepages on NUMA node 0: 100 MB free, about 106");
+	assert_has(&text, "", "hugepages on NUMA node 1: 100 MB free");
 	assert_null(strstr(report(&cores, "--lcores=0@0,1@0,2@0,3@0"), "on NUMA node 1"));
 	assert_has(&cores, "--lcores=0@0,1@0,2@0,3@2", "hugepages on NUMA node 1");
 	assert_lacks(&text, "--no-huge -m 256",

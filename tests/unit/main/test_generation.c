@@ -182,6 +182,33 @@ test_several(void **state)
 	assert_true(is_kept(place[3]));
 }
 
+/* Threads have pointers to ports: these, and their texts, outlive every configuration that named them. */
+static void
+test_ports_stay(void **state)
+{
+	const struct config_port *port;
+	struct config_port before;
+	unsigned int old = enter();
+
+	(void)state;
+	port = lcores.gateway.config->port;
+	memcpy(&before, port, sizeof(before));
+	for (unsigned int i = 0; i < 3; i++) {
+		unsigned int new = enter();
+
+		for (unsigned int period = 0; period < 2; period++) {
+			pass();
+			generation_reap(&lcores.gateway);
+		}
+		assert_false(is_kept(old));
+		old = new;
+		assert_ptr_equal(lcores.gateway.config->port, port);
+		assert_memory_equal(port, &before, sizeof(before));
+		assert_string_equal(port->device, "net_null0");
+		assert_string_equal(port->section->name, "port wan");
+	}
+}
+
 /* Without room for its listeners it is refused, and nothing has changed. */
 static void
 test_no_room(void **state)
@@ -216,7 +243,7 @@ test_no_room(void **state)
 static void
 test_many_binds(void **state)
 {
-	const struct classify_table *table;
+	const struct port_table *table;
 	char text[4096];
 	struct config *config;
 	struct error error = { "" };
@@ -250,7 +277,7 @@ test_many_binds(void **state)
 				(uint8_t)i,
 				[10] = (uint8_t)(port >> 8),
 				(uint8_t)port };
-			int found = classify_find(table, tuple, 4);
+			int found = port_table_find(table, tuple, 4);
 
 			assert_int_equal(
 				found >= 0, port >= 6000 && port < 6000 + 4 * CONFIG_BINDS_MAX);
@@ -266,6 +293,7 @@ main(void)
 		TEST(test_rings),
 		TEST(test_sessions),
 		TEST(test_several),
+		TEST(test_ports_stay),
 		TEST(test_no_room),
 		TEST(test_many_binds),
 	};

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/gateway.h"
 #include "gateway/stats.h"
 #include "main/watch.h"
 #include "port/interface.h"
@@ -93,17 +94,19 @@ mnl_socket_recvfrom(const struct mnl_socket *nl, void *buffer, size_t size)
 static int
 begin(void **state)
 {
+	struct error error;
+
 	(void)state;
 	memset(&kernel, 0, sizeof(kernel));
 	memset(&port, 0, sizeof(port));
 	kernel.mtu = 1500;
 	port.config = &config_port;
-	port.watch.index = INDEX;
 	port.link_up = true;
 	for (unsigned int i = 0; i < 2; i++)
 		queue[i] = (struct queue){ .port = &port, .number = (uint16_t)i };
-	gateway.interfaces = interface_open();
+	assert_int_equal(watch_open(&gateway, &error), 0);
 	assert_non_null(gateway.interfaces);
+	gateway.watch[0].index = INDEX;
 	return 0;
 }
 
@@ -171,16 +174,16 @@ test_a_queue_without_room(void **state)
 {
 	(void)state;
 	look(30, 1, 1, true); /* some of it has room */
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 	look(5, 0, 1, true);
-	assert_string_equal(watch_state(&port), "in service");
+	assert_string_equal(port_service(&port), "in service");
 	look(1, 0, 1, true);
-	assert_string_equal(watch_state(&port), "stopped");
-	assert_false(watch_in_service(&port));
+	assert_string_equal(port_service(&port), "stopped");
+	assert_false(port_in_service(&port));
 	look(10, 0, 0, true); /* it is asked for nothing */
-	assert_true(port.watch.stopped);
+	assert_true(port.stopped);
 	look(1, 1, 0, true);
-	assert_true(watch_in_service(&port));
+	assert_true(port_in_service(&port));
 }
 
 /* One queue may be stuck beside another that sends. */
@@ -193,7 +196,7 @@ test_a_queue_without_room_beside_another(void **state)
 		kernel.sent += 10;
 		look(1, 0, 1, true);
 	}
-	assert_true(port.watch.stopped);
+	assert_true(port.stopped);
 }
 
 static void
@@ -201,23 +204,23 @@ test_an_interface_that_sends_nothing(void **state)
 {
 	(void)state;
 	look(100, 3, 0, false); /* it counts nothing of ours: there is nothing to be learnt */
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 	look(2, 3, 0, true);
 	look(19, 3, 0, false);
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 	look(3, 0, 0, false); /* nothing is said by nothing */
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 	look(1, 3, 0, false);
-	assert_true(port.watch.stopped);
+	assert_true(port.stopped);
 	look(1, 3, 0, true);
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 	/* What it counts some seconds late it has sent. */
 	look(15, 3, 0, false);
 	kernel.sent += 45;
 	look(1, 0, 0, false);
 	look(1, 3, 0, true);
 	look(15, 3, 0, false);
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 }
 
 static void
@@ -226,7 +229,7 @@ test_a_link_that_is_down_is_no_stop(void **state)
 	(void)state;
 	port.link_up = false;
 	look(50, 0, 5, true);
-	assert_false(port.watch.stopped);
+	assert_false(port.stopped);
 }
 
 static void

@@ -10,7 +10,7 @@
 #include "worker/classify.h"
 
 static const uint8_t families[] = { 4, 6 };
-static struct classify_table table;
+static struct port_table table;
 
 static void
 add(uint8_t family, const uint8_t *address, unsigned int port, unsigned int listener)
@@ -204,7 +204,7 @@ test_no_long_way(void **state)
 		}
 		use_binds();
 		for (unsigned int f = 0; f < 2; f++) {
-			const struct classify_binds *binds = f == 0 ? &table.ipv4 : &table.ipv6;
+			const struct port_table_binds *binds = f == 0 ? &table.ipv4 : &table.ipv6;
 			unsigned int run = 0;
 
 			assert_true(binds->mask + 1 >= 2 * numbers[k]);

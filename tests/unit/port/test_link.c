@@ -16,9 +16,7 @@ enum { WAN, LAN, OWN, N_PORTS };
 
 static struct config_port config_port[N_PORTS] = { { .name = "wan" }, { .name = "lan" },
 	{ .name = "own" } };
-static struct config config;
 static struct port port[N_PORTS];
-static struct gateway gateway = { .n_ports = N_PORTS, .port = port, .config = &config };
 
 static uint64_t second;
 static int refusal[N_PORTS];
@@ -52,7 +50,6 @@ begin(void **state)
 	memset(refusal, 0, sizeof(refusal));
 	memset(n_down, 0, sizeof(n_down));
 	memset(n_up, 0, sizeof(n_up));
-	memset(&config, 0, sizeof(config));
 	second = AGES;
 	for (uint16_t i = 0; i < N_PORTS; i++) {
 		port[i].config = &config_port[i];
@@ -61,7 +58,7 @@ begin(void **state)
 	}
 	port[WAN].peer = &port[LAN];
 	port[LAN].peer = &port[WAN];
-	port_link_begin(&gateway);
+	port_link_begin(port, N_PORTS);
 	return 0;
 }
 
@@ -71,8 +68,8 @@ look(bool wan, bool lan)
 {
 	port[WAN].link_up = wan;
 	port[LAN].link_up = lan;
-	port_link_look(&gateway);
-	port_link_look(&gateway);
+	port_link_look(port, N_PORTS);
+	port_link_look(port, N_PORTS);
 }
 
 /* How often each was set down and up. */
@@ -125,13 +122,13 @@ test_patience(void **state)
 	(void)state;
 	second = UINT64_C(1) << 40;
 	port[WAN].link_up = false;
-	port_link_begin(&gateway);
-	assert_int_equal(port[WAN].mirror.state, MIRROR_COMING);
-	assert_uint_in_range(port[WAN].mirror.until - before, 10 * second,
+	port_link_begin(port, N_PORTS);
+	assert_int_equal(port[WAN].link.state, PORT_LINK_COMING);
+	assert_uint_in_range(port[WAN].link.until - before, 10 * second,
 		10 * second + rte_get_tsc_cycles() - before);
 	look(false, true);
 	assert_calls(0, 0, 0, 0);
-	port[WAN].mirror.until = rte_get_tsc_cycles();
+	port[WAN].link.until = rte_get_tsc_cycles();
 	look(false, true);
 	assert_calls(0, 0, 1, 0);
 
@@ -154,7 +151,7 @@ test_cannot(void **state)
 	assert_calls(0, 0, 1, 0);
 	look(true, false);
 	assert_calls(1, 0, 1, 0);
-	port_link_end(&gateway);
+	port_link_end(port, N_PORTS, false);
 	assert_calls(1, 0, 1, 0);
 }
 
@@ -166,7 +163,7 @@ test_is_released_again(void **state)
 	look(false, true);
 	refusal[LAN] = -EIO;
 	port[WAN].link_up = true;
-	port_link_look(&gateway);
+	port_link_look(port, N_PORTS);
 	assert_calls(0, 0, 1, 1);
 	refusal[LAN] = 0;
 	look(true, false);
@@ -177,11 +174,11 @@ static void
 test_ends_closed(void **state)
 {
 	(void)state;
-	port_link_end(&gateway);
+	port_link_end(port, N_PORTS, false);
 	assert_calls(1, 0, 1, 0);
 	begin(state);
 	look(false, true);
-	port_link_end(&gateway); /* one is down already */
+	port_link_end(port, N_PORTS, false); /* one is down already */
 	assert_calls(1, 0, 1, 0);
 }
 
@@ -189,13 +186,11 @@ static void
 test_ends_open(void **state)
 {
 	(void)state;
-	config.gateway.guard_open = 1;
-	port_link_end(&gateway);
+	port_link_end(port, N_PORTS, true);
 	assert_calls(0, 0, 0, 0);
 	begin(state);
-	config.gateway.guard_open = 1;
 	look(false, true);
-	port_link_end(&gateway);
+	port_link_end(port, N_PORTS, true);
 	assert_calls(0, 0, 1, 1);
 }
 
