@@ -17,6 +17,7 @@
 #include "gateway/generation.h"
 #include "main/interrupts.h"
 #include "main/notify.h"
+#include "main/own.h"
 #include "main/setup.h"
 #include "main/watch.h"
 #include "port/eal.h"
@@ -86,7 +87,7 @@ make_keys(const struct config_gateway *settings, uint64_t now)
 	if (keys == NULL)
 		return NULL;
 	hg_cookie_keys_derive(keys, settings->secret, now, settings->key_rotation,
-		settings->cookie_lifetime, (enum hg_cookie_binding)settings->cookie_binding);
+		settings->cookie_lifetime, settings->cookie_binding);
 	if (settings->former_secret != NULL)
 		hg_cookie_keys_accept(keys, settings->former_secret);
 	return keys;
@@ -245,14 +246,14 @@ reload(struct gateway *gateway)
 {
 	struct error error;
 
-	notify_reloading(&gateway->notify);
+	notify_reloading(&gateway->own->notify);
 	if (try_reload(gateway, &error) == 0) {
 		LOG(NOTICE, "reloaded %s\n", gateway->config->ini->path);
 		warn(gateway->config);
-		notify_reloaded(&gateway->notify, "reloaded");
+		notify_reloaded(&gateway->own->notify, "reloaded");
 	} else {
 		LOG(ERR, "not reloaded: %s\n", error.text);
-		notify_reloaded(&gateway->notify, "not reloaded, see the log");
+		notify_reloaded(&gateway->own->notify, "not reloaded, see the log");
 	}
 }
 
@@ -317,7 +318,7 @@ work(struct gateway *gateway)
 		if (signal == SIGHUP)
 			reload(gateway);
 	LOG(NOTICE, "signal %d: draining\n", signal);
-	notify_stopping(&gateway->notify, gateway->config->gateway.drain_timeout);
+	notify_stopping(&gateway->own->notify, gateway->config->gateway.drain_timeout);
 	wind_down(gateway, &ticks);
 }
 

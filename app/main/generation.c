@@ -11,6 +11,7 @@
 #include "config/reload.h"
 #include "core/listener.h"
 #include "core/upstream.h"
+#include "main/own.h"
 #include "port/port.h"
 #include "port/steering.h"
 #include "port/table.h"
@@ -117,8 +118,8 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 	pthread_mutex_lock(&gateway->config_lock);
 	if (old != NULL) {
 		old->config = gateway->config;
-		old->next = gateway->retired;
-		gateway->retired = old;
+		old->next = gateway->own->retired;
+		gateway->own->retired = old;
 		config_reload_take_ports(config, old->config);
 	}
 	gateway->config = config;
@@ -154,14 +155,14 @@ check_flights(const struct gateway *gateway, const struct config *config, struct
 {
 	for (unsigned int l = 0; l < config->n_listeners; l++) {
 		const struct config_listener *listener = &config->listener[l];
-		const struct ini_entry *asked = ini_entry(listener->section, "flight-mtu");
+		bool asked = ini_entry(listener->section, "flight-mtu") != NULL;
 		unsigned int mtu;
 
-		for (unsigned int p = 0; asked != NULL && p < gateway->n_ports; p++)
+		for (unsigned int p = 0; asked && p < gateway->n_ports; p++)
 			if (is_narrow(&gateway->port[p], listener, &mtu))
-				return error_set(error,
-					"%s:%u: flight-mtu is more than the MTU of port %s, which is %u",
-					config->ini->path, asked->line,
+				return ini_blame(config->ini, listener->section, "flight-mtu",
+					error,
+					"flight-mtu is more than the MTU of port %s, which is %u",
 					gateway->port[p].config->name, mtu);
 	}
 	return 0;
@@ -261,7 +262,7 @@ generation_follow_mac(struct gateway *gateway, const struct port *port)
 void
 generation_reap(struct gateway *gateway)
 {
-	struct generation **link = &gateway->retired, *generation;
+	struct generation **link = &gateway->own->retired, *generation;
 
 	while ((generation = *link) != NULL) {
 		if (!retire(gateway, generation)) {
@@ -280,8 +281,8 @@ generation_end(struct gateway *gateway)
 
 	free_generation(gateway, current(gateway));
 	atomic_store_explicit(&gateway->generation, NULL, memory_order_relaxed);
-	while ((generation = gateway->retired) != NULL) {
-		gateway->retired = generation->next;
+	while ((generation = gateway->own->retired) != NULL) {
+		gateway->own->retired = generation->next;
 		free_generation(gateway, generation);
 	}
 }

@@ -11,6 +11,7 @@
 #include "exception/exception.h"
 #include "host/host.h"
 #include "main/control.h"
+#include "main/own.h"
 #include "main/process.h"
 #include "main/release.h"
 #include "main/seccomp.h"
@@ -106,7 +107,7 @@ serve(struct gateway *gateway)
 	if (setup_create(gateway, &error) != 0 || control_init(gateway, &error) != 0 ||
 		http_open(&http, gateway, &error) != 0 ||
 		process_drop(gateway->config, &error) != 0 ||
-		seccomp_confine((enum filter_mode)gateway->config->gateway.seccomp, &error) != 0) {
+		seccomp_confine(gateway->config->gateway.seccomp, &error) != 0) {
 		code = refuse(&error);
 		http_close(http);
 		setup_close_ports(gateway);
@@ -137,6 +138,7 @@ static int
 run(struct config **config, const struct options *options)
 {
 	struct gateway *gateway = aligned_alloc(64, RTE_ALIGN(sizeof(*gateway), 64));
+	struct own own = { 0 };
 	struct error error;
 	int code;
 
@@ -148,8 +150,9 @@ run(struct config **config, const struct options *options)
 		.config = *config,
 		.config_lock = PTHREAD_MUTEX_INITIALIZER,
 		.n_cores = (*config)->gateway.handshake_cores,
+		.own = &own,
 	};
-	if (notify_open(&gateway->notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
+	if (notify_open(&own.notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
 		code = refuse(&error);
 	} else if (eal_count_workers(*config, options, &gateway->n_workers, &error) != 0 ||
 		   eal_start(*config, options, gateway->n_workers, &error) != 0) {
@@ -159,7 +162,7 @@ run(struct config **config, const struct options *options)
 		eal_stop();
 	}
 	*config = gateway->config; /* may be another one */
-	notify_close(&gateway->notify);
+	notify_close(&own.notify);
 	free(gateway);
 	return code;
 }

@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "core/core.h"
 #include "gateway/gateway.h"
+#include "main/own.h"
 #include "port/log.h"
 #include "worker/loop.h"
 
@@ -56,17 +58,12 @@ static int
 read_watchdog(uint64_t *ret_usec, struct error *error)
 {
 	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-	unsigned long long value;
-	char *end;
 
 	*ret_usec = 0;
 	if (usec == NULL || (pid != NULL && strtol(pid, NULL, 10) != getpid()))
 		return 0;
-	errno = 0;
-	value = strtoull(usec, &end, 10);
-	if (usec[0] < '0' || usec[0] > '9' || *end != '\0' || errno != 0 || value == 0)
+	if (hg_text_number(usec, 1, UINT64_MAX, ret_usec) != 0)
 		return error_set(error, "WATCHDOG_USEC=%s is not a number of microseconds", usec);
-	*ret_usec = value;
 	return 0;
 }
 
@@ -152,7 +149,7 @@ static void
 note_heartbeats(struct gateway *gateway)
 {
 	for (unsigned int i = 0; i < gateway->n_workers + gateway->n_cores; i++)
-		read_heartbeat(gateway, i, &gateway->notify.heartbeat[i]);
+		read_heartbeat(gateway, i, &gateway->own->notify.heartbeat[i]);
 }
 
 /* The first lcore that has not gone through its loop since they were noted, or their number. */
@@ -163,7 +160,7 @@ find_stuck(const struct gateway *gateway)
 	uint64_t heartbeat;
 
 	while (i < n && (!read_heartbeat(gateway, i, &heartbeat) ||
-				heartbeat != gateway->notify.heartbeat[i]))
+				heartbeat != gateway->own->notify.heartbeat[i]))
 		i++;
 	return i;
 }
@@ -180,7 +177,7 @@ blame(const struct gateway *gateway, unsigned int i)
 void
 notify_ready(struct gateway *gateway, const char *status)
 {
-	struct notify *notify = &gateway->notify;
+	struct notify *notify = &gateway->own->notify;
 
 	tell(notify, "READY=1\nSTATUS=%s", status);
 	note_heartbeats(gateway);
@@ -190,7 +187,7 @@ notify_ready(struct gateway *gateway, const char *status)
 void
 notify_alive(struct gateway *gateway)
 {
-	struct notify *notify = &gateway->notify;
+	struct notify *notify = &gateway->own->notify;
 	unsigned int stuck;
 	uint64_t now;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/gateway.h"
+#include "main/own.h"
 #include "port/port.h"
 
 /* Who may still have a buffer: one after the other. */
@@ -50,8 +51,8 @@ spent_add(struct gateway *gateway, const struct port *port)
 		spent->pool = queue->pool;
 		spent->step = first_step(port);
 		rings_sample(&gateway->rings, spent->end);
-		spent->next = gateway->spent;
-		gateway->spent = spent;
+		spent->next = gateway->own->spent;
+		gateway->own->spent = spent;
 		queue->pool = NULL;
 	}
 }
@@ -80,7 +81,7 @@ free_first(struct spent **at)
 void
 spent_reap(struct gateway *gateway)
 {
-	for (struct spent **at = &gateway->spent; *at != NULL;)
+	for (struct spent **at = &gateway->own->spent; *at != NULL;)
 		if (is_done(gateway, *at))
 			free_first(at);
 		else
@@ -90,6 +91,6 @@ spent_reap(struct gateway *gateway)
 void
 spent_end(struct gateway *gateway)
 {
-	while (gateway->spent != NULL)
-		free_first(&gateway->spent);
+	while (gateway->own->spent != NULL)
+		free_first(&gateway->own->spent);
 }
