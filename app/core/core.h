@@ -16,9 +16,9 @@
 #include "gateway/gateway.h"
 #include "gateway/idle.h"
 #include "gateway/stats.h"
+#include "wire/record.h"
 
 #define CORE_BURST 32u
-#define CORE_RECORD_MAX 16384u /* RFC 6347 4.1: bytes of plaintext */
 
 /* Packets for one worker, gathered over one round of the loop. */
 struct core_out {
@@ -52,7 +52,7 @@ struct core {
 	struct session_list due;   /* whose timers have run out, or that have failed */
 	struct session_list quiet; /* established ones, the longest idle first, to a second */
 	struct core_out *out;      /* one for each worker */
-	uint8_t plaintext[CORE_RECORD_MAX];
+	uint8_t plaintext[HG_RECORD_PLAINTEXT_MAX];
 
 	/* written by the core, read by main */
 	_Alignas(64) atomic_bool running; /* set by main before the start */

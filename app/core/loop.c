@@ -22,7 +22,7 @@ static bool
 same_random(const struct session *session, const struct hg_hello *hello)
 {
 	return session != NULL &&
-	       memcmp(session->random, hello->client + 2, SESSION_RANDOM_LEN) == 0;
+	       memcmp(session->random, hello->client + HG_HELLO_RANDOM, HG_HELLO_RANDOM_LEN) == 0;
 }
 
 /* The session that this hello has opened, of head and the one beside it, or NULL. */

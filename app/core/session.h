@@ -14,13 +14,11 @@
 #include "gateway/flows.h"
 #include "gateway/used.h"
 #include "net/path.h"
-
-#define SESSION_RANDOM_LEN 32u
+#include "wire/hello.h"
 
 struct admission_ask;
 struct client;
 struct core;
-struct hg_hello;
 struct hg_tls_session;
 struct listener;
 struct upstream;
@@ -47,7 +45,7 @@ struct session {
 	uint16_t queue;            /* that its last authentic datagram came by */
 	struct hg_net_path path;   /* way back to the client */
 	uint8_t random
-		[SESSION_RANDOM_LEN]; /* of its ClientHello: tells a repeated one from a new one */
+		[HG_HELLO_RANDOM_LEN]; /* of its ClientHello: tells a repeated one from a new one */
 	struct rte_timer timer;
 	uint64_t opened;      /* TSC cycles */
 	uint64_t last_active; /* TSC cycles */
