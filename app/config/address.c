@@ -2,27 +2,12 @@
 #include "config/address.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static int
-parse_number(uint32_t *ret, const char *text, uint32_t max)
-{
-	unsigned long number;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return -EINVAL;
-	number = strtoul(text, &end, 10);
-	if (*end != '\0' || number > max)
-		return -EINVAL;
-	*ret = (uint32_t)number;
-	return 0;
-}
+#include "base/text.h"
 
 static int
 parse_ip(struct address *ret, const char *text)
@@ -41,7 +26,7 @@ address_parse_prefix(struct address *ret, const char *text)
 {
 	struct address address = { 0 };
 	char buffer[INET6_ADDRSTRLEN + 4];
-	uint32_t prefix;
+	uint64_t prefix;
 	char *slash;
 
 	if (snprintf(buffer, sizeof(buffer), "%s", text) >= (int)sizeof(buffer))
@@ -51,7 +36,7 @@ address_parse_prefix(struct address *ret, const char *text)
 		return -EINVAL;
 	*slash = '\0';
 	if (parse_ip(&address, buffer) != 0 ||
-		parse_number(&prefix, slash + 1, address.family == 4 ? 32 : 128) != 0)
+		hg_text_number(slash + 1, 0, address.family == 4 ? 32 : 128, &prefix) != 0)
 		return -EINVAL;
 	address.prefix = (uint8_t)prefix;
 	*ret = address;
@@ -64,12 +49,12 @@ address_parse_port(struct address *ret, const char *text)
 	struct address address = { 0 };
 	char buffer[INET6_ADDRSTRLEN + 16];
 	char *colon, *host = buffer;
-	uint32_t port;
+	uint64_t port;
 
 	if (snprintf(buffer, sizeof(buffer), "%s", text) >= (int)sizeof(buffer))
 		return -EINVAL;
 	colon = strrchr(buffer, ':');
-	if (colon == NULL || parse_number(&port, colon + 1, 65535) != 0 || port == 0)
+	if (colon == NULL || hg_text_number(colon + 1, 1, UINT16_MAX, &port) != 0)
 		return -EINVAL;
 	*colon = '\0';
 	if (host[0] == '[') {
@@ -96,10 +81,8 @@ address_parse_mac(uint8_t ret_mac[6], const char *text)
 	for (int i = 0; i < 6; i++) {
 		const char *p = text + 3 * i;
 
-		if (!isxdigit((unsigned char)p[0]) || !isxdigit((unsigned char)p[1]) ||
-			(i < 5 && p[2] != ':'))
+		if (hg_text_hex(p, &mac[i], 1) != 0 || (i < 5 && p[2] != ':'))
 			return -EINVAL;
-		mac[i] = (uint8_t)strtoul(p, NULL, 16);
 		any |= mac[i];
 	}
 	if (any == 0 || (mac[0] & 1) != 0)

@@ -6,12 +6,6 @@
 
 #include "config/setting.h"
 
-static unsigned int
-line_of_bridge(const struct config *config)
-{
-	return ini_entry(ini_section(config->ini, "gateway"), "bridge")->line;
-}
-
 static bool
 is_name(const char *text)
 {
@@ -30,10 +24,9 @@ config_bridge_read(struct config *config, struct error *error)
 		return error_set(error, "no memory to read %s", config->ini->path);
 	if (list.n != 2 || strcmp(list.item[0], list.item[1]) == 0 || !is_name(list.item[0]) ||
 		!is_name(list.item[1])) {
-		err = error_set(error,
-			"%s:%u: bridge must be the names of two ports with a comma between: "
-			"the clients' and the servers'",
-			config->ini->path, line_of_bridge(config));
+		err = ini_blame(config->ini, config->gateway.section, "bridge", error,
+			"bridge must be the names of two ports with a comma between: "
+			"the clients' and the servers'");
 	} else {
 		strcpy(config->bridge_name[0], list.item[0]);
 		strcpy(config->bridge_name[1], list.item[1]);
@@ -62,9 +55,8 @@ config_bridge_find(struct config *config, struct error *error)
 			strcmp(config->port[i].name, config->bridge_name[side]) != 0)
 			i++;
 		if (i == config->n_ports)
-			return error_set(error, "%s:%u: bridge: there is no [port %s]",
-				config->ini->path, line_of_bridge(config),
-				config->bridge_name[side]);
+			return ini_blame(config->ini, config->gateway.section, "bridge", error,
+				"bridge: there is no [port %s]", config->bridge_name[side]);
 		config->bridge[side] = i;
 	}
 	return 0;

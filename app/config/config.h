@@ -31,17 +31,25 @@
 
 struct hg_tls_context;
 
+/* What becomes of a system call that the process has no use for, once it is set up. */
+enum config_seccomp {
+	CONFIG_SECCOMP_ON,  /* it ends the process with SIGSYS */
+	CONFIG_SECCOMP_OFF, /* no filter */
+	CONFIG_SECCOMP_LOG, /* it is let through, and told to the kernel's audit log */
+};
+
 struct config_gateway {
-	const char *cookie_secret; /* NULL: random */
+	const struct ini_section *section; /* NULL: there is none */
+	const char *cookie_secret;         /* NULL: random */
 	const char *former_secret_text;
-	uint32_t cookie_lifetime;    /* seconds */
-	uint32_t key_rotation;       /* seconds */
-	unsigned int cookie_binding; /* enum hg_cookie_binding */
+	uint32_t cookie_lifetime; /* seconds */
+	uint32_t key_rotation;    /* seconds */
+	enum hg_cookie_binding cookie_binding;
 	const char *workers_text;
 	uint32_t workers; /* CONFIG_AUTO: as the CPUs allow */
 	uint32_t handshake_cores;
 	unsigned int poll_busy;         /* bool */
-	unsigned int hmac_kernel;       /* index into the choices; 0 is auto */
+	const char *hmac_kernel_name;   /* NULL: auto */
 	const char *metrics;            /* as it is written; NULL: off */
 	const char *metrics_path;       /* of a unix socket; NULL: an address */
 	struct address metrics_address; /* with its port */
@@ -67,16 +75,15 @@ struct config_gateway {
 	const char *user;
 	uid_t uid;
 	gid_t gid;
-	unsigned int seccomp;         /* enum filter_mode */
-	uint32_t drain_timeout;       /* seconds */
-	const char *bridge_text;      /* NULL: no bridge */
-	unsigned int guard_open;      /* bool */
-	unsigned int guard_strict;    /* bool */
-	uint32_t guard_table;         /* 4-tuples of each worker */
-	uint32_t guard_timeout;       /* seconds */
-	uint8_t *secret;              /* HG_COOKIE_SECRET_LEN bytes */
-	uint8_t *former_secret;       /* likewise; NULL: none */
-	const char *hmac_kernel_name; /* NULL: auto */
+	enum config_seccomp seccomp;
+	uint32_t drain_timeout;    /* seconds */
+	const char *bridge_text;   /* NULL: no bridge */
+	unsigned int guard_open;   /* bool */
+	unsigned int guard_strict; /* bool */
+	uint32_t guard_table;      /* 4-tuples of each worker */
+	uint32_t guard_timeout;    /* seconds */
+	uint8_t *secret;           /* HG_COOKIE_SECRET_LEN bytes */
+	uint8_t *former_secret;    /* likewise; NULL: none */
 };
 
 /* Written while it is read; immutable then, for as long as the process runs: all threads read it. */

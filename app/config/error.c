@@ -2,21 +2,27 @@
 #include "config/error.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 int
 error_set(struct error *error, const char *format, ...)
 {
-	static const char cut[] = "...";
 	va_list args;
-	int len;
 
 	va_start(args, format);
-	len = vsnprintf(error->text, sizeof(error->text), format, args);
+	error_set_behind(error, 0, format, args);
 	va_end(args);
-	if (len >= (int)sizeof(error->text))
+	return -EINVAL;
+}
+
+int
+error_set_behind(struct error *error, size_t len, const char *format, va_list args)
+{
+	static const char cut[] = "...";
+	size_t room = len < sizeof(error->text) ? sizeof(error->text) - len : 0;
+
+	if (room == 0 || vsnprintf(error->text + len, room, format, args) >= (int)room)
 		memcpy(error->text + sizeof(error->text) - sizeof(cut), cut, sizeof(cut));
 	return -EINVAL;
 }

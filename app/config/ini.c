@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,8 +195,9 @@ find_duplicates(const struct ini *ini, struct error *error)
 		const struct ini_section *first = ini_section(ini, section->name);
 
 		if (first != NULL && first != section)
-			return error_set(error, "%s:%u: section [%s] is there already, in line %u",
-				ini->path, section->line, section->name, first->line);
+			return ini_blame(ini, section, NULL, error,
+				"section [%s] is there already, in line %u", section->name,
+				first->line);
 		for (unsigned int j = 0; j < section->n; j++) {
 			const struct ini_entry *entry = ini_entry(section, section->entry[j].key);
 
@@ -240,6 +241,26 @@ ini_free(struct ini *ini)
 	free(ini->section);
 	free(ini->text);
 	free(ini);
+}
+
+int
+ini_blame(const struct ini *ini, const struct ini_section *section, const char *key,
+	struct error *error, const char *format, ...)
+{
+	const struct ini_entry *entry =
+		section != NULL && key != NULL ? ini_entry(section, key) : NULL;
+	va_list args;
+	int len;
+
+	if (section == NULL)
+		len = snprintf(error->text, sizeof(error->text), "%s: ", ini->path);
+	else
+		len = snprintf(error->text, sizeof(error->text), "%s:%u: ", ini->path,
+			entry != NULL ? entry->line : section->line);
+	va_start(args, format);
+	error_set_behind(error, (size_t)len, format, args);
+	va_end(args);
+	return -EINVAL;
 }
 
 const struct ini_section *

@@ -38,6 +38,13 @@ struct ini {
 int ini_load(struct ini **ret_ini, const char *path, struct error *error);
 void ini_free(struct ini *ini);
 
+/*
+ * Fills error with a sentence that begins with the place that is to blame: "FILE:LINE: " of the key, of its
+ * section if it is not set there or key is NULL, or "FILE: " if section is NULL. Returns -EINVAL.
+ */
+int ini_blame(const struct ini *ini, const struct ini_section *section, const char *key,
+	struct error *error, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* The section of that name, or the entry of that key, or NULL. */
 const struct ini_section *ini_section(const struct ini *ini, const char *name);
 const struct ini_entry *ini_entry(const struct ini_section *section, const char *key);

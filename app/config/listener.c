@@ -2,7 +2,6 @@
 #include "config/listener.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,10 +14,28 @@
 			offsetof(struct config_listener, field)                       \
 	}
 
+static const struct setting_choice modes[] = {
+	{ "terminate", false },
+	{ "guard", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice proxies[] = {
+	{ "off", false },
+	{ "v2", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice off_on[] = {
+	{ "off", false },
+	{ "on", true },
+	{ NULL, 0 },
+};
+
 static const struct setting table[] = {
 	LISTENER("bind", CUSTOM, 0, 0, NULL, NULL, bind_text,
 		"addresses and UDP ports to answer on, with commas between; 0.0.0.0 and [::] stand for every address of every port"),
-	LISTENER("mode", CHOICE, 0, 0, "terminate|guard", "terminate", guard,
+	LISTENER("mode", CHOICE, 0, 0, modes, "terminate", guard,
 		"terminate: we speak DTLS; guard: the servers behind the bridge do, and bind is theirs"),
 	LISTENER("certificate", CUSTOM, 0, 0, NULL, NULL, certificate_text,
 		"PEM files, each a certificate with its chain, with commas between; the first is the default, others are chosen by server name and key type"),
@@ -30,7 +47,7 @@ static const struct setting table[] = {
 		"seconds without an answer after which an upstream counts as down; 0: it need not answer"),
 	LISTENER("upstream-retry", INTEGER, 1, 3600, NULL, "5", upstream_retry,
 		"seconds after which an upstream that is down is tried again; twice as long each time"),
-	LISTENER("proxy-protocol", CHOICE, 0, 0, "off|v2", "off", proxy,
+	LISTENER("proxy-protocol", CHOICE, 0, 0, proxies, "off", proxy,
 		"v2: each datagram to the upstream begins with a PROXY protocol header, which names the client"),
 	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
 		"seconds without a datagram from either side after which a session is closed"),
@@ -46,7 +63,7 @@ static const struct setting table[] = {
 		"cipher suites in OpenSSL's notation; DEFAULT at its beginning is the default"),
 	LISTENER("groups", STRING, 0, 0, NULL, HG_TLS_DEFAULT_GROUPS, groups,
 		"key exchange groups in OpenSSL's notation"),
-	LISTENER("session-tickets", CHOICE, 0, 0, "off|on", "on", tickets,
+	LISTENER("session-tickets", CHOICE, 0, 0, off_on, "on", tickets,
 		"whether clients may resume by ticket (RFC 5077), after the cookie exchange"),
 };
 
@@ -59,21 +76,6 @@ config_listener_table(size_t *ret_n)
 	return table;
 }
 
-static int __attribute__((format(printf, 5, 6)))
-blame(const struct config *config, const struct config_listener *listener, const char *key,
-	struct error *error, const char *format, ...)
-{
-	const struct ini_entry *entry = ini_entry(listener->section, key);
-	char text[768];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return error_set(error, "%s:%u: %s", config->ini->path,
-		entry != NULL ? entry->line : listener->section->line, text);
-}
-
 /* The list that a key of the listener holds; too long a one is refused. */
 static int
 read_list(const struct config *config, const struct config_listener *listener, const char *key,
@@ -84,7 +86,8 @@ read_list(const struct config *config, const struct config_listener *listener, c
 	if (ret_list->n <= max)
 		return 0;
 	setting_list_free(ret_list);
-	return blame(config, listener, key, error, "%s has more than %u addresses", key, max);
+	return ini_blame(config->ini, listener->section, key, error,
+		"%s has more than %u addresses", key, max);
 }
 
 static int
@@ -98,7 +101,7 @@ read_binds(struct config *config, struct config_listener *listener, struct error
 		return err;
 	for (unsigned int i = 0; err == 0 && i < list.n; i++)
 		if (address_parse_port(&listener->bind[i], list.item[i]) != 0)
-			err = blame(config, listener, "bind", error,
+			err = ini_blame(config->ini, listener->section, "bind", error,
 				"bind must be ADDRESS:PORT or [ADDRESS]:PORT, not %s",
 				list.item[i]);
 	listener->n_binds = list.n;
@@ -114,18 +117,18 @@ add_upstream(const struct config *config, struct config_listener *listener, cons
 	struct address *upstream = &listener->upstream[listener->n_upstreams];
 
 	if (strcmp(text, "echo") == 0)
-		return blame(config, listener, "upstream", error,
+		return ini_blame(config->ini, listener->section, "upstream", error,
 			"upstream must be echo alone, or addresses alone");
 	if (address_parse_port(upstream, text) != 0)
-		return blame(config, listener, "upstream", error,
+		return ini_blame(config->ini, listener->section, "upstream", error,
 			"upstream must be ADDRESS:PORT, [ADDRESS]:PORT or echo, not %s", text);
 	if (!address_is_server(upstream))
-		return blame(config, listener, "upstream", error,
+		return ini_blame(config->ini, listener->section, "upstream", error,
 			"upstream must be the address of a server, and %s is none", text);
 	for (unsigned int i = 0; i < listener->n_upstreams; i++)
 		if (address_is_same(&listener->upstream[i], upstream))
-			return blame(
-				config, listener, "upstream", error, "upstream has %s twice", text);
+			return ini_blame(config->ini, listener->section, "upstream", error,
+				"upstream has %s twice", text);
 	listener->n_upstreams++;
 	return 0;
 }
@@ -168,7 +171,8 @@ read_pairs(const struct config *config, const struct config_listener *listener, 
 	if (err != 0)
 		err = error_set(error, "no memory to read %s", config->ini->path);
 	else if (certificates.n != keys.n || keys.n > CONFIG_PAIRS_MAX)
-		err = blame(config, listener, keys.n == 0 ? "certificate" : "private-key", error,
+		err = ini_blame(config->ini, listener->section,
+			keys.n == 0 ? "certificate" : "private-key", error,
 			"there must be as many certificates as private keys, at most %u: here are "
 			"%u and %u",
 			CONFIG_PAIRS_MAX, certificates.n, keys.n);
@@ -211,7 +215,8 @@ read_tls(struct config *config, struct config_listener *listener, struct error *
 		settings.psk_file = files.path[2 * CONFIG_PAIRS_MAX + 1];
 	}
 	if (hg_tls_context_new(&listener->tls, &settings, &reason) != 0)
-		return blame(config, listener, reason.setting, error, "%s", reason.text);
+		return ini_blame(
+			config->ini, listener->section, reason.setting, error, "%s", reason.text);
 	return 0;
 }
 
@@ -225,14 +230,14 @@ read_guard(struct config *config, struct config_listener *listener, struct error
 	for (unsigned int i = 0; i < section->n; i++)
 		if (strcmp(section->entry[i].key, "mode") != 0 &&
 			strcmp(section->entry[i].key, "bind") != 0)
-			return error_set(error,
-				"%s:%u: with mode = guard there is no %s: the server has that",
-				config->ini->path, section->entry[i].line, section->entry[i].key);
+			return ini_blame(config->ini, section, section->entry[i].key, error,
+				"with mode = guard there is no %s: the server has that",
+				section->entry[i].key);
 	if (listener->bind_text == NULL)
-		return error_set(error, "%s:%u: section [%s] needs the key bind", config->ini->path,
-			section->line, section->name);
+		return ini_blame(config->ini, section, NULL, error,
+			"section [%s] needs the key bind", section->name);
 	if (config->gateway.bridge_text == NULL)
-		return blame(config, listener, "mode", error,
+		return ini_blame(config->ini, listener->section, "mode", error,
 			"mode = guard needs a bridge: the key bridge of [gateway]");
 	err = read_binds(config, listener, error);
 	if (err == 0)
@@ -255,9 +260,8 @@ config_listener_read(struct config *config, const struct ini_section *section, c
 	if (listener->guard)
 		return read_guard(config, listener, error);
 	if (listener->bind_text == NULL || listener->upstream_text == NULL)
-		return error_set(error, "%s:%u: section [%s] needs the key %s", config->ini->path,
-			section->line, section->name,
-			listener->bind_text == NULL ? "bind" : "upstream");
+		return ini_blame(config->ini, section, NULL, error, "section [%s] needs the key %s",
+			section->name, listener->bind_text == NULL ? "bind" : "upstream");
 	err = read_binds(config, listener, error);
 	if (err == 0)
 		err = read_upstream(config, listener, error);
@@ -317,12 +321,12 @@ check_guarded(const struct config *config, const struct config_listener *listene
 	const struct address *bind = &listener->bind[number];
 
 	if (is_any(bind) || (bind->family == 4 ? bind->bytes[0] >= 224 : bind->bytes[0] == 0xff))
-		return blame(config, listener, "bind", error,
+		return ini_blame(config->ini, listener->section, "bind", error,
 			"with mode = guard bind names the addresses of servers (number %u of the list)",
 			number + 1);
 	for (unsigned int i = 0; i < config->n_ports; i++)
 		if (port_has(&config->port[i].host, bind))
-			return blame(config, listener, "bind", error,
+			return ini_blame(config->ini, listener->section, "bind", error,
 				"number %u of bind is an address of port %s, which answers to it itself",
 				number + 1, config->port[i].name);
 	return 0;
@@ -335,7 +339,7 @@ check_own(const struct config *config, const struct config_listener *listener, u
 	for (unsigned int i = 0; i < config->n_ports; i++)
 		if (port_has(&config->port[i].host, &listener->bind[number]))
 			return 0;
-	return blame(config, listener, "bind", error,
+	return ini_blame(config->ini, listener->section, "bind", error,
 		"bind names an address that no port has (number %u of the list)", number + 1);
 }
 
@@ -353,7 +357,7 @@ check_bind(const struct config *config, unsigned int l, unsigned int b, struct e
 		for (unsigned int j = 0; j < (i == l ? b : config->listener[i].n_binds); j++)
 			if (listener->guard == config->listener[i].guard &&
 				overlap(bind, &config->listener[i].bind[j]))
-				return blame(config, listener, "bind", error,
+				return ini_blame(config->ini, listener->section, "bind", error,
 					"number %u of bind is taken by listener %s already", b + 1,
 					config->listener[i].name);
 	return 0;
@@ -378,8 +382,8 @@ check_number_guarded(const struct config *config, struct error *error)
 			if (i < n)
 				continue;
 			if (of_family[bind->family == 6]++ == HG_NET_ADDRS_MAX)
-				return blame(config, &config->listener[l], "bind", error,
-					"guards have more than %u addresses of one family",
+				return ini_blame(config->ini, config->listener[l].section, "bind",
+					error, "guards have more than %u addresses of one family",
 					HG_NET_ADDRS_MAX);
 			known[n++] = *bind;
 		}

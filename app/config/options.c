@@ -2,30 +2,90 @@
 #include "config/options.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static int
-parse_one(struct options *options, int argc, char **argv, int *at, struct error *error)
-{
-	const char *arg = argv[*at];
+static const struct option known[] = {
+	{ "check", no_argument, NULL, 'C' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
 
-	if (strcmp(arg, "-c") == 0) {
-		if (*at + 1 >= argc)
-			return error_set(error, "option -c needs a FILE");
+/*
+ * getopt_long() also takes the beginning of a name, as long as no other has it, several short options behind
+ * one hyphen, and -cFILE. These would mean something else, or nothing, as soon as there is an option more.
+ */
+static bool
+is_written_out(const char *word, int number)
+{
+	return number < 0 ? word[2] == '\0' : strcmp(word + 2, known[number].name) == 0;
+}
+
+static int
+refuse(const char *word, struct error *error)
+{
+	return error_set(error, "unknown option %s: see hellogate --help", word);
+}
+
+/* Takes what getopt_long() makes of a word: an option, which if it is a long one has that number. */
+static int
+take(struct options *options, int id, int number, const char *word, struct error *error)
+{
+	if (id == '?' || !is_written_out(word, number))
+		return refuse(word, error);
+	switch (id) {
+	case 'c':
 		if (options->config != NULL)
 			return error_set(error, "option -c is given twice");
-		options->config = argv[++*at];
-	} else if (strcmp(arg, "--check") == 0) {
+		options->config = optarg;
+		return 0;
+	case ':':
+		return error_set(error, "option -c needs a FILE");
+	case 'C':
 		options->check = true;
-	} else if (strcmp(arg, "--version") == 0) {
+		return 0;
+	case 'V':
 		options->version = true;
-	} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+		return 0;
+	default:
 		options->help = true;
-	} else {
-		return error_set(error, "unknown option %s: see hellogate --help", arg);
+		return 0;
+	}
+}
+
+/* Our own options, up to "--", which EAL's follow. */
+static int
+take_all(struct options *options, int argc, char **argv, struct error *error)
+{
+	opterr = 0;
+	optind = 0; /* begin anew */
+	for (int at = 1; at < argc; at = optind) {
+		int number = -1, id = getopt_long(argc, argv, "+:c:h", known, &number);
+
+		if (id != -1) {
+			if (take(options, id, number, argv[at], error) != 0)
+				return -EINVAL;
+			continue;
+		}
+		if (strcmp(argv[at], "--") != 0)
+			return refuse(argv[at], error);
+		options->n_eal = argc - optind;
+		options->eal = argv + optind;
+		return 0;
 	}
 	return 0;
+}
+
+void
+options_leave_getopt(void)
+{
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+	char name[] = "", *argv[] = { name, NULL };
+
+	optind = 0;
+	getopt_long(1, argv, "", none, NULL);
 }
 
 /*
@@ -58,16 +118,11 @@ int
 options_parse(struct options *ret_options, int argc, char **argv, struct error *error)
 {
 	struct options options = { 0 };
+	int err = take_all(&options, argc, argv, error);
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--") == 0) {
-			options.n_eal = argc - i - 1;
-			options.eal = argv + i + 1;
-			break;
-		}
-		if (parse_one(&options, argc, argv, &i, error) != 0)
-			return -EINVAL;
-	}
+	options_leave_getopt();
+	if (err != 0)
+		return err;
 	for (int i = 0; i < options.n_eal; i++)
 		if (asks_eal(options.eal[i]))
 			return error_set(error,

@@ -15,6 +15,15 @@ struct options {
 	char **eal;
 };
 
-/* Returns 0 or -EINVAL. The strings are argv's. */
+/*
+ * Options are written out, each as a word of its own. Returns 0 or -EINVAL with *ret_options untouched. The
+ * strings are argv's.
+ */
 int options_parse(struct options *ret_options, int argc, char **argv, struct error *error);
 void options_print_help(void);
+
+/*
+ * For whoever has used getopt_long() in an order of its own: EAL, which does not begin anew, finds it as in a
+ * process that has not.
+ */
+void options_leave_getopt(void);

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "config/bridge.h"
 
 #define PORT(key, by_default, field, help)                                 \
@@ -33,14 +34,6 @@ config_port_table(size_t *ret_n)
 {
 	*ret_n = TABLE_LEN;
 	return table;
-}
-
-static unsigned int
-line_of(const struct ini_section *section, const char *key)
-{
-	const struct ini_entry *entry = ini_entry(section, key);
-
-	return entry != NULL ? entry->line : section->line;
 }
 
 static void
@@ -94,18 +87,47 @@ add_address(struct hg_net_host *host, const char *text)
 	return NULL;
 }
 
-static const char *
-read_addresses(struct hg_net_host *host, const char *value)
+static int
+read_addresses(const struct config *config, struct config_port *port, struct error *error)
 {
 	const char *problem = NULL;
 	struct setting_list list;
 
-	if (setting_list_read(&list, value) != 0)
-		return "address does not fit in memory";
+	if (port->address_text == NULL)
+		return 0;
+	if (setting_list_read(&list, port->address_text) != 0)
+		return error_set(error, "no memory to read %s", config->ini->path);
 	for (unsigned int i = 0; problem == NULL && i < list.n; i++)
-		problem = add_address(host, list.item[i]);
+		problem = add_address(&port->host, list.item[i]);
 	setting_list_free(&list);
-	return problem;
+	if (problem == NULL)
+		return 0;
+	return ini_blame(config->ini, port->section, "address", error, "%s", problem);
+}
+
+/* No two ports have one device: what follows its name are arguments. */
+static int
+check_device(const struct config *config, const struct config_port *port, struct error *error)
+{
+	size_t len = strcspn(port->device, ",");
+
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		if (len == strcspn(config->port[i].device, ",") &&
+			strncmp(port->device, config->port[i].device, len) == 0)
+			return ini_blame(config->ini, port->section, "device", error,
+				"device %.*s is that of port %s already", (int)len, port->device,
+				config->port[i].name);
+	return 0;
+}
+
+static int
+read_mac(const struct config *config, struct config_port *port, struct error *error)
+{
+	port->has_mac = port->mac_text != NULL;
+	if (!port->has_mac || address_parse_mac(port->host.mac, port->mac_text) == 0)
+		return 0;
+	return ini_blame(config->ini, port->section, "mac", error,
+		"mac must be a unicast address like 02:00:00:00:00:0a, not %s", port->mac_text);
 }
 
 /* Has the kernel no objection, and no shell, file or sysctl trouble with the name? */
@@ -124,50 +146,47 @@ static int
 read_exception(const struct config *config, struct config_port *port, struct error *error)
 {
 	static const char prefix[] = "tap:";
-	unsigned int line = line_of(port->section, "exception");
 
 	if (port->exception == NULL)
 		return 0;
 	port->tap = port->exception + strlen(prefix);
 	if (strncmp(port->exception, prefix, strlen(prefix)) != 0 || !is_interface_name(port->tap))
-		return error_set(error,
-			"%s:%u: exception must be tap:NAME, not %s: a name has 1 to 15 letters, "
+		return ini_blame(config->ini, port->section, "exception", error,
+			"exception must be tap:NAME, not %s: a name has 1 to 15 letters, "
 			"digits, '_', '-' and '.', and begins with none of the last two",
-			config->ini->path, line, port->exception);
+			port->exception);
 	for (unsigned int i = 0; i < config->n_ports; i++)
 		if (config->port[i].tap != NULL && strcmp(config->port[i].tap, port->tap) == 0)
-			return error_set(error,
-				"%s:%u: exception: interface %s is that of port %s already",
-				config->ini->path, line, port->tap, config->port[i].name);
+			return ini_blame(config->ini, port->section, "exception", error,
+				"exception: interface %s is that of port %s already", port->tap,
+				config->port[i].name);
 	return 0;
 }
 
 static int
-read_profile(struct config *config, struct config_port *port, struct error *error)
+read_profile(const struct config *config, struct config_port *port, struct error *error)
 {
 	struct error reason;
-	int err;
 
 	if (port->profile_name == NULL)
 		return profile_load_default(&port->profile, port->device, error);
-	err = profile_load(&port->profile, port->profile_name, config->directory, &reason);
-	if (err != 0)
-		return error_set(error, "%s:%u: %s", config->ini->path,
-			line_of(port->section, "profile"), reason.text);
-	return 0;
+	if (profile_load(&port->profile, port->profile_name, config->directory, &reason) == 0)
+		return 0;
+	return ini_blame(config->ini, port->section, "profile", error, "%s", reason.text);
 }
 
 /* A port of the bridge has no address of any kind, and may pass on what is longer than our own packets. */
 static int
 check_kind(const struct config *config, struct config_port *port, struct error *error)
 {
-	const char *wrong = NULL, *path = config->ini->path;
-	uint32_t mtu, most;
+	const char *wrong = NULL;
+	uint32_t most;
+	uint64_t mtu;
 
 	port->bridged = config_bridge_has(config, port->name);
 	if (port->device == NULL || (port->address_text == NULL && !port->bridged))
-		return error_set(error, "%s:%u: section [%s] needs the key %s", path,
-			port->section->line, port->section->name,
+		return ini_blame(config->ini, port->section, NULL, error,
+			"section [%s] needs the key %s", port->section->name,
 			port->device == NULL ? "device" : "address");
 	if (port->bridged)
 		wrong = port->address_text != NULL ? "address"
@@ -175,15 +194,37 @@ check_kind(const struct config *config, struct config_port *port, struct error *
 			: port->exception != NULL  ? "exception"
 						   : NULL;
 	if (wrong != NULL)
-		return error_set(error, "%s:%u: a port of the bridge has no %s: nobody talks to it",
-			path, line_of(port->section, wrong), wrong);
+		return ini_blame(config->ini, port->section, wrong, error,
+			"a port of the bridge has no %s: nobody talks to it", wrong);
 	if (port->mtu_text == NULL)
 		return 0;
 	most = port->bridged ? CONFIG_MTU_BRIDGED_MAX : CONFIG_MTU_MAX;
-	if (setting_parse_number(port->mtu_text, most, &mtu) != 0 || mtu < CONFIG_MTU_MIN)
-		return error_set(error, "%s:%u: mtu must be a number from %u to %u, not %s", path,
-			line_of(port->section, "mtu"), CONFIG_MTU_MIN, most, port->mtu_text);
+	if (hg_text_number(port->mtu_text, CONFIG_MTU_MIN, most, &mtu) != 0)
+		return ini_blame(config->ini, port->section, "mtu", error,
+			"mtu must be a number from %u to %u, not %s", CONFIG_MTU_MIN, most,
+			port->mtu_text);
 	port->mtu = (uint16_t)mtu;
+	return 0;
+}
+
+/* Where the kernel has the interface and its address, the device brings us nothing by ours. */
+static int
+check_isolated(const struct config *config, const struct config_port *port, struct error *error)
+{
+	if (port->profile.isolate == 0)
+		return 0;
+	if (port->has_mac)
+		return ini_blame(config->ini, port->section, "mac", error,
+			"mac cannot be set: by its profile, port %s shares the interface with the kernel (isolate = yes)",
+			port->name);
+	if (port->bridged)
+		return ini_blame(config->ini, port->section, "profile", error,
+			"a port of the bridge takes everything, but by its profile, port %s shares the interface with the kernel (isolate = yes)",
+			port->name);
+	if (port->tap != NULL)
+		return ini_blame(config->ini, port->section, "exception", error,
+			"exception is of no use: by its profile, port %s shares the interface with the kernel (isolate = yes)",
+			port->name);
 	return 0;
 }
 
@@ -192,55 +233,25 @@ config_port_read(struct config *config, const struct ini_section *section, const
 	struct error *error)
 {
 	struct config_port *port = &config->port[config->n_ports];
-	const char *path = config->ini->path, *problem;
 	int err;
 
 	strcpy(port->name, name);
 	port->section = section;
 	err = setting_read(table, TABLE_LEN, "port", config->ini, section, port, error);
-	if (err != 0)
-		return err;
-	err = check_kind(config, port, error);
-	if (err != 0)
-		return err;
-	for (unsigned int i = 0; i < config->n_ports; i++) {
-		size_t len = strcspn(port->device, ",");
-
-		if (len == strcspn(config->port[i].device, ",") &&
-			strncmp(port->device, config->port[i].device, len) == 0)
-			return error_set(error, "%s:%u: device %.*s is that of port %s already",
-				path, line_of(section, "device"), (int)len, port->device,
-				config->port[i].name);
-	}
-	if (port->mac_text != NULL) {
-		if (address_parse_mac(port->host.mac, port->mac_text) != 0)
-			return error_set(error,
-				"%s:%u: mac must be a unicast address like 02:00:00:00:00:0a, not "
-				"%s",
-				path, line_of(section, "mac"), port->mac_text);
-		port->has_mac = true;
-	}
-	problem = port->bridged ? NULL : read_addresses(&port->host, port->address_text);
-	if (problem != NULL)
-		return error_set(error, "%s:%u: %s", path, line_of(section, "address"), problem);
-	err = read_exception(config, port, error);
+	if (err == 0)
+		err = check_kind(config, port, error);
+	if (err == 0)
+		err = check_device(config, port, error);
+	if (err == 0)
+		err = read_mac(config, port, error);
+	if (err == 0)
+		err = read_addresses(config, port, error);
+	if (err == 0)
+		err = read_exception(config, port, error);
 	if (err == 0)
 		err = read_profile(config, port, error);
 	if (err != 0)
 		return err;
-	config->n_ports++;
-	/* The kernel has the interface and its address; the device brings us nothing by ours. */
-	if (port->has_mac && port->profile.isolate != 0)
-		return error_set(error,
-			"%s:%u: mac cannot be set: by its profile, port %s shares the interface with the kernel (isolate = yes)",
-			path, line_of(section, "mac"), port->name);
-	if (port->bridged && port->profile.isolate != 0)
-		return error_set(error,
-			"%s:%u: a port of the bridge takes everything, but by its profile, port %s shares the interface with the kernel (isolate = yes)",
-			path, line_of(section, "profile"), port->name);
-	if (port->tap != NULL && port->profile.isolate != 0)
-		return error_set(error,
-			"%s:%u: exception is of no use: by its profile, port %s shares the interface with the kernel (isolate = yes)",
-			path, line_of(section, "exception"), port->name);
-	return 0;
+	config->n_ports++; /* config_free() gives its profile back */
+	return check_isolated(config, port, error);
 }

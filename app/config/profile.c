@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "config/locate.h"
 #include "config/setting.h"
 
@@ -17,6 +18,55 @@
 		section, key, SETTING_##type, min, max, choices, by_default, help,  \
 			offsetof(struct profile, field)                             \
 	}
+
+static const struct setting_choice rx_checksums[] = {
+	{ "verify", PROFILE_RX_VERIFY },
+	{ "trust", PROFILE_RX_TRUST },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice tx_checksums[] = {
+	{ "software", PROFILE_TX_SOFTWARE },
+	{ "device", PROFILE_TX_DEVICE },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice partial_checksums[] = {
+	{ "refuse", PROFILE_PARTIAL_REFUSE },
+	{ "accept", PROFILE_PARTIAL_ACCEPT },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice rss_hashes[] = {
+	{ "none", PROFILE_RSS_NONE },
+	{ "ip", PROFILE_RSS_IP },
+	{ "udp", PROFILE_RSS_UDP },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice steerings[] = {
+	{ "off", PROFILE_STEERING_OFF },
+	{ "listeners", PROFILE_STEERING_LISTENERS },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice multicasts[] = {
+	{ "filter", false },
+	{ "all", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice off_on[] = {
+	{ "off", false },
+	{ "on", true },
+	{ NULL, 0 },
+};
+
+static const struct setting_choice no_yes[] = {
+	{ "no", false },
+	{ "yes", true },
+	{ NULL, 0 },
+};
 
 static const struct setting table[] = {
 	PROFILE_KEY("driver", "name", STRING, 0, 0, NULL,
@@ -33,37 +83,36 @@ static const struct setting table[] = {
 	PROFILE_KEY("queues", "burst", INTEGER, 1, 64, "32", "packets taken from a queue at a time",
 		NULL, burst),
 	PROFILE_KEY("offload", "rx-checksum", CHOICE, 0, 0, "verify",
-		"trust: believe the device's checksum verdict where it has one", "verify|trust",
+		"trust: believe the device's checksum verdict where it has one", rx_checksums,
 		rx_checksum),
 	PROFILE_KEY("offload", "tx-checksum", CHOICE, 0, 0, "software",
-		"device: let the device fill in IPv4 and UDP checksums if it can",
-		"software|device", tx_checksum),
+		"device: let the device fill in IPv4 and UDP checksums if it can", tx_checksums,
+		tx_checksum),
 	PROFILE_KEY("offload", "partial-checksum", CHOICE, 0, 0, "refuse",
 		"accept: what a neighbour on this host leaves out of UDP and TCP may be absent",
-		"refuse|accept", partial_checksum),
+		partial_checksums, partial_checksum),
 	PROFILE_KEY("rss", "hash", CHOICE, 0, 0, "none",
-		"fields that spread packets over the queues", "none|ip|udp", rss_hash),
+		"fields that spread packets over the queues", rss_hashes, rss_hash),
 	PROFILE_KEY("rss", "key", CUSTOM, 0, 0, "default",
 		"default, symmetric, or 80 or 104 hex digits", NULL, rss_key_text),
 	PROFILE_KEY("flow", "steering", CHOICE, 0, 0, "off",
-		"listeners: flow rules bring their UDP ports to the queues", "off|listeners",
-		steering),
+		"listeners: flow rules bring their UDP ports to the queues", steerings, steering),
 	PROFILE_KEY("flow", "isolate", CHOICE, 0, 0, "no",
-		"yes: the port receives nothing else, which is the kernel's", "no|yes", isolate),
+		"yes: the port receives nothing else, which is the kernel's", no_yes, isolate),
 	PROFILE_KEY("flow", "vlan-tags", INTEGER, 0, 2, "0",
 		"rules of their own for frames with up to so many VLAN tags", NULL, vlan_tags),
 	PROFILE_KEY("eal", "options", STRING, 0, 0, NULL,
 		"EAL options that the driver needs, separated by spaces", NULL, eal_options),
 	PROFILE_KEY("quirks", "multicast", CHOICE, 0, 0, "filter",
-		"all: receive all multicast, for IPv6 neighbour discovery", "filter|all",
+		"all: receive all multicast, for IPv6 neighbour discovery", multicasts,
 		all_multicast),
 	PROFILE_KEY("quirks", "promiscuous", CHOICE, 0, 0, "off",
-		"on: the driver cannot filter on another MAC address than its own", "off|on",
+		"on: the driver cannot filter on another MAC address than its own", off_on,
 		promiscuous),
 	PROFILE_KEY("quirks", "retains-buffers", CHOICE, 0, 0, "no",
-		"yes: the driver keeps buffers when its port is closed", "no|yes", retains_buffers),
+		"yes: the driver keeps buffers when its port is closed", no_yes, retains_buffers),
 	PROFILE_KEY("quirks", "packed-buffers", CHOICE, 0, 0, "no",
-		"yes: the driver needs receive buffers without gaps between them", "no|yes",
+		"yes: the driver needs receive buffers without gaps between them", no_yes,
 		packed_buffers),
 	PROFILE_KEY("quirks", "capabilities", CUSTOM, 0, 0, NULL,
 		"capabilities(7) that main keeps, for what the driver does at the end", NULL,
@@ -85,12 +134,9 @@ parse_rss_key(struct profile *profile, const struct ini *ini, struct error *erro
 	profile->rss_symmetric = strcmp(text, "symmetric") == 0;
 	if (profile->rss_symmetric)
 		return 0;
-	if ((len != 80 && len != 104) || strspn(text, "0123456789abcdefABCDEF") != len)
-		return error_set(error,
-			"%s:%u: key must be default, symmetric, or 80 or 104 hex digits", ini->path,
-			ini_entry(ini_section(ini, "rss"), "key")->line);
-	for (size_t i = 0; i < len / 2; i++)
-		sscanf(text + 2 * i, "%2hhx", &profile->rss_key[i]);
+	if ((len != 80 && len != 104) || hg_text_hex(text, profile->rss_key, len / 2) != 0)
+		return ini_blame(ini, ini_section(ini, "rss"), "key", error,
+			"key must be default, symmetric, or 80 or 104 hex digits");
 	profile->rss_key_len = (uint8_t)(len / 2);
 	return 0;
 }
@@ -109,10 +155,8 @@ parse_capabilities(struct profile *profile, const struct ini *ini, struct error 
 		if (capability >= 0)
 			profile->capabilities |= UINT64_C(1) << capability;
 		else
-			err = error_set(error, "%s:%u: capabilities: there is none called %s",
-				ini->path,
-				ini_entry(ini_section(ini, "quirks"), "capabilities")->line,
-				list.item[i]);
+			err = ini_blame(ini, ini_section(ini, "quirks"), "capabilities", error,
+				"capabilities: there is none called %s", list.item[i]);
 	}
 	setting_list_free(&list);
 	return err;
@@ -132,8 +176,8 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 		while (k < n_kinds && strcmp(ini->section[i].name, kinds[k]) != 0)
 			k++;
 		if (k == n_kinds)
-			return error_set(error, "%s:%u: unknown section [%s]", ini->path,
-				ini->section[i].line, ini->section[i].name);
+			return ini_blame(ini, &ini->section[i], NULL, error, "unknown section [%s]",
+				ini->section[i].name);
 	}
 	for (size_t k = 0; k < n_kinds; k++) {
 		const struct ini_section *section = ini != NULL ? ini_section(ini, kinds[k]) : NULL;
@@ -143,12 +187,11 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 			return err;
 	}
 	if (ini != NULL && (profile->driver == NULL || profile->tried == NULL))
-		return error_set(
-			error, "%s: section [driver] needs the keys name and tried", ini->path);
+		return ini_blame(
+			ini, NULL, NULL, error, "section [driver] needs the keys name and tried");
 	if (profile->isolate != 0 && profile->steering == PROFILE_STEERING_OFF)
-		return error_set(error,
-			"%s:%u: isolate = yes without steering = listeners receives nothing",
-			ini->path, ini_entry(ini_section(ini, "flow"), "isolate")->line);
+		return ini_blame(ini, ini_section(ini, "flow"), "isolate", error,
+			"isolate = yes without steering = listeners receives nothing");
 	err = parse_rss_key(profile, ini, error);
 	return err != 0 ? err : parse_capabilities(profile, ini, error);
 }

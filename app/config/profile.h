@@ -46,22 +46,22 @@ struct profile {
 	uint32_t rx_descriptors;
 	uint32_t tx_descriptors;
 	uint32_t burst;
-	unsigned int rx_checksum;      /* enum profile_rx_checksum */
-	unsigned int tx_checksum;      /* enum profile_tx_checksum */
-	unsigned int partial_checksum; /* enum profile_partial */
-	unsigned int rss_hash;         /* enum profile_rss_hash */
+	enum profile_rx_checksum rx_checksum;
+	enum profile_tx_checksum tx_checksum;
+	enum profile_partial partial_checksum;
+	enum profile_rss_hash rss_hash;
 	const char *rss_key_text;
 	uint8_t rss_key[PROFILE_RSS_KEY_MAX];
-	uint8_t rss_key_len;   /* 0: the driver's own */
-	bool rss_symmetric;    /* the key is RSS_SYMMETRIC repeated to the device's length */
-	unsigned int steering; /* enum profile_steering */
-	unsigned int isolate;
+	uint8_t rss_key_len; /* 0: the driver's own */
+	bool rss_symmetric;  /* the key is RSS_SYMMETRIC repeated to the device's length */
+	enum profile_steering steering;
+	unsigned int isolate; /* bool */
 	uint32_t vlan_tags;
 	const char *eal_options;
-	unsigned int all_multicast;
-	unsigned int promiscuous;
-	unsigned int retains_buffers;
-	unsigned int packed_buffers;
+	unsigned int all_multicast;   /* bool */
+	unsigned int promiscuous;     /* bool */
+	unsigned int retains_buffers; /* bool */
+	unsigned int packed_buffers;  /* bool */
 	const char *capabilities_text;
 	uint64_t capabilities; /* a bit for each that main keeps */
 	const char *note;

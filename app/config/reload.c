@@ -40,27 +40,12 @@ may_change(const char *section, const char *key)
 	return false;
 }
 
-/* The line to blame for a key, or for its section if it is not set; 0 without either. */
-static unsigned int
-line_of(const struct config *config, const char *section_name, const char *key)
-{
-	const struct ini_section *section = ini_section(config->ini, section_name);
-	const struct ini_entry *entry = section != NULL ? ini_entry(section, key) : NULL;
-
-	if (entry != NULL)
-		return entry->line;
-	return section != NULL ? section->line : 0;
-}
-
 static int
-refuse(const struct config *config, const char *section, const char *key, struct error *error)
+refuse(const struct config *config, const struct ini_section *section, const char *key,
+	struct error *error)
 {
-	static const char sentence[] = "cannot change while hellogate runs: restart it";
-	unsigned int line = line_of(config, section, key);
-
-	if (line == 0)
-		return error_set(error, "%s: %s %s", config->ini->path, key, sentence);
-	return error_set(error, "%s:%u: %s %s", config->ini->path, line, key, sentence);
+	return ini_blame(config->ini, section, key, error,
+		"%s cannot change while hellogate runs: restart it", key);
 }
 
 struct lookup {
@@ -124,21 +109,20 @@ config_reload_check(struct config *config, const struct config *old, struct erro
 
 	for (unsigned int i = 0; i < config->n_ports && i < old->n_ports; i++)
 		if (strcmp(config->port[i].name, old->port[i].name) != 0)
-			return refuse(config, config->port[i].section->name, "name", error);
+			return refuse(config, config->port[i].section, "name", error);
 	if (config->n_ports != old->n_ports)
-		return refuse(config, "", "the number of ports", error);
+		return refuse(config, NULL, "the number of ports", error);
 	config_each(config, compare, &comparison);
 	if (comparison.key != NULL)
-		return refuse(config, comparison.section, comparison.key, error);
+		return refuse(config, ini_section(config->ini, comparison.section), comparison.key,
+			error);
 	if (limits_clients(config) != limits_clients(old))
-		return error_set(error,
-			"%s:%u: client-rate, client-half-open and client-sessions: limits of clients as such cannot come or go while hellogate runs: restart it",
-			config->ini->path, line_of(config, "gateway", "client-rate"));
+		return ini_blame(config->ini, config->gateway.section, "client-rate", error,
+			"client-rate, client-half-open and client-sessions: limits of clients as such cannot come or go while hellogate runs: restart it");
 	/* Its table has room for the clients of all sessions, or it has not. */
 	if ((config->gateway.client_sessions != 0) != (old->gateway.client_sessions != 0))
-		return error_set(error,
-			"%s:%u: client-sessions cannot be turned on or off while hellogate runs: restart it",
-			config->ini->path, line_of(config, "gateway", "client-sessions"));
+		return ini_blame(config->ini, config->gateway.section, "client-sessions", error,
+			"client-sessions cannot be turned on or off while hellogate runs: restart it");
 	if (config->gateway.cookie_secret == NULL && old->gateway.cookie_secret == NULL)
 		memcpy(config->gateway.secret, old->gateway.secret, HG_COOKIE_SECRET_LEN);
 	take_tickets(config, old);

@@ -2,39 +2,31 @@
 #include "config/setting.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Index of value in a '|' separated list, or -1. */
-static int
-find_choice(const char *choices, const char *value)
+#include "base/text.h"
+
+/* NULL: there is none of that name. */
+static const struct setting_choice *
+find_choice(const struct setting_choice *choice, const char *name)
 {
-	size_t len = strlen(value);
-
-	for (int i = 0;; i++) {
-		size_t n = strcspn(choices, "|");
-
-		if (n == len && memcmp(choices, value, n) == 0)
-			return i;
-		if (choices[n] == '\0')
-			return -1;
-		choices += n + 1;
-	}
+	while (choice->name != NULL && strcmp(choice->name, name) != 0)
+		choice++;
+	return choice->name != NULL ? choice : NULL;
 }
 
-int
-setting_parse_number(const char *text, uint32_t max, uint32_t *ret)
+/* "one|two|three" */
+static void
+list_choices(const struct setting_choice *choice, char *ret_text, size_t size)
 {
-	unsigned long number;
+	size_t len = 0;
 
-	if (*text == '\0' || strspn(text, "0123456789") != strlen(text))
-		return -EINVAL;
-	errno = 0;
-	number = strtoul(text, NULL, 10);
-	if (errno != 0 || number > max)
-		return -EINVAL;
-	*ret = (uint32_t)number;
-	return 0;
+	ret_text[0] = '\0';
+	for (unsigned int i = 0; choice[i].name != NULL && len < size; i++)
+		len += (size_t)snprintf(
+			ret_text + len, size - len, "%s%s", i != 0 ? "|" : "", choice[i].name);
 }
 
 int
@@ -78,34 +70,47 @@ setting_list_free(struct setting_list *list)
 	*list = (struct setting_list){ 0 };
 }
 
-static int
-parse_integer(const struct setting *setting, const char *value, uint32_t *ret)
+const char *
+setting_text(const struct setting *setting, const struct ini_section *section)
 {
-	uint32_t number;
+	const struct ini_entry *entry = section != NULL ? ini_entry(section, setting->key) : NULL;
 
-	if (setting_parse_number(value, setting->max, &number) != 0 || number < setting->min)
-		return -EINVAL;
-	*ret = number;
-	return 0;
+	return entry != NULL ? entry->value : setting->by_default;
 }
 
 static int
-take(const struct setting *setting, const char *value, void *field, struct error *error)
+refuse_choice(const struct setting *setting, const char *value, const struct ini *ini,
+	const struct ini_section *section, struct error *error)
 {
-	int choice;
+	char names[256];
 
+	list_choices(setting->choices, names, sizeof(names));
+	return ini_blame(ini, section, setting->key, error, "%s must be one of %s, not %s",
+		setting->key, names, value);
+}
+
+static int
+take(const struct setting *setting, const char *value, const struct ini *ini,
+	const struct ini_section *section, void *field, struct error *error)
+{
+	const struct setting_choice *choice = NULL;
+	uint64_t number;
+
+	if (setting->choices != NULL) {
+		choice = find_choice(setting->choices, value);
+		if (choice == NULL)
+			return refuse_choice(setting, value, ini, section, error);
+	}
 	switch (setting->type) {
 	case SETTING_INTEGER:
-		if (parse_integer(setting, value, field) != 0)
-			return error_set(error, "%s must be a number from %u to %u, not %s",
-				setting->key, setting->min, setting->max, value);
+		if (hg_text_number(value, setting->min, setting->max, &number) != 0)
+			return ini_blame(ini, section, setting->key, error,
+				"%s must be a number from %u to %u, not %s", setting->key,
+				setting->min, setting->max, value);
+		*(uint32_t *)field = (uint32_t)number;
 		return 0;
 	case SETTING_CHOICE:
-		choice = find_choice(setting->choices, value);
-		if (choice < 0)
-			return error_set(error, "%s must be one of %s, not %s", setting->key,
-				setting->choices, value);
-		*(unsigned int *)field = (unsigned int)choice;
+		*(unsigned int *)field = choice->value;
 		return 0;
 	default:
 		*(const char **)field = value;
@@ -122,24 +127,15 @@ find(const struct setting *table, size_t n, const char *kind, const char *key)
 	return NULL;
 }
 
-const char *
-setting_text(const struct setting *setting, const struct ini_section *section)
-{
-	const struct ini_entry *entry = section != NULL ? ini_entry(section, setting->key) : NULL;
-
-	return entry != NULL ? entry->value : setting->by_default;
-}
-
 int
 setting_read(const struct setting *table, size_t n, const char *kind, const struct ini *ini,
 	const struct ini_section *section, void *base, struct error *error)
 {
-	struct error reason;
-
 	for (unsigned int i = 0; section != NULL && i < section->n; i++)
 		if (find(table, n, kind, section->entry[i].key) == NULL)
-			return error_set(error, "%s:%u: unknown key %s in section [%s]", ini->path,
-				section->entry[i].line, section->entry[i].key, section->name);
+			return ini_blame(ini, section, section->entry[i].key, error,
+				"unknown key %s in section [%s]", section->entry[i].key,
+				section->name);
 	for (size_t i = 0; i < n; i++) {
 		const struct setting *setting = &table[i];
 		const char *value = setting_text(setting, section);
@@ -147,9 +143,8 @@ setting_read(const struct setting *table, size_t n, const char *kind, const stru
 		if (strcmp(setting->section, kind) != 0 || value == NULL)
 			continue;
 		/* A default is in range, so what fails here stands in the file. */
-		if (take(setting, value, (char *)base + setting->offset, &reason) != 0)
-			return error_set(error, "%s:%u: %s", ini->path,
-				ini_entry(section, setting->key)->line, reason.text);
+		if (take(setting, value, ini, section, (char *)base + setting->offset, error) != 0)
+			return -EINVAL;
 	}
 	return 0;
 }

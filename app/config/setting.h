@@ -14,17 +14,26 @@
 
 enum setting_type {
 	SETTING_INTEGER, /* uint32_t */
-	SETTING_CHOICE,  /* unsigned int: index into choices */
-	SETTING_STRING,  /* const char *, NULL if absent and without default */
-	SETTING_CUSTOM,  /* const char * too; whoever owns the table parses it further */
+	SETTING_CHOICE,  /* unsigned int or an enum: the value of one of the choices */
+	SETTING_STRING, /* const char *, NULL if absent and without default; the name of one of the choices if any */
+	SETTING_CUSTOM, /* const char * too; whoever owns the table parses it further */
 };
+
+/* A name that a key may be set to, and what it means. */
+struct setting_choice {
+	const char *name; /* NULL: there are no more */
+	unsigned int value;
+};
+
+_Static_assert(
+	sizeof(enum setting_type) == sizeof(unsigned int), "choices are stored into enums too");
 
 struct setting {
 	const char *section; /* "gateway", or for [port NAME] "port" */
 	const char *key;
 	enum setting_type type;
 	uint32_t min, max;
-	const char *choices;    /* separated by '|' */
+	const struct setting_choice *choices;
 	const char *by_default; /* NULL: none */
 	const char *help;
 	size_t offset; /* of the field */
@@ -53,6 +62,3 @@ struct setting_list {
  */
 int setting_list_read(struct setting_list *ret_list, const char *text);
 void setting_list_free(struct setting_list *list);
-
-/* A number in decimal digits alone, no larger than max. Returns 0, or -EINVAL with *ret untouched. */
-int setting_parse_number(const char *text, uint32_t max, uint32_t *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A handshake core: what one lcore that owns sessions has. Shared by handshake.c, relay.c and
- * upstream.c.
+ * A handshake core: what one lcore that owns sessions has. All files of this folder work on it, but for what
+ * all cores share: listeners and upstreams.
  */
 #pragma once
 
@@ -38,12 +38,13 @@ struct core {
 	/* the core's own */
 	_Alignas(64) struct idle idle;
 	const struct generation *generation; /* in this round */
-	uint64_t generation_number; /* that sessions have been checked against, before unchecked */
-	struct session *unchecked;  /* in the list of all; NULL: they have all been */
+	uint64_t generation_number;          /* of the one that sessions are checked against */
+	struct session *
+		unchecked; /* it and those behind it in the list are still to be checked; NULL: none is */
 	int epoll;
 	unsigned int n_sockets;    /* in it */
 	struct source_ports ports; /* of those sockets */
-	unsigned int rounds;       /* since they were looked at */
+	unsigned int rounds;       /* since those sockets were looked at */
 	uint64_t rested;           /* TSC cycles of this round spent waiting for them */
 	bool draining;
 	unsigned int turn; /* the worker whose rings come first, modulo their number */
@@ -59,7 +60,7 @@ struct core {
 	struct stats_handshake stats;
 };
 
-/* Has the session looked at, as when its timer runs out, by core_run() in this round or the next. */
+/* Lets core_run() call session_expire() for it, as when its timer runs out, in this round or the next. */
 static inline void
 core_call(struct session *session)
 {

@@ -193,8 +193,8 @@ open_tap(struct exception *exception, unsigned int number, struct error *error)
 	tap->mtu = atomic_load_explicit(&port->mtu, memory_order_relaxed);
 	memcpy(tap->mac, port->host.mac, sizeof(tap->mac));
 	if (tap_open(&tap->fd, port->config->tap, tap->mac, tap->mtu, &reason) != 0)
-		return error_set(error, "%s:%u: exception: %s", ini->path,
-			ini_entry(port->config->section, "exception")->line, reason.text);
+		return ini_blame(ini, port->config->section, "exception", error, "exception: %s",
+			reason.text);
 	atomic_store_explicit(&tap->frame_max, PORT_ETHER_MAX + tap->mtu, memory_order_relaxed);
 	tap->carrier = true;
 	while (exception->gateway->queue[tap->queue].port != port)

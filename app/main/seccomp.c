@@ -150,17 +150,17 @@ add_rules(scmp_filter_ctx filter)
 }
 
 int
-seccomp_confine(enum filter_mode mode, struct error *error)
+seccomp_confine(enum config_seccomp mode, struct error *error)
 {
 	scmp_filter_ctx filter;
 	int err;
 
-	if (mode == FILTER_OFF)
+	if (mode == CONFIG_SECCOMP_OFF)
 		return 0;
 	/* The first pthread_cancel() loads it, and EAL ends its threads so: that would be too late. */
 	if (dlopen("libgcc_s.so.1", RTLD_NOW) == NULL)
 		return error_set(error, "cannot load libgcc_s.so.1: %s", dlerror());
-	filter = seccomp_init(mode == FILTER_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
+	filter = seccomp_init(mode == CONFIG_SECCOMP_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	if (filter == NULL)
 		return error_set(error, "no memory for the filter of system calls");
 	/* TSYNC: on all threads; without it a thread that exists already would have none. */

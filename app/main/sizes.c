@@ -139,7 +139,7 @@ worker_bytes(const struct config_gateway *settings, const struct sizes_worker *w
 	bytes += n_queues * (sizeof(struct queue *) + sizeof(unsigned int));
 	bytes += n_cores * RINGS_CLASSES *
 		 (WORKER_BURST_MAX * sizeof(struct rte_mbuf *) + sizeof(unsigned int));
-	bytes += hg_cookie_batch_size((enum hg_cookie_binding)settings->cookie_binding);
+	bytes += hg_cookie_batch_size(settings->cookie_binding);
 	bytes += (n_cores + (exception ? 3 : 0)) * (uint64_t)rte_ring_get_memsize(RINGS_SIZE);
 	bytes += HVR_CAP_SIZE;
 	if (settings->bridge_text != NULL)

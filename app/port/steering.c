@@ -57,10 +57,9 @@ refuse(const struct port *port, const char *key, const char *what, const struct 
 	struct error *error)
 {
 	const struct ini *ini = port->config->profile.ini;
-	const struct ini_entry *entry = ini_entry(ini_section(ini, "flow"), key);
 
-	return error_set(error, "%s:%u: port %s: the device refuses %s: %s", ini->path, entry->line,
-		port->config->name, what,
+	return ini_blame(ini, ini_section(ini, "flow"), key, error,
+		"port %s: the device refuses %s: %s", port->config->name, what,
 		why->message != NULL ? why->message : rte_strerror(rte_errno));
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "config/setting.h"
+#include "base/text.h"
 #include "core/core.h"
 #include "core/upstream.h"
 #include "exception/exception.h"
@@ -54,9 +54,9 @@ show_stats(const struct gateway *gateway, const char *params, struct rte_tel_dat
 static int
 show_worker(const struct gateway *gateway, const char *params, struct rte_tel_data *data)
 {
-	uint32_t number;
+	uint64_t number;
 
-	if (params == NULL || setting_parse_number(params, UINT32_MAX, &number) != 0 ||
+	if (params == NULL || hg_text_number(params, 0, UINT32_MAX, &number) != 0 ||
 		number >= gateway->n_workers)
 		return -EINVAL;
 	rte_tel_data_start_dict(data);
@@ -115,6 +115,18 @@ session_row(char *ret, size_t size, const struct flow_key *key, const void *data
 		flow_is_established(data) ? "established" : "handshake");
 }
 
+/* Where a list is to go on; without a word of that, at its beginning. */
+static int
+read_start(const char *params, uint32_t *ret_start)
+{
+	uint64_t start = 0;
+
+	if (params != NULL && *params != '\0' && hg_text_number(params, 0, UINT32_MAX, &start) != 0)
+		return -EINVAL;
+	*ret_start = (uint32_t)start;
+	return 0;
+}
+
 /*
  * Reads the table as workers do: keys, never what is behind them, which is the cores'. It is a reader
  * of its own, so that no key is taken out of the table under its hands.
@@ -125,11 +137,10 @@ show_session_list(const struct gateway *gateway, const char *params, struct rte_
 	unsigned int reader = gateway->n_workers + gateway->n_cores, n = 0;
 	struct rte_tel_data *rows;
 	const void *key;
-	uint32_t next = 0;
+	uint32_t next;
 	void *session;
 
-	if (params != NULL && *params != '\0' &&
-		setting_parse_number(params, UINT32_MAX, &next) != 0)
+	if (read_start(params, &next) != 0)
 		return -EINVAL;
 	rows = rte_tel_data_alloc();
 	if (rows == NULL)
@@ -367,10 +378,9 @@ show_upstreams(const struct gateway *gateway, const char *params, struct rte_tel
 	const struct upstream *upstream = gateway->upstreams;
 	uint64_t now = rte_get_tsc_cycles();
 	struct rte_tel_data *rows;
-	uint32_t start = 0, n = 0;
+	uint32_t start, n = 0;
 
-	if (params != NULL && *params != '\0' &&
-		setting_parse_number(params, UINT32_MAX, &start) != 0)
+	if (read_start(params, &start) != 0)
 		return -EINVAL;
 	rows = rte_tel_data_alloc();
 	if (rows == NULL)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/options.h"
 #include "junk.h"
 
 #define RATE_MAX 1e9
@@ -415,6 +416,7 @@ command_parse(struct command *command, int argc, char **argv, struct error *erro
 	command->timeout_ms = 1000;
 	command->queues = 1;
 	err = parse_all(command, argc, argv, error);
+	options_leave_getopt();
 	if (err != 0 || command->help || command->version || command->list)
 		return err;
 	return command_check(command, error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "hellos.h"
 
 #define FILE_MAX 65536u
@@ -27,15 +28,6 @@ static const struct builtin builtins[] = {
 
 #define BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One line, without its comment. Returns the number of bytes, or -EINVAL. */
 static int
 parse_line(const char *line, size_t len, uint8_t *bytes, const char *name, unsigned int number,
@@ -44,7 +36,7 @@ parse_line(const char *line, size_t len, uint8_t *bytes, const char *name, unsig
 	unsigned int digits = 0;
 
 	for (size_t i = 0; i < len && line[i] != '#'; i++) {
-		int digit = hex_digit(line[i]);
+		int digit = hg_text_hex_digit(line[i]);
 
 		if (isspace((unsigned char)line[i]))
 			continue;

@@ -43,6 +43,15 @@ struct hg_hmac_kernel {
 	void (*run)(struct hg_hmac_job *jobs, size_t n);
 };
 
+/* X(symbol, name): every kernel that there is, whichever architecture it is for. */
+#define HG_HMAC_KERNELS(X)              \
+	X(scalar, "scalar")             \
+	X(shani, "shani")               \
+	X(avx2, "avx2")                 \
+	X(avx512, "avx512")             \
+	X(avx512_shani, "avx512-shani") \
+	X(armv8, "armv8")
+
 /*
  * All kernels of this build, the reference first, then about as they get better; *ret_n receives how
  * many.

@@ -31,18 +31,14 @@ void hg_hmac_outer(struct hg_hmac_job *job, const uint32_t inner[HG_SHA256_WORDS
 #define HG_HMAC_STACK 2048
 void hg_hmac_wipe_traces(void);
 
-extern const struct hg_hmac_kernel hg_hmac_scalar;
-
 /* What the CPU at hand may lack. A build has those of its own architecture. */
 bool hg_hmac_cpu_shani(void);
 bool hg_hmac_cpu_avx2(void);
 bool hg_hmac_cpu_avx512(void);
 bool hg_hmac_cpu_armv8(void);
 
-extern const struct hg_hmac_kernel hg_hmac_shani;
-extern const struct hg_hmac_kernel hg_hmac_avx2;
-extern const struct hg_hmac_kernel hg_hmac_avx512;
-extern const struct hg_hmac_kernel hg_hmac_avx512_shani;
-extern const struct hg_hmac_kernel hg_hmac_armv8;
+#define HG_HMAC_DECLARE(symbol, name) extern const struct hg_hmac_kernel hg_hmac_##symbol;
+HG_HMAC_KERNELS(HG_HMAC_DECLARE)
+#undef HG_HMAC_DECLARE
 
 #pragma GCC visibility pop

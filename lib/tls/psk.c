@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "tls/file.h"
 #include "tls/internal.h"
 #include "tls/secret.h"
@@ -41,30 +42,14 @@ hg_tls_psks_find(const struct hg_tls_psks *psks, const char *identity)
 	return NULL;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Returns the number of bytes, or 0 if text is not 1 to KEY_MAX bytes in hexadecimal. */
 static size_t
 parse_hex(const char *text, uint8_t key[KEY_MAX])
 {
 	size_t n = strlen(text);
 
-	if (n == 0 || n % 2 != 0 || n / 2 > KEY_MAX)
+	if (n % 2 != 0 || n / 2 > KEY_MAX || hg_text_hex(text, key, n / 2) != 0)
 		return 0;
-	for (size_t i = 0; i < n; i += 2) {
-		int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			return 0;
-		key[i / 2] = (uint8_t)(high << 4 | low);
-	}
 	return n / 2;
 }
 
@@ -97,12 +82,17 @@ append(struct hg_tls_psks *psks, const char *identity, const uint8_t *key, size_
 
 /* A key whose bytes have colons between them would be a short one behind a longer identity. */
 static bool
-has_colons(const char *identity, const char *key)
+has_colons(const char *identity, size_t key_len)
 {
 	const char *last = strrchr(identity, ':');
+	uint8_t part[KEY_MAX];
+	bool found;
 
-	return last != NULL && strlen(last + 1) == strlen(key) && strlen(key) < 16 &&
-	       strspn(last + 1, "0123456789abcdefABCDEF") == strlen(key);
+	if (last == NULL || key_len >= 8)
+		return false;
+	found = parse_hex(last + 1, part) == key_len;
+	hg_secret_wipe(part, sizeof(part));
+	return found;
 }
 
 /* Blanks around it, and what only looks like one or like nothing, are no part of what a device calls itself. */
@@ -171,7 +161,7 @@ take_line(struct hg_tls_psks *psks, char *line)
 	key_len = parse_hex(colon + 1, key);
 	if (key_len == 0)
 		return "has a key that is not 2 to 128 hex digits";
-	err = has_colons(line, colon + 1) ? -EINVAL : append(psks, line, key, key_len);
+	err = has_colons(line, key_len) ? -EINVAL : append(psks, line, key, key_len);
 	if (err == -EINVAL)
 		problem = "has a key with colons in it, or a very short one";
 	else if (err == -ENOSPC)

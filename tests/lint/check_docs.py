@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 sys.dont_write_bytecode = True
-from check_profiles import c_arguments  # noqa: E402
+from check_profiles import c_arguments, c_choices, without_macros  # noqa: E402
 from check_source import list_files, run  # noqa: E402
 from checking import Problems, Skip, Tap, apply, find_faults, lay, main  # noqa: E402
 
-KEY_TABLES = {"GATEWAY": "app/config/config.c", "PORT": "app/config/port.c",
+KEY_TABLES = {"GATEWAY": "app/config/gateway.c", "PORT": "app/config/port.c",
               "LISTENER": "app/config/listener.c"}
 README_COMMANDS = ("app/demo.sh", "tests/run.sh")
 
@@ -42,19 +42,18 @@ def string_macros(source: str) -> dict[str, str]:
             re.findall(r'(?m)^#define (\w+)((?:\s+"[^"\n]*")+)\s*$', source)}
 
 
-def key_table(macro: str, source: str, macros: dict[str, str]) -> list[Key]:
+def key_table(macro: str, source: str, macros: dict[str, str], lists: dict[str, list[str]]) -> list[Key]:
     """The rows GATEWAY("key", TYPE, min, max, choices, default, field, "help") and the like."""
-    strings = dict(re.findall(r'static const char (\w+)\[\] = "([^"]*)";', source))
-    source = re.sub(r"(?m)^#(?:.*\\\n)*.*", "", source)  # without the macro's definition
+    tables = c_choices(source, lists)
+    source = without_macros(source)
     keys = []
     for match in re.finditer(rf"\b{macro}\(", source):
         words = c_arguments(source[match.end():])
         if macro == "PORT":
             words[1:1] = ["CUSTOM", "0", "0", "NULL"]
-        choices = strings.get(words[4], words[4].strip('"'))
+        named = "text" if words[4] == "NULL" else ", ".join(tables.get(words[4], [f"no table {words[4]}"]))
         keys.append(Key(macro.lower(), words[0].strip('"'),
-                        {"INTEGER": f"{words[2]} to {words[3]}",
-                         "CHOICE": choices.replace("|", ", ")}.get(words[1], "text"),
+                        f"{words[2]} to {words[3]}" if words[1] == "INTEGER" else named,
                         "-" if words[5] == "NULL" else
                         macros.get(words[5], words[5].strip('"'))))
     return keys
@@ -62,8 +61,10 @@ def key_table(macro: str, source: str, macros: dict[str, str]) -> list[Key]:
 
 def all_keys(root: Path) -> list[Key]:
     macros = string_macros((root / "lib/tls/context.h").read_text())
+    kernels = x_list("HG_HMAC_KERNELS", (root / "lib/hmac/hmac.h").read_text())
+    lists = {"HG_HMAC_KERNELS": [*kernels.values()]}
     return [key for macro, name in KEY_TABLES.items()
-            for key in key_table(macro, (root / name).read_text(), macros)]
+            for key in key_table(macro, (root / name).read_text(), macros, lists)]
 
 
 def x_list(name: str, source: str) -> dict[str, str]:
@@ -384,13 +385,16 @@ CHECKS: dict[str, Callable[[Path], Problems]] = {
 
 KEY_HEAD = "| key | range | default | meaning |\n|---|---|---|---|\n"
 SOUND = {
-    "app/config/config.c": 'static const char names[] = "a|b";\n'
+    "app/config/gateway.c": 'static const struct setting_choice names[] = {\n\t{ "a", A },\n\t{ "b", 1 },\n'
+                    "#define ROW(symbol, name) { name, 0 },\n\tHG_HMAC_KERNELS(ROW)\n#undef ROW\n"
+                    "\t\t{ NULL, 0 },\n};\n"
                     "#define GATEWAY(key, type, x) \\\n\t{ key },\n"
                     'GATEWAY("life", INTEGER, 1, 9, NULL, "5", life, "seconds, (some)"),\n'
                     'GATEWAY("poll", CHOICE, 0, 0, names, "a", poll, "how")\n',
     "app/config/port.c": "#define PORT(key) { key },\n"
                          'PORT("mac", NULL, mac, "MAC "\n"address")\n',
     "app/config/listener.c": 'LISTENER("hint", STRING, 0, 0, NULL, HINT_LONG, hint, "text")\n',
+    "lib/hmac/hmac.h": '#define HG_HMAC_KERNELS(X) \\\n\tX(one, "c")   \\\n\tX(two_x, "d-x")\n',
     "lib/tls/context.h": '#define HINT_LONG \\\n\t"left:"  \\\n\t"right"\n',
     "app/gateway/stats.h": '#define STATS_WORKER(X) \\\n\tX(rx, "received") \\\n\tX(tx,   \\\n\t\t"sent, "'
                    '"all")\n\n#define STATS_HANDSHAKE(X) \\\n\tX(records, "passed")\n',
@@ -405,7 +409,7 @@ SOUND = {
     "README.md": "# Name\n\n    sudo app/demo.sh\n\n    tests/run.sh\n\n[a](docs/counters.md#a-b) "
                  "[b](docs) [c](#name) [d](https://a.example/x) `[e](none)`\n\n    [f](none)\n",
     "docs/configuration.md":
-        f"## [gateway]\n\n{KEY_HEAD}| `life` | 1 to 9 | `5` | x |\n| `poll` | `a`, `b` | a | x |\n"
+        f"## [gateway]\n\n{KEY_HEAD}| `life` | 1 to 9 | `5` | x |\n| `poll` | `a`, `b`, c, d-x | a | x |\n"
         f"\n## [port NAME]\n\n{KEY_HEAD}| `mac` | text | - | x |\n"
         f"\n## [listener NAME]\n\n{KEY_HEAD}| `hint` | text | [below](#long) | x |\n"
         "\n    left:\n    right\n\n## Long\n"
@@ -436,9 +440,11 @@ SOUND = {
 KEYS, COUNTERS, THREATS = "docs/configuration.md", "docs/counters.md", "docs/threat-model.md"
 # Check, file, what is put in place of what, what must be reported.
 FAULTS = [
-    (page_configuration, "app/config/config.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
-    (page_configuration, "app/config/config.c", "a|b", "a|c", "range of poll is 'a, c'"),
-    (page_configuration, "app/config/config.c", '"5"', "NULL", "default of life is '-'"),
+    (page_configuration, "app/config/gateway.c", "1, 9", "1, 8", "range of life is '1 to 8'"),
+    (page_configuration, "app/config/gateway.c", '"b", 1', '"e", 1', "range of poll is 'a, e, c, d-x'"),
+    (page_configuration, "lib/hmac/hmac.h", '"c"', '"e"', "range of poll is 'a, b, e, d-x'"),
+    (page_configuration, "app/config/gateway.c", "HG_HMAC_KERNELS(ROW)", "", "range of poll is 'a, b'"),
+    (page_configuration, "app/config/gateway.c", '"5"', "NULL", "default of life is '-'"),
     (page_configuration, "app/config/port.c", "mac\"", "max\"", "[port] has no key mac"),
     (page_configuration, KEYS, "| `hint` | text | [below](#long) | x |\n", "", "0 rows for hint"),
     (page_configuration, KEYS, "right", "wrong", "default of hint is 'left:right'"),

@@ -151,14 +151,28 @@ def c_arguments(text: str) -> list[str]:
             for argument in arguments]
 
 
+def without_macros(source: str) -> str:
+    """C without its preprocessor's lines: what is left of a macro's name is where it is used."""
+    return re.sub(r"(?m)^#(?:.*\\\n)*.*", "", source)
+
+
+def c_choices(source: str, lists: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The names of each table of choices, whose rows are { "name", value } or lists of names LIST(ROW)."""
+    return {table: [name for quoted, words in re.findall(r'\{ "([^"]*)",|\b([A-Z_]+)\(\w+\)', rows)
+                    for name in ([quoted] if quoted else lists[words])]
+            for table, rows in re.findall(r"struct setting_choice (\w+)\[\] = \{(.*?)\n\};",
+                                          without_macros(source), re.S)}
+
+
 def check_c_table(schema: Ini, source: str) -> Problems:
     """PROFILE_KEY("section", "key", TYPE, min, max, "default" or NULL, "help", choices, ...)"""
     problems: Problems = []
     seen: list[str] = []
-    source = re.sub(r"(?m)^#(?:.*\\\n)*.*", "", source)  # without the macro's definition
+    choices = c_choices(source, {})
+    source = without_macros(source)
     for match in re.finditer(r"PROFILE_KEY\(", source):
         arguments = c_arguments(source[match.end():])
-        if len(arguments) < 7:
+        if len(arguments) < 8:
             problems.append(f"PROFILE_KEY({', '.join(arguments)}) has too few arguments")
             continue
         name = f"{arguments[0].strip(chr(34))}.{arguments[1].strip(chr(34))}"
@@ -172,8 +186,8 @@ def check_c_table(schema: Ini, source: str) -> Problems:
                   "default": "" if arguments[5] == "NULL" else arguments[5].strip('"')}
         ours = {"type": rule["type"], "min": rule.get("min", "0"), "max": rule.get("max", "0"),
                 "default": rule.get("default", "")}
-        if len(arguments) > 7 and (rule["type"] == "choice" or '"' in arguments[7]):
-            theirs["choices"] = arguments[7].strip('"')
+        if rule["type"] == "choice" or arguments[7] != "NULL":
+            theirs["choices"] = "|".join(choices.get(arguments[7], ["none"]))
             ours["choices"] = "|".join(choices_of(rule))
         problems += [f"{name}: {what} is '{theirs[what]}' in the daemon, '{ours[what]}' here"
                      for what in theirs if theirs[what] != ours[what]]
@@ -269,6 +283,16 @@ def check_checker(schema: Ini) -> Problems:
                      ("burst\"", "bust\""), ("a, (b)", ""), (row, ""), (row, row + row)):
         if not check_c_table(one, row.replace(old, new)):
             problems.append(f"not found in the daemon's table: {old!r} as {new!r}")
+    table = ('static const struct setting_choice hashes[] = {\n\t{ "none", NONE },\n\t{ "ip", IP },\n'
+             '\t{ "udp", UDP },\n\t{ NULL, 0 },\n};\n'
+             'PROFILE_KEY("rss", "hash", CHOICE, 0, 0, "none", "x", hashes, rss_hash)')
+    one = {"rss.hash": schema["rss.hash"]}
+    problems += [f"a sound table of choices is refused: {what}" for what in check_c_table(one, table)]
+    for old, new in (('{ "ip", IP },', ""), ('"ip", IP', '"ipv4", IP'), ('"udp"', '"ip"'), ("hashes,", "hash,"),
+                     ("hashes,", "NULL,"), ('"ip", IP },\n\t{ "udp", UDP', '"udp", UDP },\n\t{ "ip", IP'),
+                     (", hashes, rss_hash", "")):
+        if not check_c_table(one, table.replace(old, new)):
+            problems.append(f"not found in the daemon's choices: {old!r} as {new!r}")
     return problems
 
 

@@ -35,6 +35,40 @@ test_binds_refused(void **state)
 	}
 }
 
+/* As many binds and upstreams as there may be, each written at full length. */
+static void
+test_longest_lists(void **state)
+{
+	const struct config_listener *listener;
+	struct config *config;
+	char lines[4096];
+	size_t len;
+
+	(void)state;
+	len = (size_t)sprintf(lines, "psk-file = psk.txt\nbind = ");
+	for (unsigned int i = 0; i < CONFIG_BINDS_MAX; i++)
+		len += (size_t)sprintf(lines + len,
+			"%s[2001:0002:0000:0000:0000:0000:0000:0001]:%u", i != 0 ? ", " : "",
+			50000 + i);
+	len += (size_t)sprintf(lines + len, "\nupstream = ");
+	for (unsigned int i = 0; i < CONFIG_UPSTREAMS_MAX; i++)
+		len += (size_t)sprintf(lines + len,
+			"%s[2001:0db8:1111:2222:3333:4444:5555:%04x]:%u", i != 0 ? ", " : "",
+			0xa000 + i, 60000 + i);
+	strcpy(lines + len, "\n");
+	config = config_load_sections(&(struct config_text){ .listener = lines });
+	listener = &config->listener[0];
+	assert_int_equal(listener->n_binds, CONFIG_BINDS_MAX);
+	assert_int_equal(listener->n_upstreams, CONFIG_UPSTREAMS_MAX);
+	for (unsigned int i = 0; i < CONFIG_BINDS_MAX; i++) {
+		assert_int_equal(listener->bind[i].family, 6);
+		assert_int_equal(listener->bind[i].port, 50000 + i);
+		assert_int_equal(listener->upstream[i].bytes[15], i);
+		assert_int_equal(listener->upstream[i].port, 60000 + i);
+	}
+	config_free(config);
+}
+
 static void
 test_binds_of_no_port(void **state)
 {
@@ -259,6 +293,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_binds_refused),
+		cmocka_unit_test(test_longest_lists),
 		cmocka_unit_test(test_binds_of_no_port),
 		cmocka_unit_test(test_binds_overlap),
 		cmocka_unit_test(test_listener_refused),

@@ -57,6 +57,64 @@ test_addresses_refused(void **state)
 	}
 }
 
+/* "device" and "address" lines with so many addresses, each written at full length. */
+static const char *
+port_of(unsigned int n_ipv4, unsigned int n_ipv6)
+{
+	static char lines[8000];
+	size_t len = (size_t)sprintf(lines, "device = net_null0\naddress = ");
+
+	for (unsigned int i = 0; i < n_ipv4; i++)
+		len += (size_t)sprintf(lines + len, "198.118.100.%u/24, ", 101 + i);
+	for (unsigned int i = 0; i < n_ipv6; i++)
+		len += (size_t)sprintf(
+			lines + len, "2001:0db8:1111:2222:3333:4444:5555:%04x/128, ", 0xa000 + i);
+	strcpy(lines + len - 2, "\n");
+	return lines;
+}
+
+/* 64 of either family, which the other's do not count among; not one more. */
+static void
+test_number_of_addresses(void **state)
+{
+	static const struct {
+		unsigned int n_ipv4, n_ipv6;
+		bool good;
+	} cases[] = {
+		{ 64, 1, true },
+		{ 1, 64, true },
+		{ 64, 64, true },
+		{ 65, 1, false },
+		{ 1, 65, false },
+		{ 64, 65, false },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *port = port_of(cases[i].n_ipv4, cases[i].n_ipv6);
+		const struct config_text text = {
+			.port = port,
+			.listener =
+				"bind = 0.0.0.0:5684, [::]:5684\npsk-file = psk.txt\nupstream = echo\n",
+		};
+		const struct hg_net_host *host;
+		struct config *config;
+
+		if (!cases[i].good) {
+			config_refused(config_compose(&text), 4,
+				"address has more than 64 addresses of one family");
+			continue;
+		}
+		config = config_load_sections(&text);
+		host = &config->port[0].host;
+		assert_int_equal(host->n_ipv4, cases[i].n_ipv4);
+		assert_int_equal(host->n_ipv6, cases[i].n_ipv6);
+		assert_int_equal(host->ipv4[host->n_ipv4 - 1].address[3], 100 + host->n_ipv4);
+		assert_int_equal(host->ipv6[host->n_ipv6 - 1][15], host->n_ipv6 - 1);
+		config_free(config);
+	}
+}
+
 static void
 test_devices_twice(void **state)
 {
@@ -121,6 +179,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_port_refused),
 		cmocka_unit_test(test_addresses_refused),
+		cmocka_unit_test(test_number_of_addresses),
 		cmocka_unit_test(test_devices_twice),
 		cmocka_unit_test(test_exception),
 	};

@@ -348,6 +348,67 @@ test_unreadable(void **state)
 	assert_null(ini);
 }
 
+static void
+assert_blamed(const struct error *error, const struct ini *ini, const char *rest)
+{
+	size_t len = strlen(ini->path);
+
+	assert_memory_equal(error->text, ini->path, len);
+	assert_string_equal(error->text + len, rest);
+}
+
+/* Of a key, or else of its section, or else of the file. */
+static void
+test_blame(void **state)
+{
+	struct ini *ini = load("\n[one]\n\nkey = value\n[two]\n");
+	const struct ini_section *one = ini_section(ini, "one");
+	struct error error = { "" };
+
+	(void)state;
+	assert_int_equal(ini_blame(ini, one, "key", &error, "%s %d", "number", 1), -EINVAL);
+	assert_blamed(&error, ini, ":4: number 1");
+	assert_int_equal(ini_blame(ini, one, "other", &error, "lacks %s", "other"), -EINVAL);
+	assert_blamed(&error, ini, ":2: lacks other");
+	assert_int_equal(ini_blame(ini, ini_section(ini, "two"), NULL, &error, "empty"), -EINVAL);
+	assert_blamed(&error, ini, ":5: empty");
+	assert_int_equal(
+		ini_blame(ini, ini_section(ini, "none"), "key", &error, "no key"), -EINVAL);
+	assert_blamed(&error, ini, ": no key");
+	ini_free(ini);
+}
+
+/* What is too long, be it the name of the file, says so. */
+static void
+test_blame_at_length(void **state)
+{
+	struct ini *ini = load("[one]\nkey = value\n");
+	const struct ini_section *one = ini_section(ini, "one");
+	char text[2 * sizeof(struct error)];
+	struct error error;
+	size_t room;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	room = sizeof(error.text) - 1 - strlen(ini->path) - strlen(":2: ");
+	ini_blame(ini, one, "key", &error, "%.*s", (int)room, text);
+	assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
+	assert_int_equal(error.text[sizeof(error.text) - 2], 'x');
+	for (size_t more = room + 1; more < sizeof(text); more += 100) {
+		ini_blame(ini, one, "key", &error, "%.*s", (int)more, text);
+		assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
+		assert_string_equal(error.text + sizeof(error.text) - 5, "x...");
+	}
+	for (size_t len = sizeof(error.text) - 8; len < sizeof(error.text) + 8; len++) {
+		memset(ini->path, 'p', len);
+		ini->path[len] = '\0';
+		ini_blame(ini, one, "key", &error, "text");
+		assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
+		assert_string_equal(error.text + sizeof(error.text) - 4, "...");
+	}
+	ini_free(ini);
+}
+
 int
 main(void)
 {
@@ -364,6 +425,8 @@ main(void)
 		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_blame),
+		cmocka_unit_test(test_blame_at_length),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_group_open, scratch_group_close);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/options.h"
@@ -111,6 +113,86 @@ test_refused(void **state)
 	assert_refused(WORDS(help, wrong), "unknown option --chekc");
 }
 
+/* What getopt_long() would take, and what it would make of it. */
+static void
+test_written_out(void **state)
+{
+	static char others[][16] = { "--c", "--check-", "--chec", "--v", "--vers", "--h", "--hel",
+		"--helpp", "--help=", "--version=1", "-hc", "-hh", "-ch", "-c=x", "-C", "-V", "-v",
+		"-check", "---", "--=", "-:", "-?", "-+" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char expected[512];
+
+		snprintf(expected, sizeof(expected), "unknown option %s: see hellogate --help",
+			others[i]);
+		assert_refused(WORDS(others[i]), expected);
+		assert_refused(WORDS(c, file, others[i], check), expected);
+		assert_refused(WORDS(help, others[i], c), expected);
+	}
+}
+
+/* What -c takes is the next word, whatever it looks like. */
+static void
+test_any_file(void **state)
+{
+	static char empty[] = "", dash[] = "-";
+	char *const files[] = { check, end, c, help, memory, empty, dash };
+	struct error error = { "" };
+	struct options options;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		assert_int_equal(parse(&options, &error, WORDS(c, files[i], end, c)), 0);
+		assert_ptr_equal(options.config, files[i]);
+		assert_false(options.check || options.help);
+		assert_int_equal(options.n_eal, 1);
+	}
+}
+
+/* A FILE is named once; the others may be said again. */
+static void
+test_repeated(void **state)
+{
+	struct error error = { "" };
+	struct options options;
+
+	(void)state;
+	assert_int_equal(parse(&options, &error, WORDS(check, c, file, check)), 0);
+	assert_true(options.check);
+	assert_int_equal(parse(&options, &error, WORDS(version, help, version, help)), 0);
+	assert_true(options.version && options.help);
+	assert_refused(WORDS(c, file, check, c, file), "option -c is given twice");
+	assert_refused(WORDS(c, file, c), "option -c needs a FILE");
+}
+
+/* EAL looks for its options behind what is none, wherever our parsing ended: it begins with optind alone. */
+static void
+test_getopt_is_given_back(void **state)
+{
+	static char bundle[] = "-hhh", name[] = "eal", operand[] = "operand", m[] = "-m",
+		    size[] = "64";
+	static char *const before[][4] = { { c, file, end, check }, { c, file, operand, NULL },
+		{ bundle, NULL, NULL, NULL }, { c, NULL, NULL, NULL }, { NULL, NULL, NULL, NULL } };
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		char *argv[] = { name, operand, m, size, operand, NULL };
+		struct error error;
+		struct options options;
+
+		parse(&options, &error,
+			WORDS(before[i][0], before[i][1], before[i][2], before[i][3]));
+		optind = 1;
+		assert_int_equal(getopt_long(5, argv, "m:", none, NULL), 'm');
+		assert_ptr_equal(optarg, size);
+		assert_int_equal(getopt_long(5, argv, "m:", none, NULL), -1);
+		assert_int_equal(optind, 3);
+	}
+}
+
 /* EAL would print, where nobody sees it, and end. */
 static void
 test_eal_prints(void **state)
@@ -137,6 +219,10 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_eal_options),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_written_out),
+		cmocka_unit_test(test_any_file),
+		cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_getopt_is_given_back),
 		cmocka_unit_test(test_eal_prints),
 	};
 

@@ -7,13 +7,27 @@
 #include "scratch.h"
 #include "unit.h"
 
+enum mode {
+	MODE_ON = 3,
+	MODE_ON_DEMAND,
+	MODE_OFF = 0x80000000,
+};
+
 struct values {
 	uint32_t number;
 	uint32_t wide;
-	unsigned int choice;
+	enum mode choice;
 	const char *text;
+	const char *one;
 	const char *custom;
 	uint32_t other;
+};
+
+static const struct setting_choice modes[] = {
+	{ "off", MODE_OFF },
+	{ "on", MODE_ON },
+	{ "on-demand", MODE_ON_DEMAND },
+	{ NULL, 0 },
 };
 
 static const struct setting table[] = {
@@ -21,9 +35,10 @@ static const struct setting table[] = {
 		offsetof(struct values, number) },
 	{ "main", "wide", SETTING_INTEGER, 0, UINT32_MAX, NULL, NULL, "",
 		offsetof(struct values, wide) },
-	{ "main", "choice", SETTING_CHOICE, 0, 0, "off|on|on-demand", "on", "",
+	{ "main", "choice", SETTING_CHOICE, 0, 0, modes, "on", "",
 		offsetof(struct values, choice) },
 	{ "main", "text", SETTING_STRING, 0, 0, NULL, NULL, "", offsetof(struct values, text) },
+	{ "main", "one", SETTING_STRING, 0, 0, modes, "off", "", offsetof(struct values, one) },
 	{ "main", "custom", SETTING_CUSTOM, 0, 0, NULL, "1, 2", "",
 		offsetof(struct values, custom) },
 	{ "other", "number", SETTING_INTEGER, 1, 2, NULL, "1", "", offsetof(struct values, other) },
@@ -71,13 +86,14 @@ test_defaults(void **state)
 	assert_int_equal(setting_read(table, TABLE_LEN, "main", NULL, NULL, &values, &error), 0);
 	assert_int_equal(values.number, 7);
 	assert_int_equal(values.wide, 0);
-	assert_int_equal(values.choice, 1);
+	assert_int_equal(values.choice, MODE_ON);
 	assert_null(values.text);
+	assert_string_equal(values.one, "off");
 	assert_string_equal(values.custom, "1, 2");
 	assert_int_equal(values.other, 0);                          /* of another section */
 	assert_int_equal(read_lines("", &values, &ini, &error), 0); /* an empty one */
 	assert_int_equal(values.number, 7);
-	assert_int_equal(values.choice, 1);
+	assert_int_equal(values.choice, MODE_ON);
 	ini_free(ini);
 }
 
@@ -90,20 +106,21 @@ test_values(void **state)
 
 	(void)state;
 	assert_int_equal(read_lines("number = 5\nwide = 4294967295\nchoice = on-demand\n"
-				    "text = any thing\ncustom = x",
+				    "text = any thing\none = on\ncustom = x",
 				 &values, &ini, &error),
 		0);
 	assert_int_equal(values.number, 5);
 	assert_true(values.wide == UINT32_MAX);
-	assert_int_equal(values.choice, 2);
+	assert_int_equal(values.choice, MODE_ON_DEMAND);
 	assert_string_equal(values.text, "any thing");
+	assert_string_equal(values.one, "on");
 	assert_string_equal(values.custom, "x");
 	ini_free(ini);
 	assert_int_equal(
 		read_lines("number = 010\nwide = 0\nchoice = off", &values, &ini, &error), 0);
 	assert_int_equal(values.number, 10);
 	assert_int_equal(values.wide, 0);
-	assert_int_equal(values.choice, 0);
+	assert_true(values.choice == MODE_OFF);
 	ini_free(ini);
 }
 
@@ -135,6 +152,8 @@ test_choices_refused(void **state)
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(line, sizeof(line), "choice = %s", bad[i]);
 		assert_refused(line, 2, "choice must be one of off|on|on-demand, not ");
+		snprintf(line, sizeof(line), "one = %s", bad[i]);
+		assert_refused(line, 2, "one must be one of off|on|on-demand, not ");
 	}
 }
 
@@ -195,28 +214,6 @@ test_lists(void **state)
 	}
 }
 
-static void
-test_parse_number(void **state)
-{
-	static const char *const bad[] = { "", " ", "-1", "+1", " 1", "1 ", "0x1", "1.0", "x", "11",
-		"4294967297", "18446744073709551617", "-18446744073709551615" };
-	uint32_t number = 77;
-
-	(void)state;
-	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(setting_parse_number(bad[i], 10, &number), -EINVAL);
-	assert_int_equal(number, 77);
-	assert_int_equal(setting_parse_number("1234567890", UINT32_MAX, &number), 0);
-	assert_int_equal(number, 1234567890);
-	assert_int_equal(setting_parse_number("10", 10, &number), 0);
-	assert_int_equal(number, 10);
-	assert_int_equal(setting_parse_number("000", 10, &number), 0);
-	assert_int_equal(number, 0);
-	assert_int_equal(setting_parse_number("4294967295", UINT32_MAX, &number), 0);
-	assert_true(number == UINT32_MAX);
-	assert_int_equal(setting_parse_number("4294967296", UINT32_MAX, &number), -EINVAL);
-}
-
 int
 main(void)
 {
@@ -228,7 +225,6 @@ main(void)
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_parse_number),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_group_open, scratch_group_close);

@@ -197,6 +197,27 @@ test_find(void **state)
 		assert_ptr_equal(hg_hmac_kernel_find(kernels[k]->name), kernels[k]);
 }
 
+/* Every kernel of the build is in the list of all that there are, once. */
+static void
+test_names(void **state)
+{
+	static const char *const names[] = {
+#define NAME(symbol, name) name,
+		HG_HMAC_KERNELS(NAME)
+#undef NAME
+	};
+	size_t n_kernels, found = 0;
+
+	(void)state;
+	hg_hmac_kernels(&n_kernels);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		found += hg_hmac_kernel_find(names[i]) != NULL;
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(names[i], names[j]);
+	}
+	assert_int_equal(found, n_kernels);
+}
+
 static void
 test_ladder_measured(void **state)
 {
@@ -263,6 +284,7 @@ main(void)
 		cmocka_unit_test(test_pad),
 		cmocka_unit_test(test_secret_lengths),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ladder_measured),
 		cmocka_unit_test(test_ladder_pick),
 		cmocka_unit_test(test_ladder_describe),

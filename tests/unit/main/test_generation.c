@@ -4,11 +4,15 @@
 #include <string.h>
 
 #include "config_texts.h"
+#include "core/listener.h"
 #include "gateway/generation.h"
 #include "lcores.h"
+#include "main/generation.h"
+#include "main/own.h"
 #include "unit.h"
 
 static struct lcores lcores;
+static struct own own;
 static struct rte_mbuf *packet; /* what lies in rings; nobody looks into it */
 
 static int
@@ -16,6 +20,8 @@ open_lcores(void **state)
 {
 	(void)state;
 	lcores_open(&lcores);
+	memset(&own, 0, sizeof(own));
+	lcores.gateway.own = &own;
 	return 0;
 }
 
@@ -232,7 +238,7 @@ test_no_room(void **state)
 	assert_ptr_equal(atomic_load(&gateway->generation), before);
 	assert_ptr_equal(gateway->config, config);
 	assert_ptr_equal(gateway->listener[place].config, config->listener);
-	assert_null(gateway->retired);
+	assert_null(own.retired);
 	for (unsigned int i = 0; i < rest; i++)
 		if (i != place)
 			gateway->listener[i].config = NULL;
