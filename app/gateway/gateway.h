@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the lcores share, and who may write it. Everything is set up by main before the lcores
- * start; after that, only what is marked atomic changes.
+ * What threads share, and who writes it. Everything is set up by main before the lcores start; what changes after
+ * that says so.
  */
 #pragma once
 

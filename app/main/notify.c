@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -42,15 +41,6 @@ tell(const struct notify *notify, const char *format, ...)
 	va_end(args);
 	if (send(notify->socket, text, strlen(text), MSG_NOSIGNAL) < 0)
 		LOG(WARNING, "the service manager does not listen: %s\n", strerror(errno));
-}
-
-static uint64_t
-read_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* How often signs of life are wanted, in microseconds; 0: never. */
@@ -111,9 +101,9 @@ notify_close(struct notify *notify)
 }
 
 void
-notify_reloading(const struct notify *notify)
+notify_reloading(const struct notify *notify, uint64_t now)
 {
-	tell(notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", read_clock());
+	tell(notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", now);
 }
 
 void
@@ -175,26 +165,22 @@ blame(const struct gateway *gateway, unsigned int i)
 }
 
 void
-notify_ready(struct gateway *gateway, const char *status)
+notify_ready(struct gateway *gateway, const char *status, uint64_t now)
 {
 	struct notify *notify = &gateway->own->notify;
 
 	tell(notify, "READY=1\nSTATUS=%s", status);
 	note_heartbeats(gateway);
-	notify->due = read_clock();
+	notify->due = now;
 }
 
 void
-notify_alive(struct gateway *gateway)
+notify_alive(struct gateway *gateway, uint64_t now)
 {
 	struct notify *notify = &gateway->own->notify;
 	unsigned int stuck;
-	uint64_t now;
 
-	if (notify->socket < 0 || notify->interval == 0)
-		return;
-	now = read_clock();
-	if (now < notify->due)
+	if (notify->socket < 0 || notify->interval == 0 || now < notify->due)
 		return;
 	stuck = find_stuck(gateway);
 	if (stuck == gateway->n_workers + gateway->n_cores) {

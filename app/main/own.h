@@ -6,8 +6,8 @@
 #include "main/notify.h"
 #include "port/nodes.h"
 
-struct generation;
 struct interfaces;
+struct retired;
 struct spent;
 struct watch;
 
@@ -18,7 +18,6 @@ struct own {
 	struct interfaces *interfaces; /* NULL: the kernel does not tell */
 	struct watch *watch;           /* one for each port */
 	struct spent *spent;
-	unsigned int n_pools; /* made since the start */
-	struct generation
-		*retired; /* not in effect any more, but something may still have something of it */
+	unsigned int n_pools;    /* made since the start */
+	struct retired *retired; /* former generations */
 };

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/generation.h"
-#include "main/control.h"
+#include "main/generation.h"
 #include "main/own.h"
 #include "main/setup.h"
 #include "main/spent.h"
+#include "main/wait.h"
 #include "port/device.h"
 #include "port/interface.h"
 #include "port/log.h"
@@ -135,7 +135,7 @@ static void
 take_from_workers(struct gateway *gateway, struct port *port, enum port_state state)
 {
 	atomic_store_explicit(&port->state, state, memory_order_release);
-	control_wait_for_grace(gateway);
+	wait_for_grace(gateway);
 }
 
 static void
