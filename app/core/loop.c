@@ -35,19 +35,13 @@ find_same(struct session *head, const struct hg_hello *hello)
 }
 
 static void
-take_hello(struct core *core, const struct session_datagram *datagram)
+take_hello(struct core *core, const struct note *note, const struct session_datagram *datagram)
 {
 	struct session *head = flows_find(core->gateway->sessions, &datagram->key), *known;
-	const struct hg_net_packet *packet = &datagram->packet;
+	struct hg_hello hello = note_get_hello(note, &datagram->packet);
 	struct admission_ask ask;
-	struct hg_hello hello;
-	bool is_hello = false, unused;
+	bool unused;
 
-	/* The worker has parsed it already; this costs less than carrying the result over. */
-	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
-			HG_PASS ||
-		!is_hello)
-		return;
 	/*
 	 * A handshake in progress has no use for its hello again: OpenSSL has it, and the timer sends
 	 * lost replies. So it costs no signature, whether it is a retransmission or a replay.
@@ -104,7 +98,7 @@ take(struct core *core, struct rte_mbuf *mbuf)
 	flow_key_fill(&datagram.key, &datagram.packet);
 	stats_add(&core->stats.datagrams, 1);
 	if (note->kind == NOTE_HELLO)
-		take_hello(core, &datagram);
+		take_hello(core, note, &datagram);
 	else
 		take_record(core, &datagram);
 	rte_pktmbuf_free(mbuf);
