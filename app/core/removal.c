@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/removal.h"
 
-#include "core/loop.h"
+#include "core/session.h"
 #include "gateway/generation.h"
 #include "port/port.h"
 
@@ -43,8 +43,8 @@ removal_step(struct core *core)
 		if (is_served(session)) {
 			core->unchecked = TAILQ_NEXT(session, all);
 		} else if (has_room(core, session)) {
-			/* Moves on to the next one. */
-			core_close(session, &core->stats.sessions_removed);
+			session_close(session,
+				&core->stats.sessions_removed); /* the next is unchecked now */
 			ends++;
 		} else {
 			break;
@@ -60,6 +60,6 @@ removal_drain(struct core *core)
 	unsigned int n;
 
 	for (n = 0; n < REMOVAL_ENDS && !TAILQ_EMPTY(&core->sessions); n++)
-		core_close(TAILQ_FIRST(&core->sessions), &core->stats.sessions_drained);
+		session_close(TAILQ_FIRST(&core->sessions), &core->stats.sessions_drained);
 	return n != 0;
 }

@@ -4,6 +4,8 @@
 #include <rte_jhash.h>
 #include <rte_random.h>
 
+#include <errno.h>
+
 struct rte_hash *
 flows_create(uint32_t max, struct rte_rcu_qsbr *qsbr, int node)
 {
@@ -30,4 +32,24 @@ flows_create(uint32_t max, struct rte_rcu_qsbr *qsbr, int node)
 		table = NULL;
 	}
 	return table;
+}
+
+void *
+flows_find(const struct rte_hash *table, const struct flow_key *key)
+{
+	void *data;
+
+	return rte_hash_lookup_data(table, key, &data) < 0 ? NULL : flow_session(data);
+}
+
+int
+flows_put(struct rte_hash *table, const struct flow_key *key, void *data)
+{
+	return rte_hash_add_key_data(table, key, data) == 0 ? 0 : -ENOSPC;
+}
+
+void
+flows_remove(struct rte_hash *table, const struct flow_key *key)
+{
+	rte_hash_del_key(table, key);
 }

@@ -49,7 +49,6 @@ flow_is_established(const void *data)
 	return ((uintptr_t)data & 1) != 0;
 }
 
-/* For the owner. */
 static inline void *
 flow_session(void *data)
 {
@@ -61,3 +60,10 @@ flow_session(void *data)
  * reader of qsbr: a deleted entry keeps its slot until no reader can be looking at it. NULL: there is no memory.
  */
 struct rte_hash *flows_create(uint32_t max, struct rte_rcu_qsbr *qsbr, int node);
+
+/* The rest is for the owner of the key. The session of its entry, or NULL. */
+void *flows_find(const struct rte_hash *table, const struct flow_key *key);
+
+/* Makes an entry, or replaces the data of the one that is there. Returns 0, or -ENOSPC for a key without an entry. */
+int flows_put(struct rte_hash *table, const struct flow_key *key, void *data);
+void flows_remove(struct rte_hash *table, const struct flow_key *key);

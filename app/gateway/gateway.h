@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the lcores share, and who may write it. Everything is set up by main before the lcores
- * start; after that, only what is marked atomic changes.
+ * What threads share, and who writes it. Everything is set up by main before the lcores start; what changes after
+ * that says so.
  */
 #pragma once
 
@@ -16,20 +16,15 @@
 #include "cookie/keys.h"
 #include "gateway/rings.h"
 #include "hmac/hmac.h"
-#include "main/interrupts.h"
-#include "main/notify.h"
-#include "port/nodes.h"
 
 struct admission;
 struct exception;
 struct generation;
-struct interfaces;
 struct listener;
+struct own;
 struct port;
 struct rte_hash;
-struct spent;
 struct upstream;
-struct watch;
 
 #define GATEWAY_LISTENERS_MAX 1024u
 
@@ -70,25 +65,18 @@ struct gateway {
 	struct rte_hash *sessions; /* struct flow_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
-	struct worker **worker;        /* n_workers of them, each on its node */
-	struct core **core;            /* n_cores of them, likewise */
-	struct admission *admission;   /* n_cores of them */
-	bool by_client;                /* a client's sessions are all on one core */
-	uint32_t spread_seed;          /* which one */
-	struct exception *exception;   /* NULL: no port has an exception path */
-	struct notify notify;          /* main's own */
-	struct interrupts interrupts;  /* likewise */
-	struct nodes nodes;            /* where memory is wanted; main's own */
-	struct interfaces *interfaces; /* main's own; NULL: the kernel does not tell */
-	struct spent *spent;           /* main's own */
-	struct watch *watch;           /* likewise: one for each port */
-	unsigned int n_pools;          /* main's own: made since the start */
+	struct worker **worker;      /* n_workers of them, each on its node */
+	struct core **core;          /* n_cores of them, likewise */
+	struct admission *admission; /* n_cores of them */
+	bool by_client;              /* a client's sessions are all on one core */
+	uint32_t spread_seed;        /* which one */
+	struct exception *exception; /* NULL: no port has an exception path */
+	struct own *own;             /* main's */
 
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */
 	pthread_mutex_t config_lock;
 	struct upstream *upstreams; /* of all listeners */
-	struct generation *retired; /* main's own */
 
 	/*
 	 * GATEWAY_LISTENERS_MAX places: what a note says of a packet's listener is a number in this list. A place

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "gateway/generation.h"
+#include "main/generation.h"
 
 #include <rte_cycles.h>
 
@@ -9,8 +9,11 @@
 
 #include "config/listener.h"
 #include "config/reload.h"
-#include "core/listener.h"
-#include "core/upstream.h"
+#include "gateway/gateway.h"
+#include "gateway/generation.h"
+#include "main/own.h"
+#include "main/places.h"
+#include "main/quiesce.h"
 #include "port/port.h"
 #include "port/steering.h"
 #include "port/table.h"
@@ -33,66 +36,35 @@ fill_limits(struct generation *generation, const struct config_gateway *settings
 	generation->handshake_cycles = settings->handshake_timeout * hz;
 }
 
-/* Returns 0 or -ENOMEM; listener->n_upstreams says how many there are. */
-static int
-hold_upstreams(struct gateway *gateway, struct listener *listener)
-{
-	const struct config_listener *config = listener->config;
-	uint64_t hz = rte_get_tsc_hz();
-
-	listener->health.silence = config->upstream_silence * hz;
-	listener->health.retry = config->upstream_retry * hz;
-	while (listener->n_upstreams < config->n_upstreams) {
-		struct upstream *upstream =
-			upstream_hold(gateway, &config->upstream[listener->n_upstreams]);
-
-		if (upstream == NULL)
-			return -ENOMEM;
-		listener->upstream[listener->n_upstreams++] = upstream;
-	}
-	return 0;
-}
-
-static void
-leave_place(struct gateway *gateway, struct listener *listener)
-{
-	while (listener->n_upstreams > 0)
-		upstream_release(gateway, listener->upstream[--listener->n_upstreams]);
-	listener->config = NULL;
-}
-
-/* Gives every listener a place in the gateway's list. */
-static int
-take_places(struct gateway *gateway, struct generation *generation, const struct config *config)
-{
-	unsigned int place = 0;
-
-	for (unsigned int i = 0; i < config->n_listeners; i++) {
-		while (place < GATEWAY_LISTENERS_MAX && gateway->listener[place].config != NULL)
-			place++;
-		if (place == GATEWAY_LISTENERS_MAX)
-			return -ENOSPC;
-		gateway->listener[place].config = &config->listener[i];
-		generation->listener[generation->n_listeners++] = (uint16_t)place;
-		if (hold_upstreams(gateway, &gateway->listener[place]) != 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
+/* One that is not in effect any more, but something may still have something of it. */
+struct retired {
+	struct retired *next;
+	struct generation *generation;
+	struct config *config;
+	struct quiesce quiesce; /* of packets on their way; sessions come after them */
+};
 
 static void
 free_generation(struct gateway *gateway, struct generation *generation)
 {
 	if (generation == NULL)
 		return;
-	for (unsigned int i = 0; i < generation->n_listeners; i++)
-		leave_place(gateway, &gateway->listener[generation->listener[i]]);
-	config_free(generation->config);
-	free(generation->end);
+	places_leave(gateway, generation);
 	for (unsigned int i = 0; generation->table != NULL && i < gateway->n_ports; i++)
 		port_table_free(&generation->table[i]);
 	free(generation->table);
 	free(generation);
+}
+
+static void
+free_retired(struct gateway *gateway, struct retired *retired)
+{
+	if (retired == NULL)
+		return;
+	free_generation(gateway, retired->generation);
+	config_free(retired->config);
+	quiesce_free(&retired->quiesce);
+	free(retired);
 }
 
 /* Main alone gets it without const. */
@@ -103,24 +75,38 @@ current(struct gateway *gateway)
 		&gateway->generation, memory_order_relaxed);
 }
 
+/* Room for a generation that is to be retired, before there is no way back. */
+static struct retired *
+reserve(const struct gateway *gateway)
+{
+	struct retired *retired = calloc(1, sizeof(*retired));
+
+	if (retired != NULL && quiesce_init(&retired->quiesce, &gateway->rings) != 0) {
+		free(retired);
+		return NULL;
+	}
+	return retired;
+}
+
+/* retired has room for the one before, and is taken if there is one. */
 static void
-replace(struct gateway *gateway, struct generation *generation, struct config *config)
+replace(struct gateway *gateway, struct generation *generation, struct config *config,
+	struct retired *retired)
 {
 	struct generation *old = current(gateway);
 
 	generation->number = old != NULL ? old->number + 1 : 1;
 	atomic_store_explicit(&gateway->generation, generation, memory_order_release);
 	if (old != NULL) {
-		old->step = GENERATION_ADDED;
-		old->token = rte_rcu_qsbr_start(gateway->qsbr);
+		quiesce_begin(&retired->quiesce, gateway->qsbr);
+		retired->generation = old;
+		retired->config = gateway->config;
+		retired->next = gateway->own->retired;
+		gateway->own->retired = retired;
 	}
 	pthread_mutex_lock(&gateway->config_lock);
-	if (old != NULL) {
-		old->config = gateway->config;
-		old->next = gateway->retired;
-		gateway->retired = old;
-		config_reload_take_ports(config, old->config);
-	}
+	if (old != NULL)
+		config_reload_take_ports(config, retired->config);
 	gateway->config = config;
 	pthread_mutex_unlock(&gateway->config_lock);
 }
@@ -167,84 +153,56 @@ check_flights(const struct gateway *gateway, const struct config *config, struct
 	return 0;
 }
 
-int
-generation_enter(struct gateway *gateway, struct config *config, struct error *error)
+/* Makes it whole but for its number. Returns 0 or -EINVAL; free_generation() in either case. */
+static int
+fill(struct gateway *gateway, struct generation *generation, const struct config *config,
+	struct error *error)
 {
-	struct generation *generation;
-	int err = check_flights(gateway, config, error);
+	int err;
 
-	if (err != 0)
-		return err;
-	generation = calloc(1, sizeof(*generation));
-	if (generation != NULL) {
-		generation->table = calloc(gateway->n_ports, sizeof(*generation->table));
-		generation->end = calloc(rings_count_in(&gateway->rings), sizeof(*generation->end));
-	}
-	if (generation == NULL || generation->table == NULL || generation->end == NULL) {
-		free_generation(gateway, generation);
+	generation->table = calloc(gateway->n_ports, sizeof(*generation->table));
+	if (generation->table == NULL)
 		return error_set(error, "no memory for the configuration");
-	}
-	err = take_places(gateway, generation, config);
-	if (err != 0) {
-		free_generation(gateway, generation);
-		if (err == -ENOMEM)
-			return error_set(error, "no memory for the upstreams");
+	err = places_take(gateway, generation, config);
+	if (err == -ENOMEM)
+		return error_set(error, "no memory for the upstreams");
+	if (err != 0)
 		return error_set(error,
 			"too many former configurations still have sessions: try again when some have ended");
-	}
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
 		if (port_table_fill(&generation->table[i], &gateway->port[i].host,
-			    gateway->port[i].guards, config, generation->listener) != 0) {
-			free_generation(gateway, generation);
+			    gateway->port[i].guards, config, generation->listener) != 0)
 			return error_set(error, "no memory for the binds of port %s",
 				gateway->port[i].config->name);
-		}
 	fill_limits(generation, &config->gateway);
-	if (steer(gateway, generation, error) != 0) {
-		free_generation(gateway, generation);
-		return -EINVAL;
-	}
-	replace(gateway, generation, config);
-	for (unsigned int i = 0; i < gateway->n_ports; i++)
-		steering_keep(&gateway->port[i], &generation->table[i]);
 	return 0;
 }
 
-static bool
-has_sessions(const struct gateway *gateway, const struct generation *generation)
+int
+generation_enter(struct gateway *gateway, struct config *config, struct error *error)
 {
-	for (unsigned int i = 0; i < generation->n_listeners; i++)
-		if (atomic_load_explicit(&gateway->listener[generation->listener[i]].n_sessions,
-			    memory_order_acquire) != 0)
-			return true;
-	return false;
-}
+	bool first = current(gateway) == NULL;
+	struct generation *generation;
+	struct retired *retired;
 
-/* Goes as far as it can without waiting. Returns true if nothing is left of the generation. */
-static bool
-retire(struct gateway *gateway, struct generation *generation)
-{
-	switch (generation->step) {
-	case GENERATION_ADDED:
-		if (!rte_rcu_qsbr_check(gateway->qsbr, generation->token, false))
-			return false;
-		rings_sample(&gateway->rings, generation->end);
-		generation->step = GENERATION_QUEUED;
-		/* fall through */
-	case GENERATION_QUEUED:
-		if (!rings_passed(&gateway->rings, generation->end))
-			return false;
-		generation->token = rte_rcu_qsbr_start(gateway->qsbr);
-		generation->step = GENERATION_TAKEN;
-		/* fall through */
-	case GENERATION_TAKEN:
-		if (!rte_rcu_qsbr_check(gateway->qsbr, generation->token, false))
-			return false;
-		generation->step = GENERATION_SESSIONS;
-		/* fall through */
-	default:
-		return !has_sessions(gateway, generation);
+	if (check_flights(gateway, config, error) != 0)
+		return -EINVAL;
+	generation = calloc(1, sizeof(*generation));
+	retired = first ? NULL : reserve(gateway);
+	if (generation == NULL || (retired == NULL && !first)) {
+		error_set(error, "no memory for the configuration");
+		goto refuse;
 	}
+	if (fill(gateway, generation, config, error) != 0 || steer(gateway, generation, error) != 0)
+		goto refuse;
+	replace(gateway, generation, config, retired);
+	for (unsigned int i = 0; i < gateway->n_ports; i++)
+		steering_keep(&gateway->port[i], &generation->table[i]);
+	return 0;
+refuse:
+	free_generation(gateway, generation);
+	free_retired(gateway, retired);
+	return -EINVAL;
 }
 
 void
@@ -258,30 +216,37 @@ generation_follow_mac(struct gateway *gateway, const struct port *port)
 			sizeof(port->host.mac));
 }
 
+static bool
+is_needed(const struct gateway *gateway, struct retired *retired)
+{
+	return !quiesce_is_over(&retired->quiesce, &gateway->rings, gateway->qsbr) ||
+	       places_have_sessions(gateway, retired->generation);
+}
+
 void
 generation_reap(struct gateway *gateway)
 {
-	struct generation **link = &gateway->retired, *generation;
+	struct retired **link = &gateway->own->retired, *retired;
 
-	while ((generation = *link) != NULL) {
-		if (!retire(gateway, generation)) {
-			link = &generation->next;
+	while ((retired = *link) != NULL) {
+		if (is_needed(gateway, retired)) {
+			link = &retired->next;
 			continue;
 		}
-		*link = generation->next;
-		free_generation(gateway, generation);
+		*link = retired->next;
+		free_retired(gateway, retired);
 	}
 }
 
 void
 generation_end(struct gateway *gateway)
 {
-	struct generation *generation;
+	struct retired *retired;
 
 	free_generation(gateway, current(gateway));
 	atomic_store_explicit(&gateway->generation, NULL, memory_order_relaxed);
-	while ((generation = gateway->retired) != NULL) {
-		gateway->retired = generation->next;
-		free_generation(gateway, generation);
+	while ((retired = gateway->own->retired) != NULL) {
+		gateway->own->retired = retired->next;
+		free_retired(gateway, retired);
 	}
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "gateway/gateway.h"
+#include "main/own.h"
 #include "port/port.h"
 #include "worker/loop.h"
 
@@ -47,7 +48,7 @@ static void
 on_alarm(void *arg)
 {
 	struct gateway *gateway = arg;
-	struct interrupts *interrupts = &gateway->interrupts;
+	struct interrupts *interrupts = &gateway->own->interrupts;
 	bool rests = has_link(gateway);
 
 	if (rests) {
@@ -97,7 +98,7 @@ hear(struct interrupts *interrupts)
 void
 interrupts_begin(struct gateway *gateway)
 {
-	struct interrupts *interrupts = &gateway->interrupts;
+	struct interrupts *interrupts = &gateway->own->interrupts;
 	bool wanted = false;
 
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
@@ -112,7 +113,7 @@ interrupts_begin(struct gateway *gateway)
 void
 interrupts_look(struct gateway *gateway)
 {
-	struct interrupts *interrupts = &gateway->interrupts;
+	struct interrupts *interrupts = &gateway->own->interrupts;
 
 	if (!interrupts->begun)
 		return;
@@ -133,7 +134,7 @@ interrupts_look(struct gateway *gateway)
 void
 interrupts_end(struct gateway *gateway)
 {
-	struct interrupts *interrupts = &gateway->interrupts;
+	struct interrupts *interrupts = &gateway->own->interrupts;
 
 	if (!interrupts->begun)
 		return;

@@ -7,10 +7,10 @@
 
 #include "base/secret.h"
 #include "config/options.h"
-#include "core/core.h"
-#include "exception/exception.h"
 #include "host/host.h"
 #include "main/control.h"
+#include "main/keys.h"
+#include "main/own.h"
 #include "main/process.h"
 #include "main/release.h"
 #include "main/seccomp.h"
@@ -22,7 +22,6 @@
 #include "show/counters.h"
 #include "show/http.h"
 #include "show/telemetry.h"
-#include "worker/loop.h"
 
 enum exit_code {
 	EXIT_DONE = 0,
@@ -56,26 +55,6 @@ print_version(void)
 	printf("\nhmac kernel chosen: %s\n", chosen);
 }
 
-static void
-print_counter(void *arg, const char *name, const char *help, uint64_t value)
-{
-	(void)help;
-	fprintf(arg, "%s %" PRIu64 "\n", name, value);
-}
-
-static void
-print_counters(const struct gateway *gateway)
-{
-	struct stats_handshake handshake;
-	struct stats_worker worker;
-
-	counters_sum(gateway, &worker, &handshake);
-	stats_each_worker(&worker, print_counter, stdout);
-	stats_each_handshake(&handshake, print_counter, stdout);
-	stats_each_exception(exception_stats(gateway->exception), print_counter, stdout);
-	fflush(stdout);
-}
-
 /* The kernel that the configuration names, or what is fastest here; none that computes wrong. */
 static int
 choose_hmac(struct gateway *gateway, struct error *error)
@@ -103,7 +82,7 @@ serve(struct gateway *gateway)
 	unsigned int missing;
 	int code = EXIT_DONE;
 
-	if (setup_create(gateway, &error) != 0 || control_init(gateway, &error) != 0 ||
+	if (setup_create(gateway, &error) != 0 || keys_open(gateway, &error) != 0 ||
 		http_open(&http, gateway, &error) != 0 ||
 		process_drop(gateway->config, &error) != 0 ||
 		seccomp_confine(gateway->config->gateway.seccomp, &error) != 0) {
@@ -121,14 +100,14 @@ serve(struct gateway *gateway)
 	telemetry_serve(NULL);
 	http_close(http);
 	missing = setup_close_ports(gateway);
-	print_counters(gateway);
+	counters_print(gateway, stdout);
 	if (missing != 0) {
 		error_set(&error, "%u packet buffers leaked", missing);
 		log_refusal(error.text);
 		code = EXIT_FAILED;
 	}
 out:
-	control_fini(gateway);
+	keys_close(gateway);
 	setup_destroy(gateway);
 	return code;
 }
@@ -137,6 +116,7 @@ static int
 run(struct config **config, const struct options *options)
 {
 	struct gateway *gateway = aligned_alloc(64, RTE_ALIGN(sizeof(*gateway), 64));
+	struct own own = { 0 };
 	struct error error;
 	int code;
 
@@ -148,8 +128,9 @@ run(struct config **config, const struct options *options)
 		.config = *config,
 		.config_lock = PTHREAD_MUTEX_INITIALIZER,
 		.n_cores = (*config)->gateway.handshake_cores,
+		.own = &own,
 	};
-	if (notify_open(&gateway->notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
+	if (notify_open(&own.notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
 		code = refuse(&error);
 	} else if (eal_count_workers(*config, options, &gateway->n_workers, &error) != 0 ||
 		   eal_start(*config, options, gateway->n_workers, &error) != 0) {
@@ -159,7 +140,7 @@ run(struct config **config, const struct options *options)
 		eal_stop();
 	}
 	*config = gateway->config; /* may be another one */
-	notify_close(&gateway->notify);
+	notify_close(&own.notify);
 	free(gateway);
 	return code;
 }

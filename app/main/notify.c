@@ -15,12 +15,12 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "core/core.h"
 #include "gateway/gateway.h"
+#include "main/own.h"
 #include "port/log.h"
 #include "worker/loop.h"
 
@@ -41,15 +41,6 @@ tell(const struct notify *notify, const char *format, ...)
 	va_end(args);
 	if (send(notify->socket, text, strlen(text), MSG_NOSIGNAL) < 0)
 		LOG(WARNING, "the service manager does not listen: %s\n", strerror(errno));
-}
-
-static uint64_t
-read_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* How often signs of life are wanted, in microseconds; 0: never. */
@@ -110,9 +101,9 @@ notify_close(struct notify *notify)
 }
 
 void
-notify_reloading(const struct notify *notify)
+notify_reloading(const struct notify *notify, uint64_t now)
 {
-	tell(notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", read_clock());
+	tell(notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", now);
 }
 
 void
@@ -148,7 +139,7 @@ static void
 note_heartbeats(struct gateway *gateway)
 {
 	for (unsigned int i = 0; i < gateway->n_workers + gateway->n_cores; i++)
-		read_heartbeat(gateway, i, &gateway->notify.heartbeat[i]);
+		read_heartbeat(gateway, i, &gateway->own->notify.heartbeat[i]);
 }
 
 /* The first lcore that has not gone through its loop since they were noted, or their number. */
@@ -159,7 +150,7 @@ find_stuck(const struct gateway *gateway)
 	uint64_t heartbeat;
 
 	while (i < n && (!read_heartbeat(gateway, i, &heartbeat) ||
-				heartbeat != gateway->notify.heartbeat[i]))
+				heartbeat != gateway->own->notify.heartbeat[i]))
 		i++;
 	return i;
 }
@@ -174,26 +165,22 @@ blame(const struct gateway *gateway, unsigned int i)
 }
 
 void
-notify_ready(struct gateway *gateway, const char *status)
+notify_ready(struct gateway *gateway, const char *status, uint64_t now)
 {
-	struct notify *notify = &gateway->notify;
+	struct notify *notify = &gateway->own->notify;
 
 	tell(notify, "READY=1\nSTATUS=%s", status);
 	note_heartbeats(gateway);
-	notify->due = read_clock();
+	notify->due = now;
 }
 
 void
-notify_alive(struct gateway *gateway)
+notify_alive(struct gateway *gateway, uint64_t now)
 {
-	struct notify *notify = &gateway->notify;
+	struct notify *notify = &gateway->own->notify;
 	unsigned int stuck;
-	uint64_t now;
 
-	if (notify->socket < 0 || notify->interval == 0)
-		return;
-	now = read_clock();
-	if (now < notify->due)
+	if (notify->socket < 0 || notify->interval == 0 || now < notify->due)
 		return;
 	stuck = find_stuck(gateway);
 	if (stuck == gateway->n_workers + gateway->n_cores) {

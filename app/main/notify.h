@@ -30,11 +30,11 @@ struct notify {
 int notify_open(struct notify *notify, struct error *error);
 void notify_close(struct notify *notify);
 
-/* Once the lcores run: the first sign of life. */
-void notify_ready(struct gateway *gateway, const char *status);
+/* now is microseconds of CLOCK_MONOTONIC, here and below. Once the lcores run: signs of life are due from now on. */
+void notify_ready(struct gateway *gateway, const char *status, uint64_t now);
 
 /* Around a reload. */
-void notify_reloading(const struct notify *notify);
+void notify_reloading(const struct notify *notify, uint64_t now);
 void notify_reloaded(const struct notify *notify, const char *status);
 
 /* Before the shutdown, which may take so many seconds more than usual. */
@@ -44,4 +44,4 @@ void notify_stopping(const struct notify *notify, uint64_t seconds);
  * To be called often. Sends a sign of life when one is due, but not before every worker and handshake
  * core has gone through its loop since the last one: one that is stuck makes the service manager act.
  */
-void notify_alive(struct gateway *gateway);
+void notify_alive(struct gateway *gateway, uint64_t now);

@@ -20,8 +20,9 @@
 #include "exception/exception.h"
 #include "gateway/admission.h"
 #include "gateway/flows.h"
-#include "gateway/generation.h"
 #include "gateway/pool.h"
+#include "main/generation.h"
+#include "main/own.h"
 #include "main/sizes.h"
 #include "main/spent.h"
 #include "main/watch.h"
@@ -118,11 +119,11 @@ deal_queues(struct gateway *gateway, struct error *error)
 			.guards = port->guards,
 		};
 	}
-	placement_deal(placed, gateway->n_ports, gateway->nodes.worker, gateway->n_workers);
+	placement_deal(placed, gateway->n_ports, gateway->own->nodes.worker, gateway->n_workers);
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
 		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++)
 			enter_queue(gateway, n, &gateway->port[p], q, placed[p].worker[q]);
-		tell_crossing(&gateway->port[p], &placed[p], gateway->nodes.worker);
+		tell_crossing(&gateway->port[p], &placed[p], gateway->own->nodes.worker);
 	}
 	return 0;
 }
@@ -133,8 +134,8 @@ create_tables(struct gateway *gateway, struct worker *worker, struct error *erro
 {
 	const struct config_gateway *settings = &gateway->config->gateway;
 	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
-	int node = gateway->nodes.worker[worker->index];
-	struct nodes *nodes = &gateway->nodes;
+	int node = gateway->own->nodes.worker[worker->index];
+	struct nodes *nodes = &gateway->own->nodes;
 	void *memory;
 
 	worker->queue =
@@ -167,8 +168,8 @@ create_tables(struct gateway *gateway, struct worker *worker, struct error *erro
 static int
 create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
-	int node = gateway->nodes.worker[index];
-	struct worker *worker = nodes_alloc(&gateway->nodes, "worker", sizeof(*worker), node);
+	int node = gateway->own->nodes.worker[index];
+	struct worker *worker = nodes_alloc(&gateway->own->nodes, "worker", sizeof(*worker), node);
 	struct sizes_worker sizes = { 0 };
 
 	if (worker == NULL)
@@ -192,7 +193,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		sizes.terminates |= queue->port->peer == NULL;
 		sizes.packed |= queue->port->config->profile.packed_buffers != 0;
 	}
-	worker->pool = pool_create(&gateway->nodes,
+	worker->pool = pool_create(&gateway->own->nodes,
 		&(struct pool){ "receive", index,
 			sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
 			sizes_buffer(sizes.mtu), sizes.packed, node });
@@ -203,7 +204,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 static int
 create_admission(struct gateway *gateway, const struct core *core, struct error *error)
 {
-	int node = gateway->nodes.core[core->index];
+	int node = gateway->own->nodes.core[core->index];
 	struct admission *admission = core->admission;
 	const struct config_gateway *settings = &gateway->config->gateway;
 	uint32_t n_clients = sizes_clients(settings);
@@ -213,13 +214,13 @@ create_admission(struct gateway *gateway, const struct core *core, struct error 
 	void *memory;
 
 	if (gateway->by_client) {
-		memory = nodes_alloc(&gateway->nodes, "clients", clients, node);
+		memory = nodes_alloc(&gateway->own->nodes, "clients", clients, node);
 		if (memory == NULL)
 			return error_set(error, memory_hint, "client-table");
 		clients_init(&admission->clients, memory, n_clients, rte_rand());
 		admission->clients.with_sessions = settings->client_sessions != 0;
 	}
-	memory = nodes_alloc(&gateway->nodes, "used", used, node);
+	memory = nodes_alloc(&gateway->own->nodes, "used", used, node);
 	if (memory == NULL)
 		return error_set(error, memory_hint, "used-hellos");
 	marks_init(&admission->used, memory, settings->used_hellos,
@@ -231,8 +232,8 @@ static int
 create_core(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	const struct config_gateway *settings = &gateway->config->gateway;
-	int node = gateway->nodes.core[index];
-	struct core *core = nodes_alloc(&gateway->nodes, "core", sizeof(*core), node);
+	int node = gateway->own->nodes.core[index];
+	struct core *core = nodes_alloc(&gateway->own->nodes, "core", sizeof(*core), node);
 	void *memory;
 
 	if (core == NULL)
@@ -248,18 +249,18 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	TAILQ_INIT(&core->sessions);
 	TAILQ_INIT(&core->due);
 	TAILQ_INIT(&core->quiet);
-	core->out =
-		nodes_alloc(&gateway->nodes, "out", gateway->n_workers * sizeof(*core->out), node);
-	core->pool = pool_create(
-		&gateway->nodes, &(struct pool){ "send", index, sizes_send_pool(gateway->n_workers),
-					 RTE_MBUF_DEFAULT_BUF_SIZE, false, node });
+	core->out = nodes_alloc(
+		&gateway->own->nodes, "out", gateway->n_workers * sizeof(*core->out), node);
+	core->pool = pool_create(&gateway->own->nodes,
+		&(struct pool){ "send", index, sizes_send_pool(gateway->n_workers),
+			RTE_MBUF_DEFAULT_BUF_SIZE, false, node });
 	if (core->out == NULL || core->pool == NULL)
 		return error_set(error, memory_hint, "send buffers");
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (core->epoll < 0)
 		return error_set(error, "cannot wait for upstream sockets: %m");
 	if (settings->upstream_port_first != 0) {
-		memory = nodes_alloc(&gateway->nodes, "upstream-ports",
+		memory = nodes_alloc(&gateway->own->nodes, "upstream-ports",
 			source_ports_size(settings->upstream_port_first,
 				settings->upstream_port_last, gateway->n_cores),
 			node);
@@ -295,24 +296,24 @@ create_shared(struct gateway *gateway, struct error *error)
 
 	if (rte_timer_subsystem_init() != 0)
 		return error_set(error, memory_hint, "timers");
-	gateway->qsbr = nodes_alloc(
-		&gateway->nodes, "qsbr", rte_rcu_qsbr_get_memsize(readers), gateway->nodes.cores);
+	gateway->qsbr = nodes_alloc(&gateway->own->nodes, "qsbr", rte_rcu_qsbr_get_memsize(readers),
+		gateway->own->nodes.cores);
 	if (gateway->qsbr == NULL || rte_rcu_qsbr_init(gateway->qsbr, readers) != 0)
 		return error_set(error, memory_hint, "grace periods");
 	for (unsigned int i = 0; i < readers; i++)
 		rte_rcu_qsbr_thread_register(gateway->qsbr, i);
-	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores, &gateway->nodes,
-		    error) != 0)
+	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores,
+		    &gateway->own->nodes, error) != 0)
 		return -EINVAL;
 	if (gateway->exception != NULL &&
-		rings_create_exception(&gateway->rings, &gateway->nodes, error) != 0)
+		rings_create_exception(&gateway->rings, &gateway->own->nodes, error) != 0)
 		return -EINVAL;
 	/* The largest, last: where there is too little for it, there may be enough for the others. */
-	node = nodes_first(&gateway->nodes, gateway->nodes.cores);
+	node = nodes_first(&gateway->own->nodes, gateway->own->nodes.cores);
 	do
 		gateway->sessions =
 			flows_create(gateway->config->gateway.max_sessions, gateway->qsbr, node);
-	while (gateway->sessions == NULL && nodes_fall_back(&gateway->nodes, &node));
+	while (gateway->sessions == NULL && nodes_fall_back(&gateway->own->nodes, &node));
 	return gateway->sessions != NULL ? 0 : error_set(error, memory_hint, "the session table");
 }
 
@@ -340,7 +341,7 @@ create_exception(struct gateway *gateway, struct error *error)
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
 	/* Its thread is on the CPUs of main and the cores. */
-	exception->pool = pool_create(&gateway->nodes,
+	exception->pool = pool_create(&gateway->own->nodes,
 		&(struct pool){ "kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
 			RTE_MBUF_DEFAULT_BUF_SIZE, false, PLACEMENT_ANY });
 	if (exception->pool == NULL)
@@ -369,11 +370,11 @@ setup_renew_pools(struct gateway *gateway, const struct port *port, struct error
 
 		if (queue->port != port || queue->pool != NULL)
 			continue;
-		queue->pool = pool_create(&gateway->nodes,
-			&(struct pool){ "port", gateway->n_pools++,
+		queue->pool = pool_create(&gateway->own->nodes,
+			&(struct pool){ "port", gateway->own->n_pools++,
 				sizes_receive_pool(&sizes, gateway->n_cores, port->diverts),
 				sizes_buffer(settings->mtu), settings->profile.packed_buffers != 0,
-				gateway->nodes.worker[queue->worker] });
+				gateway->own->nodes.worker[queue->worker] });
 		if (queue->pool == NULL)
 			return error_set(error, memory_hint, "receive buffers");
 	}
@@ -398,13 +399,13 @@ setup_create(struct gateway *gateway, struct error *error)
 {
 	int err;
 
-	nodes_find(&gateway->nodes, gateway->n_workers, gateway->n_cores);
+	nodes_find(&gateway->own->nodes, gateway->n_workers, gateway->n_cores);
 	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
 	gateway->worker = calloc(gateway->n_workers, sizeof(*gateway->worker));
 	gateway->core = calloc(gateway->n_cores, sizeof(*gateway->core));
 	gateway->listener = calloc(GATEWAY_LISTENERS_MAX, sizeof(*gateway->listener));
-	gateway->admission = nodes_alloc(&gateway->nodes, "admission",
-		gateway->n_cores * sizeof(*gateway->admission), gateway->nodes.cores);
+	gateway->admission = nodes_alloc(&gateway->own->nodes, "admission",
+		gateway->n_cores * sizeof(*gateway->admission), gateway->own->nodes.cores);
 	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL ||
 		gateway->listener == NULL || gateway->admission == NULL)
 		return error_set(error, memory_hint, "lcores");

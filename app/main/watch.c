@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/generation.h"
-#include "main/control.h"
+#include "main/generation.h"
+#include "main/own.h"
 #include "main/setup.h"
 #include "main/spent.h"
+#include "main/wait.h"
 #include "port/device.h"
 #include "port/interface.h"
 #include "port/log.h"
@@ -31,7 +32,7 @@ LOG_TYPE(watch);
 static struct watch *
 watch_of(const struct gateway *gateway, const struct port *port)
 {
-	return &gateway->watch[port->number];
+	return &gateway->own->watch[port->number];
 }
 
 static bool
@@ -58,13 +59,13 @@ watch_open(struct gateway *gateway, struct error *error)
 	char name[IF_NAMESIZE];
 	unsigned int i = 0;
 
-	gateway->watch = calloc(config->n_ports, sizeof(*gateway->watch));
-	if (gateway->watch == NULL)
+	gateway->own->watch = calloc(config->n_ports, sizeof(*gateway->own->watch));
+	if (gateway->own->watch == NULL)
 		return error_set(error, "no memory for the ports' interfaces");
-	gateway->interfaces = interface_open();
+	gateway->own->interfaces = interface_open();
 	while (i < config->n_ports && !watch_names_interface(&config->port[i], name))
 		i++;
-	if (i == config->n_ports || gateway->interfaces != NULL)
+	if (i == config->n_ports || gateway->own->interfaces != NULL)
 		return 0;
 	return error_set(error, "port %s: the kernel does not tell of its interfaces: %m",
 		config->port[i].name);
@@ -73,10 +74,10 @@ watch_open(struct gateway *gateway, struct error *error)
 void
 watch_close(struct gateway *gateway)
 {
-	interface_close(gateway->interfaces);
-	gateway->interfaces = NULL;
-	free(gateway->watch);
-	gateway->watch = NULL;
+	interface_close(gateway->own->interfaces);
+	gateway->own->interfaces = NULL;
+	free(gateway->own->watch);
+	gateway->own->watch = NULL;
 }
 
 /* The queues of a device that cannot be asked yet: as many as its string says. */
@@ -94,13 +95,13 @@ int
 watch_probe(struct gateway *gateway, unsigned int number, struct error *error)
 {
 	const struct config_port *settings = &gateway->config->port[number];
-	struct watch *watch = &gateway->watch[number];
+	struct watch *watch = &gateway->own->watch[number];
 	struct port *port = &gateway->port[number];
 	struct interface interface;
 
 	port->on_interface = watch_names_interface(settings, watch->interface);
-	if (!port->on_interface ||
-		interface_find(gateway->interfaces, watch->interface, 0, &interface) != -ENODEV)
+	if (!port->on_interface || interface_find(gateway->own->interfaces, watch->interface, 0,
+					   &interface) != -ENODEV)
 		return port_probe(port, gateway->config, number, gateway->n_workers, error);
 	port_expect(port, gateway->config, number, count_queues(settings, gateway->n_workers));
 	LOG(WARNING, "port %s: there is no interface %s: waiting for it\n", settings->name,
@@ -134,7 +135,7 @@ static void
 take_from_workers(struct gateway *gateway, struct port *port, enum port_state state)
 {
 	atomic_store_explicit(&port->state, state, memory_order_release);
-	control_wait_for_grace(gateway);
+	wait_for_grace(gateway);
 }
 
 static void
@@ -203,9 +204,9 @@ watch_start(struct gateway *gateway, struct port *port, struct error *error)
 				port->config->name);
 		return 0;
 	}
-	if (gateway->interfaces == NULL)
+	if (gateway->own->interfaces == NULL)
 		return 0;
-	err = interface_find(gateway->interfaces, NULL, info.if_index, &now);
+	err = interface_find(gateway->own->interfaces, NULL, info.if_index, &now);
 	if (err != 0)
 		return error_set(error, "port %s: its interface is not there: %s",
 			port->config->name, strerror(-err));
@@ -448,9 +449,9 @@ look(struct gateway *gateway, struct port *port)
 
 	/* While it has another name, it is still the one that the port stands on. */
 	if (port->on_interface)
-		err = interface_find(gateway->interfaces, watch->interface, 0, &now);
+		err = interface_find(gateway->own->interfaces, watch->interface, 0, &now);
 	if (err == -ENODEV && watch->index != 0)
-		err = interface_find(gateway->interfaces, NULL, watch->index, &now);
+		err = interface_find(gateway->own->interfaces, NULL, watch->index, &now);
 	if (err != 0 && err != -ENODEV)
 		return; /* the kernel has no time for us */
 	if (port->on_interface)

@@ -36,7 +36,7 @@ eal_count_workers(const struct config *config, const struct options *options,
 }
 
 /* What DPDK says while it starts; NULL at any other time. */
-static struct capture *starting;
+static struct output *starting;
 
 /*
  * For atexit(): from 25.11 on DPDK's parser ends the process itself if it does not like an option. That
@@ -57,15 +57,15 @@ explain_exit(void)
 }
 
 static int
-initialise(int argc, char **argv, struct capture *capture)
+initialise(int argc, char **argv, struct output *output)
 {
 	int err;
 
-	output_begin(capture);
-	starting = capture;
+	output_begin(output);
+	starting = output;
 	err = rte_eal_init(argc, argv);
 	starting = NULL;
-	output_end(capture, err >= 0);
+	output_end(output, err >= 0);
 	return err;
 }
 
@@ -74,7 +74,7 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 	struct error *error)
 {
 	unsigned int needed = 1 + n_workers + config->gateway.handshake_cores;
-	struct capture capture;
+	struct output output;
 	struct eal_args args;
 	char **argv = NULL;
 	int err = eal_args_make(&args, config, options, n_workers, error);
@@ -92,9 +92,9 @@ eal_start(const struct config *config, const struct options *options, unsigned i
 		err = error_set(error, "no memory to start DPDK");
 		goto out;
 	}
-	err = initialise(args.n, argv, &capture);
+	err = initialise(args.n, argv, &output);
 	if (err < 0) {
-		err = error_set(error, "DPDK does not start: %s%s", output_reason(&capture),
+		err = error_set(error, "DPDK does not start: %s%s", output_reason(&output),
 			eal_args_have(&args, "--no-huge ")
 				? ""
 				: " (without hugepages, pass -- --no-huge -m 512)");

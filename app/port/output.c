@@ -17,17 +17,17 @@ point_output(int to_stdout, int to_stderr)
 }
 
 void
-output_begin(struct capture *capture)
+output_begin(struct output *output)
 {
-	capture->text[0] = '\0';
-	capture->memory = memfd_create("capture", MFD_CLOEXEC);
-	capture->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	capture->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (capture->memory >= 0 && capture->saved[0] >= 0 && capture->saved[1] >= 0)
-		point_output(capture->memory, capture->memory);
+	output->text[0] = '\0';
+	output->memory = memfd_create("output", MFD_CLOEXEC);
+	output->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	output->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (output->memory >= 0 && output->saved[0] >= 0 && output->saved[1] >= 0)
+		point_output(output->memory, output->memory);
 }
 
-/* Writes all that was captured to stderr. */
+/* Writes all that was kept to stderr. */
 static void
 pass_on(int memory)
 {
@@ -43,29 +43,29 @@ pass_on(int memory)
 }
 
 void
-output_end(struct capture *capture, bool success)
+output_end(struct output *output, bool success)
 {
 	ssize_t len;
 
-	if (capture->memory >= 0 && capture->saved[0] >= 0 && capture->saved[1] >= 0) {
-		point_output(capture->saved[0], capture->saved[1]);
-		len = pread(capture->memory, capture->text, sizeof(capture->text) - 1, 0);
-		capture->text[len > 0 ? len : 0] = '\0';
+	if (output->memory >= 0 && output->saved[0] >= 0 && output->saved[1] >= 0) {
+		point_output(output->saved[0], output->saved[1]);
+		len = pread(output->memory, output->text, sizeof(output->text) - 1, 0);
+		output->text[len > 0 ? len : 0] = '\0';
 		if (success)
-			pass_on(capture->memory);
+			pass_on(output->memory);
 	}
 	for (int i = 0; i < 2; i++)
-		if (capture->saved[i] >= 0)
-			close(capture->saved[i]);
-	if (capture->memory >= 0)
-		close(capture->memory);
+		if (output->saved[i] >= 0)
+			close(output->saved[i]);
+	if (output->memory >= 0)
+		close(output->memory);
 }
 
 const char *
-output_reason(struct capture *capture)
+output_reason(struct output *output)
 {
 	static const char *const prefixes[] = { "EAL: ", "FATAL: ", "hellogate: " };
-	char *line = capture->text + strspn(capture->text, "\n");
+	char *line = output->text + strspn(output->text, "\n");
 
 	line[strcspn(line, "\n")] = '\0';
 	if (line[0] == '<' && line[1] != '\0' && line[2] == '>') /* its priority: log.c */

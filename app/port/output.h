@@ -7,19 +7,19 @@
 
 #include <stdbool.h>
 
-struct capture {
-	int memory; /* file that the output goes to, or -1: nothing is captured */
+struct output {
+	int memory; /* file that the output goes to, or -1: nothing is kept */
 	int saved[2];
 	char text[4096]; /* its beginning, once ended */
 };
 
-void output_begin(struct capture *capture);
+void output_begin(struct output *output);
 
 /*
- * The output goes its own way again. After a success, what was captured is passed on to stderr, whole: there
+ * The output goes its own way again. After a success, what was kept is passed on to stderr, whole: there
  * may be warnings in it.
  */
-void output_end(struct capture *capture, bool success);
+void output_end(struct output *output, bool success);
 
-/* DPDK's first words after output_end(), or "" if it said nothing; valid as long as capture. */
-const char *output_reason(struct capture *capture);
+/* DPDK's first words after output_end(), or "" if it said nothing; valid as long as output. */
+const char *output_reason(struct output *output);

@@ -27,18 +27,18 @@ static int
 create_device(struct port *port, const char *name, struct error *error)
 {
 	const char *device = port->config->device, *reason;
-	struct capture capture;
+	struct output output;
 	int err = 0;
 
-	output_begin(&capture);
+	output_begin(&output);
 	/* A PCI device that is on EAL's allow list is there already. */
 	if (rte_eth_dev_get_port_by_name(name, &port->id) != 0)
 		err = rte_dev_probe(device);
 	if (err == 0)
 		err = rte_eth_dev_get_port_by_name(name, &port->id);
-	output_end(&capture, err == 0);
+	output_end(&output, err == 0);
 	if (err != 0) {
-		reason = output_reason(&capture);
+		reason = output_reason(&output);
 		return error_set(error, "port %s: DPDK cannot create device %s%s%s",
 			port->config->name, device, reason[0] != '\0' ? ": " : "", reason);
 	}
@@ -428,14 +428,14 @@ void
 port_remove(struct port *port)
 {
 	struct rte_device *device = port->device;
-	struct capture capture;
+	struct output output;
 
 	/* Drivers complain of an interface that is not there any more, which is why this is done. */
-	output_begin(&capture);
+	output_begin(&output);
 	port_close(port);
 	if (device != NULL)
 		rte_dev_remove(device);
-	output_end(&capture, false);
+	output_end(&output, false);
 	port->device = NULL;
 }
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "gateway/clock.h"
 #include "gateway/thread.h"
 #include "show/answer.h"
 #include "show/listen.h"
@@ -19,7 +19,7 @@
 #define CONNECTIONS_MAX 64u
 #define CONNECTIONS_KEPT 56u /* beyond, the oldest goes: nobody waits for those who do not read */
 #define CONNECTIONS_PER_ADDRESS 16u
-#define LIFE_SECONDS 60
+#define LIFE_USEC 60000000u
 #define CONNECTION_MEMORY 16384u /* bytes; longer headers are refused */
 #define SILENCE_SECONDS 10u
 #define NICENESS 10 /* the handshake core may share its CPU */
@@ -27,7 +27,7 @@
 struct connection {
 	int fd;         /* -1: none */
 	uint64_t group; /* of its address: an IPv4 address, an IPv6 /64, 0 for others */
-	time_t since;   /* of the monotonic clock */
+	uint64_t since; /* clock_microseconds() */
 };
 
 struct http {
@@ -38,15 +38,6 @@ struct http {
 	struct connection connection[CONNECTIONS_MAX]; /* the thread's own */
 	struct thread thread;
 };
-
-static time_t
-monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
 
 static uint64_t
 group_of(struct MHD_Connection *connection)
@@ -124,7 +115,7 @@ on_connection(void *arg, struct MHD_Connection *connection, void **context,
 		*mine = (struct connection){
 			.fd = info->connect_fd,
 			.group = group,
-			.since = monotonic(),
+			.since = clock_microseconds(),
 		};
 }
 
@@ -132,13 +123,13 @@ on_connection(void *arg, struct MHD_Connection *connection, void **context,
 static int
 end_old(struct http *http)
 {
-	time_t now = monotonic();
+	uint64_t now = clock_microseconds();
 	struct connection *one;
 	unsigned int n;
 
-	while ((one = oldest(http, NULL, &n)) != NULL && now - one->since >= LIFE_SECONDS)
+	while ((one = oldest(http, NULL, &n)) != NULL && now - one->since >= LIFE_USEC)
 		end(one);
-	return one != NULL ? (int)(LIFE_SECONDS - (now - one->since)) * 1000 : -1;
+	return one != NULL ? (int)((LIFE_USEC - (now - one->since) + 999) / 1000) : -1;
 }
 
 static void
@@ -196,7 +187,7 @@ http_open(struct http **ret_http, struct gateway *gateway, struct error *error)
 	http->wake = eventfd(0, EFD_CLOEXEC);
 	if (listen_open(&http->listener, &gateway->config->gateway, error) != 0)
 		goto fail;
-	if (http->wake < 0 || answer_open(&http->answers, gateway, (uint64_t)time(NULL)) != 0 ||
+	if (http->wake < 0 || answer_open(&http->answers, gateway, clock_seconds()) != 0 ||
 		start_daemon(http) != 0 ||
 		thread_start(&http->thread, "http", NICENESS, serve, http) != 0) {
 		error_set(error, "metrics: the server does not start: too little memory or too few "

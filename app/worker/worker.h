@@ -35,9 +35,9 @@ struct worker_burst {
 	const struct port *port;
 	const struct generation *generation;
 	const struct port_table *table; /* the port's, of that generation */
-	unsigned int queue_index;           /* place of queue in gateway->queue */
-	uint64_t now;                       /* seconds since 1970 */
-	uint64_t cycles;                    /* of the TSC; 0: not yet looked at */
+	unsigned int queue_index;       /* place of queue in gateway->queue */
+	uint64_t now;                   /* seconds since 1970 */
+	uint64_t cycles;                /* of the TSC; 0: not yet looked at */
 	unsigned int n_hellos;
 	unsigned int n_verified;
 	unsigned int n_answers;

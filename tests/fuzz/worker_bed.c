@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/session.h"
 #include "fuzz.h"
+#include "main/own.h"
 #include "main/setup.h"
 #include "port/port.h"
 
@@ -129,14 +129,15 @@ create_port(const char *name, unsigned int i)
 static void
 open_sessions(void)
 {
-	static struct session session[BED_SESSIONS * LAB_PORTS * 2];
+	static uint64_t session[BED_SESSIONS * LAB_PORTS * 2]; /* nobody follows a pointer to it */
 
 	for (unsigned int i = 0; i < BED_SESSIONS * LAB_PORTS * 2; i++) {
-		session[i].key.family = i % 2 == 0 ? 4 : 6;
-		lab_tuple(session[i].key.tuple, session[i].key.family, i / 2 / LAB_PORTS,
-			i / 2 % LAB_PORTS);
-		session[i].half_open = i / 2 / LAB_PORTS >= BED_ESTABLISHED;
-		fuzz_require(session_publish(bed.gateway.sessions, &session[i]) == 0,
+		struct flow_key key = { .family = i % 2 == 0 ? 4 : 6 };
+		bool is_established = i / 2 / LAB_PORTS < BED_ESTABLISHED;
+
+		lab_tuple(key.tuple, key.family, i / 2 / LAB_PORTS, i / 2 % LAB_PORTS);
+		fuzz_require(flows_put(bed.gateway.sessions, &key,
+				     flow_data(&session[i], is_established)) == 0,
 			"no session %u", i);
 	}
 }
@@ -182,12 +183,14 @@ static void
 open_gateway(const char *text)
 {
 	struct gateway *gateway = &bed.gateway;
+	static struct own own;
 	struct error error = { "" };
 
 	start_eal();
 	rte_srand(1); /* the session table's hash is the same in every run */
 	create_port("wan", 0);
 	create_port("lan", 1);
+	gateway->own = &own;
 	gateway->config = read_configuration(text);
 	gateway->n_workers = 1;
 	gateway->n_cores = BED_CORES;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/loop.h"
 #include "core/removal.h"
+#include "core/session.h"
 #include "gateway/generation.h"
 #include "lcores.h"
 #include "port/table.h"
@@ -20,7 +20,7 @@ static unsigned int n_ended;
 
 /* Here it is the test that ends a session: what a core does is too much for it. */
 void
-core_close(struct session *session, _Atomic uint64_t *reason)
+session_close(struct session *session, _Atomic uint64_t *reason)
 {
 	struct core *core = session->core;
 
