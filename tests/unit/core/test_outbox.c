@@ -23,7 +23,7 @@ static unsigned int n_rests,
 
 struct buffer {
 	struct rte_mbuf mbuf;
-	_Alignas(8) uint8_t private[RINGS_NOTE_ROOM];
+	_Alignas(8) uint8_t private[NOTE_ROOM];
 	uint8_t data[RTE_PKTMBUF_HEADROOM + FRAME_ROOM];
 };
 
@@ -39,7 +39,7 @@ take_buffers(struct rte_mempool *mp, void **table, unsigned int n)
 		memset(buffer, 0, sizeof(*buffer));
 		buffer->mbuf.buf_addr = buffer->data;
 		buffer->mbuf.buf_len = sizeof(buffer->data);
-		buffer->mbuf.priv_size = RINGS_NOTE_ROOM;
+		buffer->mbuf.priv_size = NOTE_ROOM;
 		buffer->mbuf.pool = mp;
 		buffer->mbuf.nb_segs = 1;
 		rte_mbuf_refcnt_set(&buffer->mbuf, 1);
