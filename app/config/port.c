@@ -11,7 +11,7 @@
 #define PORT(key, by_default, field, help)                                 \
 	{                                                                  \
 		"port", key, SETTING_CUSTOM, 0, 0, NULL, by_default, help, \
-			offsetof(struct config_port, field)                \
+			SETTING_FIELD(CUSTOM, struct config_port, field)   \
 	}
 
 static const struct setting table[] = {

@@ -112,6 +112,9 @@ take(const struct setting *setting, const char *value, const struct ini *ini,
 	case SETTING_CHOICE:
 		*(unsigned int *)field = choice->value;
 		return 0;
+	case SETTING_FLAG:
+		*(bool *)field = choice->value != 0;
+		return 0;
 	default:
 		*(const char **)field = value;
 		return 0;

@@ -202,6 +202,7 @@ forward_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 		return;
 	}
 	note_set_packet(note, &info->packet);
+	note_set_hello(note, &info->packet, &info->hello);
 	note->kind = NOTE_HELLO;
 	note->listener = info->listener;
 	recent_add(&worker->recent, &key, hash, burst->now);

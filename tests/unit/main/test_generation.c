@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How a configuration that was replaced goes: when nobody can have anything of it, and not before. */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_texts.h"
 #include "core/listener.h"
+#include "core/upstream.h"
 #include "gateway/generation.h"
 #include "lcores.h"
 #include "main/generation.h"
@@ -35,11 +39,26 @@ close_lcores(void **state)
 	return 0;
 }
 
-/* Puts another configuration into effect. Returns the place of its listener. */
-static unsigned int
-enter(void)
+/* So many more are made; the gateway's upstreams are. */
+static unsigned int allocations_left = UINT_MAX;
+
+void *
+aligned_alloc(size_t alignment, size_t size)
 {
-	struct config *config = config_load_sections(&(struct config_text){ 0 });
+	void *memory;
+
+	if (allocations_left == 0 || posix_memalign(&memory, alignment, size) != 0)
+		return NULL;
+	if (allocations_left != UINT_MAX)
+		allocations_left--;
+	return memory;
+}
+
+/* Puts another configuration with such a listener into effect. Returns its place. */
+static unsigned int
+enter_with(const char *listener)
+{
+	struct config *config = config_load_sections(&(struct config_text){ .listener = listener });
 	struct error error = { "" };
 
 	assert_int_equal(generation_enter(&lcores.gateway, config, &error), 0);
@@ -49,6 +68,12 @@ enter(void)
 			return i;
 	fail_msg("its listener has no place");
 	return 0;
+}
+
+static unsigned int
+enter(void)
+{
+	return enter_with(NULL);
 }
 
 /* Is there still what main keeps of that listener, after it has looked? */
@@ -245,6 +270,159 @@ test_no_room(void **state)
 	assert_int_not_equal(enter(), place);
 }
 
+/* A configuration of those sections is refused with these words, and everything is as it was. */
+static void
+refused_and_unchanged(const struct config_text *text, const char *words)
+{
+	const struct gateway *gateway = &lcores.gateway;
+	const struct generation *generation = atomic_load(&gateway->generation);
+	const struct upstream *upstream = gateway->upstreams;
+	const struct config *config = gateway->config;
+	const struct retired *retired = own.retired;
+	unsigned int n_uses = upstream != NULL ? upstream->n_uses : 0, n_places = 0, n_left = 0;
+	struct config *refused = config_load_sections(text);
+	struct error error = { "" };
+
+	for (unsigned int i = 0; i < GATEWAY_LISTENERS_MAX; i++)
+		n_places += gateway->listener[i].config != NULL;
+	assert_int_equal(generation_enter(&lcores.gateway, refused, &error), -EINVAL);
+	if (strstr(error.text, words) == NULL)
+		fail_msg("%s", error.text);
+	config_free(refused);
+	assert_ptr_equal(atomic_load(&gateway->generation), generation);
+	assert_ptr_equal(gateway->config, config);
+	assert_ptr_equal(own.retired, retired);
+	assert_ptr_equal(gateway->upstreams, upstream);
+	if (upstream != NULL)
+		assert_int_equal(upstream->n_uses, n_uses);
+	for (unsigned int i = 0; i < GATEWAY_LISTENERS_MAX; i++)
+		n_left += gateway->listener[i].config != NULL;
+	assert_int_equal(n_left, n_places);
+}
+
+#define LISTENER(upstream)                                                             \
+	"bind = 198.18.0.1:5684\ncertificate = server.pem\nprivate-key = server.key\n" \
+	"upstream = " upstream "\n"
+
+/* Of some upstreams that have been made the last one finds no memory. */
+static void
+test_no_memory_for_upstreams(void **state)
+{
+	(void)state;
+	enter_with(LISTENER("192.0.2.1:5683"));
+	for (unsigned int n = 0; n < 3; n++) {
+		allocations_left = n;
+		refused_and_unchanged(
+			&(struct config_text){
+				.listener = LISTENER(
+					"192.0.2.1:5683, 192.0.2.2:5683, 192.0.2.3:5683, 192.0.2.4:5683") },
+			"no memory for the upstreams");
+		allocations_left = UINT_MAX;
+	}
+	enter();
+}
+
+static void
+test_flights_longer_than_the_port_sends(void **state)
+{
+	(void)state;
+	enter();
+	atomic_store(&lcores.port.state, PORT_SERVES);
+	atomic_store(&lcores.port.mtu, 1400);
+	lcores.port.config = lcores.gateway.config->port;
+	lcores.port.host = lcores.gateway.config->port[0].host;
+	refused_and_unchanged(
+		&(struct config_text){ .listener = LISTENER("echo") "flight-mtu = 1401\n" },
+		"flight-mtu is more than the MTU of port wan, which is 1400");
+	enter_with(LISTENER("echo") "flight-mtu = 1400\n");
+	/* Nobody knows the MTU of one that waits for its interface. */
+	atomic_store(&lcores.port.state, PORT_ABSENT);
+	enter_with(LISTENER("echo") "flight-mtu = 1401\n");
+	lcores.port.config = &lcores.config_port;
+}
+
+/* There is no such device, so it takes no rule. */
+static void
+test_rules_that_a_device_refuses(void **state)
+{
+	const struct config_text text = { .port = CONFIG_PORT "profile = flow.ini\n" };
+	struct error error = { "" };
+
+	(void)state;
+	scratch_text(&config_scratch, "flow.ini",
+		"[driver]\nname = net_null\ntried = no: for a test\n[flow]\nsteering = listeners\n");
+	assert_int_equal(generation_enter(&lcores.gateway, config_load_sections(&text), &error), 0);
+	lcores.port.config = lcores.gateway.config->port;
+	lcores.port.host = lcores.port.config->host;
+	lcores.port.n_queues = 1;
+	refused_and_unchanged(&text, "the device refuses a rule for UDP to 198.18.0.1:5684");
+	lcores.port.config = &lcores.config_port;
+	enter();
+}
+
+/* A listener goes, and is back while the one that went still has sessions: these are two, with one upstream. */
+static void
+test_one_that_comes_back(void **state)
+{
+	const struct gateway *gateway = &lcores.gateway;
+	const struct upstream *upstream;
+	unsigned int old, other, back;
+
+	(void)state;
+	old = enter_with(LISTENER("192.0.2.1:5683"));
+	upstream = gateway->upstreams;
+	assert_non_null(upstream);
+	set_sessions(old, 2);
+	other = enter();
+	back = enter_with(LISTENER("192.0.2.1:5683"));
+	assert_int_not_equal(back, old);
+	assert_int_not_equal(back, other);
+	/* What is known of the upstream's health is still known. */
+	assert_ptr_equal(gateway->upstreams, upstream);
+	assert_null(upstream->next);
+	assert_ptr_equal(gateway->listener[back].upstream[0], upstream);
+	assert_int_equal(upstream->n_uses, 2);
+	set_sessions(back, 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_true(is_kept(old));
+		assert_true(is_kept(other));
+		pass();
+	}
+	assert_false(is_kept(other));
+	assert_true(is_kept(old));
+	assert_int_equal(upstream->n_uses, 2);
+	/* Sessions of the new one keep the old one no longer. */
+	set_sessions(old, 0);
+	assert_false(is_kept(old));
+	assert_true(is_kept(back));
+	assert_ptr_equal(gateway->upstreams, upstream);
+	assert_int_equal(upstream->n_uses, 1);
+	/* When the last that names it goes, the upstream goes. */
+	set_sessions(back, 0);
+	assert_int_equal(enter(), old);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_true(is_kept(back));
+		assert_ptr_equal(gateway->upstreams, upstream);
+		pass();
+	}
+	assert_false(is_kept(back));
+	assert_null(gateway->upstreams);
+}
+
+/* Whatever is left at the end goes with it: of memory, places and upstreams. */
+static void
+test_the_end(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++)
+		set_sessions(enter_with(LISTENER("192.0.2.1:5683")), 1);
+	generation_end(&lcores.gateway);
+	assert_null(own.retired);
+	assert_null(lcores.gateway.upstreams);
+	for (unsigned int i = 0; i < GATEWAY_LISTENERS_MAX; i++)
+		assert_null(lcores.gateway.listener[i].config);
+}
+
 /* Every address of a port with every wildcard bind: all are served, however many. */
 static void
 test_many_binds(void **state)
@@ -300,7 +478,12 @@ main(void)
 		TEST(test_sessions),
 		TEST(test_several),
 		TEST(test_ports_stay),
+		TEST(test_one_that_comes_back),
+		TEST(test_the_end),
 		TEST(test_no_room),
+		TEST(test_no_memory_for_upstreams),
+		TEST(test_flights_longer_than_the_port_sends),
+		TEST(test_rules_that_a_device_refuses),
 		TEST(test_many_binds),
 	};
 
