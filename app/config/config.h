@@ -48,7 +48,7 @@ struct config_gateway {
 	const char *workers_text;
 	uint32_t workers; /* CONFIG_AUTO: as the CPUs allow */
 	uint32_t handshake_cores;
-	unsigned int poll_busy;         /* bool */
+	bool poll_busy;
 	const char *hmac_kernel_name;   /* NULL: auto */
 	const char *metrics;            /* as it is written; NULL: off */
 	const char *metrics_path;       /* of a unix socket; NULL: an address */
@@ -76,14 +76,14 @@ struct config_gateway {
 	uid_t uid;
 	gid_t gid;
 	enum config_seccomp seccomp;
-	uint32_t drain_timeout;    /* seconds */
-	const char *bridge_text;   /* NULL: no bridge */
-	unsigned int guard_open;   /* bool */
-	unsigned int guard_strict; /* bool */
-	uint32_t guard_table;      /* 4-tuples of each worker */
-	uint32_t guard_timeout;    /* seconds */
-	uint8_t *secret;           /* HG_COOKIE_SECRET_LEN bytes */
-	uint8_t *former_secret;    /* likewise; NULL: none */
+	uint32_t drain_timeout;  /* seconds */
+	const char *bridge_text; /* NULL: no bridge */
+	bool guard_open;
+	bool guard_strict;
+	uint32_t guard_table;   /* 4-tuples of each worker */
+	uint32_t guard_timeout; /* seconds */
+	uint8_t *secret;        /* HG_COOKIE_SECRET_LEN bytes */
+	uint8_t *former_secret; /* likewise; NULL: none */
 };
 
 /* Written while it is read; immutable then, for as long as the process runs: all threads read it. */
@@ -109,7 +109,7 @@ struct config_listener {
 	char name[CONFIG_NAME_MAX];
 	const struct ini_section *section;
 	const char *bind_text;
-	unsigned int guard; /* bool: there is no more than binds */
+	bool guard; /* there is no more than binds */
 	const char *certificate_text;
 	const char *private_key_text;
 	const char *upstream_text;
@@ -118,8 +118,8 @@ struct config_listener {
 	const char *psk_hint;
 	const char *ciphers;
 	const char *groups;
-	unsigned int proxy;    /* bool: PROXY protocol v2 towards the upstream */
-	unsigned int tickets;  /* bool */
+	bool proxy; /* PROXY protocol v2 towards the upstream */
+	bool tickets;
 	uint32_t idle_timeout; /* seconds */
 	uint32_t flight_mtu;   /* bytes of the longest IPv6 packet of a handshake */
 	struct address bind[CONFIG_BINDS_MAX];

@@ -18,7 +18,7 @@
 #define GATEWAY(key, type, min, max, choices, by_default, field, help)               \
 	{                                                                            \
 		"gateway", key, SETTING_##type, min, max, choices, by_default, help, \
-			offsetof(struct config_gateway, field)                       \
+			SETTING_FIELD(type, struct config_gateway, field)            \
 	}
 
 static const struct setting_choice bindings[] = {
@@ -77,7 +77,7 @@ static const struct setting table[] = {
 		"lcores that poll the ports; auto: every CPU that no handshake core needs"),
 	GATEWAY("handshake-cores", INTEGER, 1, 128, NULL, "1", handshake_cores,
 		"lcores that run OpenSSL"),
-	GATEWAY("poll", CHOICE, 0, 0, polls, "adaptive", poll_busy,
+	GATEWAY("poll", FLAG, 0, 0, polls, "adaptive", poll_busy,
 		"adaptive: idle workers sleep in steps; busy: they never do"),
 	GATEWAY("hmac-kernel", STRING, 0, 0, hmac_kernels, "auto", hmac_kernel_name,
 		"auto: the fastest, measured at start"),
@@ -111,9 +111,9 @@ static const struct setting table[] = {
 		"seconds for which sessions may go on after SIGTERM, while none begins any more"),
 	GATEWAY("bridge", CUSTOM, 0, 0, NULL, NULL, bridge_text,
 		"two ports that are joined, the clients' and the servers': what comes in by one leaves by the other"),
-	GATEWAY("guard-fail", CHOICE, 0, 0, guard_fails, "closed", guard_open,
+	GATEWAY("guard-fail", FLAG, 0, 0, guard_fails, "closed", guard_open,
 		"what becomes of datagrams that a guard cannot judge, and of the links at the end"),
-	GATEWAY("guard-unproved", CHOICE, 0, 0, guard_unproved, "pass", guard_strict,
+	GATEWAY("guard-unproved", FLAG, 0, 0, guard_unproved, "pass", guard_strict,
 		"drop: what is no hello passes a guard only from 4-tuples that have shown a valid cookie"),
 	GATEWAY("guard-table", INTEGER, 8, 16777216, NULL, "65536", guard_table,
 		"4-tuples that each worker knows to have shown one"),
@@ -246,8 +246,8 @@ read_denied(struct config *config, struct error *error)
 	uint64_t port;
 	bool good;
 
-	if (setting_list_read(&list, gateway->denied_text) != 0)
-		return error_set(error, "no memory to read %s", config->ini->path);
+	if (setting_list_read(&list, config->ini, gateway->denied_text, error) != 0)
+		return -EINVAL;
 	good = list.n <= CONFIG_DENIED_MAX;
 	for (unsigned int i = 0; good && i < list.n; i++) {
 		good = hg_text_number(list.item[i], 0, UINT16_MAX, &port) == 0;

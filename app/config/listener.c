@@ -11,7 +11,7 @@
 #define LISTENER(key, type, min, max, choices, by_default, field, help)               \
 	{                                                                             \
 		"listener", key, SETTING_##type, min, max, choices, by_default, help, \
-			offsetof(struct config_listener, field)                       \
+			SETTING_FIELD(type, struct config_listener, field)            \
 	}
 
 static const struct setting_choice modes[] = {
@@ -35,7 +35,7 @@ static const struct setting_choice off_on[] = {
 static const struct setting table[] = {
 	LISTENER("bind", CUSTOM, 0, 0, NULL, NULL, bind_text,
 		"addresses and UDP ports to answer on, with commas between; 0.0.0.0 and [::] stand for every address of every port"),
-	LISTENER("mode", CHOICE, 0, 0, modes, "terminate", guard,
+	LISTENER("mode", FLAG, 0, 0, modes, "terminate", guard,
 		"terminate: we speak DTLS; guard: the servers behind the bridge do, and bind is theirs"),
 	LISTENER("certificate", CUSTOM, 0, 0, NULL, NULL, certificate_text,
 		"PEM files, each a certificate with its chain, with commas between; the first is the default, others are chosen by server name and key type"),
@@ -47,7 +47,7 @@ static const struct setting table[] = {
 		"seconds without an answer after which an upstream counts as down; 0: it need not answer"),
 	LISTENER("upstream-retry", INTEGER, 1, 3600, NULL, "5", upstream_retry,
 		"seconds after which an upstream that is down is tried again; twice as long each time"),
-	LISTENER("proxy-protocol", CHOICE, 0, 0, proxies, "off", proxy,
+	LISTENER("proxy-protocol", FLAG, 0, 0, proxies, "off", proxy,
 		"v2: each datagram to the upstream begins with a PROXY protocol header, which names the client"),
 	LISTENER("idle-timeout", INTEGER, 1, 604800, NULL, "300", idle_timeout,
 		"seconds without a datagram from either side after which a session is closed"),
@@ -63,7 +63,7 @@ static const struct setting table[] = {
 		"cipher suites in OpenSSL's notation; DEFAULT at its beginning is the default"),
 	LISTENER("groups", STRING, 0, 0, NULL, HG_TLS_DEFAULT_GROUPS, groups,
 		"key exchange groups in OpenSSL's notation"),
-	LISTENER("session-tickets", CHOICE, 0, 0, off_on, "on", tickets,
+	LISTENER("session-tickets", FLAG, 0, 0, off_on, "on", tickets,
 		"whether clients may resume by ticket (RFC 5077), after the cookie exchange"),
 };
 
@@ -81,8 +81,8 @@ static int
 read_list(const struct config *config, const struct config_listener *listener, const char *key,
 	const char *text, unsigned int max, struct setting_list *ret_list, struct error *error)
 {
-	if (setting_list_read(ret_list, text) != 0)
-		return error_set(error, "no memory to read %s", config->ini->path);
+	if (setting_list_read(ret_list, config->ini, text, error) != 0)
+		return -EINVAL;
 	if (ret_list->n <= max)
 		return 0;
 	setting_list_free(ret_list);
@@ -164,13 +164,11 @@ read_pairs(const struct config *config, const struct config_listener *listener, 
 	size_t *ret_n, struct error *error)
 {
 	struct setting_list certificates = { 0 }, keys = { 0 };
-	int err = setting_list_read(&certificates, listener->certificate_text);
+	int err = setting_list_read(&certificates, config->ini, listener->certificate_text, error);
 
 	if (err == 0)
-		err = setting_list_read(&keys, listener->private_key_text);
-	if (err != 0)
-		err = error_set(error, "no memory to read %s", config->ini->path);
-	else if (certificates.n != keys.n || keys.n > CONFIG_PAIRS_MAX)
+		err = setting_list_read(&keys, config->ini, listener->private_key_text, error);
+	if (err == 0 && (certificates.n != keys.n || keys.n > CONFIG_PAIRS_MAX))
 		err = ini_blame(config->ini, listener->section,
 			keys.n == 0 ? "certificate" : "private-key", error,
 			"there must be as many certificates as private keys, at most %u: here are "
@@ -195,7 +193,7 @@ read_tls(struct config *config, struct config_listener *listener, struct error *
 		.psk_hint = listener->psk_hint,
 		.ciphers = listener->ciphers,
 		.groups = listener->groups,
-		.tickets = listener->tickets != 0,
+		.tickets = listener->tickets,
 	};
 	struct hg_tls_error reason;
 	struct files files;

@@ -16,7 +16,7 @@
 #define PROFILE_KEY(section, key, type, min, max, by_default, help, choices, field) \
 	{                                                                           \
 		section, key, SETTING_##type, min, max, choices, by_default, help,  \
-			offsetof(struct profile, field)                             \
+			SETTING_FIELD(type, struct profile, field)                  \
 	}
 
 static const struct setting_choice rx_checksums[] = {
@@ -97,21 +97,21 @@ static const struct setting table[] = {
 		"default, symmetric, or 80 or 104 hex digits", NULL, rss_key_text),
 	PROFILE_KEY("flow", "steering", CHOICE, 0, 0, "off",
 		"listeners: flow rules bring their UDP ports to the queues", steerings, steering),
-	PROFILE_KEY("flow", "isolate", CHOICE, 0, 0, "no",
+	PROFILE_KEY("flow", "isolate", FLAG, 0, 0, "no",
 		"yes: the port receives nothing else, which is the kernel's", no_yes, isolate),
 	PROFILE_KEY("flow", "vlan-tags", INTEGER, 0, 2, "0",
 		"rules of their own for frames with up to so many VLAN tags", NULL, vlan_tags),
 	PROFILE_KEY("eal", "options", STRING, 0, 0, NULL,
 		"EAL options that the driver needs, separated by spaces", NULL, eal_options),
-	PROFILE_KEY("quirks", "multicast", CHOICE, 0, 0, "filter",
+	PROFILE_KEY("quirks", "multicast", FLAG, 0, 0, "filter",
 		"all: receive all multicast, for IPv6 neighbour discovery", multicasts,
 		all_multicast),
-	PROFILE_KEY("quirks", "promiscuous", CHOICE, 0, 0, "off",
+	PROFILE_KEY("quirks", "promiscuous", FLAG, 0, 0, "off",
 		"on: the driver cannot filter on another MAC address than its own", off_on,
 		promiscuous),
-	PROFILE_KEY("quirks", "retains-buffers", CHOICE, 0, 0, "no",
+	PROFILE_KEY("quirks", "retains-buffers", FLAG, 0, 0, "no",
 		"yes: the driver keeps buffers when its port is closed", no_yes, retains_buffers),
-	PROFILE_KEY("quirks", "packed-buffers", CHOICE, 0, 0, "no",
+	PROFILE_KEY("quirks", "packed-buffers", FLAG, 0, 0, "no",
 		"yes: the driver needs receive buffers without gaps between them", no_yes,
 		packed_buffers),
 	PROFILE_KEY("quirks", "capabilities", CUSTOM, 0, 0, NULL,
@@ -147,8 +147,8 @@ parse_capabilities(struct profile *profile, const struct ini *ini, struct error 
 	struct setting_list list;
 	int err = 0;
 
-	if (setting_list_read(&list, profile->capabilities_text) != 0)
-		return error_set(error, "no memory for a profile");
+	if (setting_list_read(&list, ini, profile->capabilities_text, error) != 0)
+		return -EINVAL;
 	for (unsigned int i = 0; err == 0 && i < list.n; i++) {
 		int capability = capng_name_to_capability(list.item[i]);
 
@@ -189,7 +189,7 @@ read_sections(struct profile *profile, const struct ini *ini, struct error *erro
 	if (ini != NULL && (profile->driver == NULL || profile->tried == NULL))
 		return ini_blame(
 			ini, NULL, NULL, error, "section [driver] needs the keys name and tried");
-	if (profile->isolate != 0 && profile->steering == PROFILE_STEERING_OFF)
+	if (profile->isolate && profile->steering == PROFILE_STEERING_OFF)
 		return ini_blame(ini, ini_section(ini, "flow"), "isolate", error,
 			"isolate = yes without steering = listeners receives nothing");
 	err = parse_rss_key(profile, ini, error);

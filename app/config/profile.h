@@ -55,13 +55,13 @@ struct profile {
 	uint8_t rss_key_len; /* 0: the driver's own */
 	bool rss_symmetric;  /* the key is RSS_SYMMETRIC repeated to the device's length */
 	enum profile_steering steering;
-	unsigned int isolate; /* bool */
+	bool isolate;
 	uint32_t vlan_tags;
 	const char *eal_options;
-	unsigned int all_multicast;   /* bool */
-	unsigned int promiscuous;     /* bool */
-	unsigned int retains_buffers; /* bool */
-	unsigned int packed_buffers;  /* bool */
+	bool all_multicast;
+	bool promiscuous;
+	bool retains_buffers;
+	bool packed_buffers;
 	const char *capabilities_text;
 	uint64_t capabilities; /* a bit for each that main keeps */
 	const char *note;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,8 @@
 
 enum setting_type {
 	SETTING_INTEGER, /* uint32_t */
-	SETTING_CHOICE,  /* unsigned int or an enum: the value of one of the choices */
+	SETTING_CHOICE,  /* an enum: the value of one of the choices */
+	SETTING_FLAG,    /* bool: likewise */
 	SETTING_STRING, /* const char *, NULL if absent and without default; the name of one of the choices if any */
 	SETTING_CUSTOM, /* const char * too; whoever owns the table parses it further */
 };
@@ -25,8 +27,20 @@ struct setting_choice {
 	unsigned int value;
 };
 
-_Static_assert(
-	sizeof(enum setting_type) == sizeof(unsigned int), "choices are stored into enums too");
+/* The sizes of fields, so that no row can name one that its type does not fit. */
+#define SETTING_SIZE_INTEGER sizeof(uint32_t)
+#define SETTING_SIZE_CHOICE sizeof(unsigned int)
+#define SETTING_SIZE_FLAG sizeof(bool)
+#define SETTING_SIZE_STRING sizeof(const char *)
+#define SETTING_SIZE_CUSTOM sizeof(const char *)
+
+/* The offset of a field in a row of that type. */
+#define SETTING_FIELD(type, structure, field)                                          \
+	(offsetof(structure, field) + 0 * sizeof(struct {                              \
+		_Static_assert(sizeof(((structure *)0)->field) == SETTING_SIZE_##type, \
+			"the field has another type than its row");                    \
+		int none;                                                              \
+	}))
 
 struct setting {
 	const char *section; /* "gateway", or for [port NAME] "port" */
@@ -36,7 +50,7 @@ struct setting {
 	const struct setting_choice *choices;
 	const char *by_default; /* NULL: none */
 	const char *help;
-	size_t offset; /* of the field */
+	size_t offset; /* of the field: SETTING_FIELD() */
 };
 
 /*
@@ -58,7 +72,8 @@ struct setting_list {
 
 /*
  * Splits a list at its commas; of the items, blanks around them are left out. NULL is a list of none.
- * Returns 0 and a list to be given to setting_list_free(), or -ENOMEM.
+ * Returns 0 and a list to be given to setting_list_free(), or -EINVAL for want of memory.
  */
-int setting_list_read(struct setting_list *ret_list, const char *text);
+int setting_list_read(struct setting_list *ret_list, const struct ini *ini, const char *text,
+	struct error *error);
 void setting_list_free(struct setting_list *list);

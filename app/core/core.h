@@ -16,9 +16,9 @@
 #include "gateway/gateway.h"
 #include "gateway/idle.h"
 #include "gateway/stats.h"
+#include "wire/record.h"
 
 #define CORE_BURST 32u
-#define CORE_RECORD_MAX 16384u /* RFC 6347 4.1: bytes of plaintext */
 
 /* Packets for one worker, gathered over one round of the loop. */
 struct core_out {
@@ -39,8 +39,7 @@ struct core {
 	_Alignas(64) struct idle idle;
 	const struct generation *generation; /* in this round */
 	uint64_t generation_number;          /* of the one that sessions are checked against */
-	struct session *
-		unchecked; /* it and those behind it in the list are still to be checked; NULL: none is */
+	struct session *unchecked; /* the first one that is still to be checked; NULL: none is */
 	int epoll;
 	unsigned int n_sockets;    /* in it */
 	struct source_ports ports; /* of those sockets */
@@ -52,7 +51,7 @@ struct core {
 	struct session_list due;   /* whose timers have run out, or that have failed */
 	struct session_list quiet; /* established ones, the longest idle first, to a second */
 	struct core_out *out;      /* one for each worker */
-	uint8_t plaintext[CORE_RECORD_MAX];
+	uint8_t plaintext[HG_RECORD_PLAINTEXT_MAX];
 
 	/* written by the core, read by main */
 	_Alignas(64) atomic_bool running; /* set by main before the start */
@@ -60,7 +59,7 @@ struct core {
 	struct stats_handshake stats;
 };
 
-/* Lets core_run() call session_expire() for it, as when its timer runs out, in this round or the next. */
+/* Has session_expire() called for the session in this round or the next, as when its timer runs out. */
 static inline void
 core_call(struct session *session)
 {
@@ -70,8 +69,8 @@ core_call(struct session *session)
 }
 
 /*
- * A datagram of either side has come, and was not lost. The list is put in order once a second for a session, and not for
- * every datagram.
+ * A datagram of either side has come, and was not lost. The session goes to the end of the list of quiet ones,
+ * but once a second at most, and not with every datagram.
  */
 static inline void
 core_touch(struct session *session, uint64_t now)

@@ -96,7 +96,7 @@ health_fail(struct health *health, const struct health_limits *limits, enum heal
 		doublings = doublings_of(word) + 1;
 	else if (state_of(word) == HEALTH_TRIAL)
 		doublings = PAUSES_MAX;
-	/* If it fails, somebody else has just found out something. */
+	/* If the word is another one by now, another core has just found out something. */
 	if (replace(health, &word,
 		    pack(HEALTH_DOWN, reason, doublings, now + (limits->retry << doublings))) &&
 		state_of(word) == HEALTH_UP)
@@ -139,7 +139,7 @@ health_admit(struct health *health, const struct health_limits *limits, uint64_t
 		health_revive(health, now);
 		return true;
 	}
-	/* Silence has to have its time, and is noticed with a datagram after that. */
+	/* Long enough for silence to be noticed, which takes a datagram at the end of its time. */
 	trial = limits->silence != 0 ? 2 * limits->silence : limits->retry;
 	if (!replace(health, &word,
 		    pack(HEALTH_TRIAL, reason_of(word), doublings_of(word), now + trial)))

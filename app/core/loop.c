@@ -14,7 +14,7 @@
 #include "gateway/generation.h"
 #include "wire/hello.h"
 
-/* Packets in one round of the loop; of verified hellos, one that begins a handshake. */
+/* Packets of a class in one round of the loop; of the class of new ones, one that begins a handshake. */
 #define ESTABLISHED_MAX RINGS_SIZE
 #define PENDING_MAX 4u
 
@@ -22,7 +22,7 @@ static bool
 same_random(const struct session *session, const struct hg_hello *hello)
 {
 	return session != NULL &&
-	       memcmp(session->random, hello->client + 2, SESSION_RANDOM_LEN) == 0;
+	       memcmp(session->random, hello->client + HG_HELLO_RANDOM, HG_HELLO_RANDOM_LEN) == 0;
 }
 
 /* The session that this hello has opened, of head and the one beside it, or NULL. */
@@ -35,19 +35,13 @@ find_same(struct session *head, const struct hg_hello *hello)
 }
 
 static void
-take_hello(struct core *core, const struct session_datagram *datagram)
+take_hello(struct core *core, const struct note *note, const struct session_datagram *datagram)
 {
 	struct session *head = flows_find(core->gateway->sessions, &datagram->key), *known;
-	const struct hg_net_packet *packet = &datagram->packet;
+	struct hg_hello hello = note_get_hello(note, &datagram->packet);
 	struct admission_ask ask;
-	struct hg_hello hello;
-	bool is_hello = false, unused;
+	bool unused;
 
-	/* The worker has parsed it already; this costs less than carrying the result over. */
-	if (hg_hello_parse(hg_net_payload(packet), hg_net_payload_len(packet), &is_hello, &hello) !=
-			HG_PASS ||
-		!is_hello)
-		return;
 	/*
 	 * A handshake in progress has no use for its hello again: OpenSSL has it, and the timer sends
 	 * lost replies. So it costs no signature, whether it is a retransmission or a replay.
@@ -104,13 +98,13 @@ take(struct core *core, struct rte_mbuf *mbuf)
 	flow_key_fill(&datagram.key, &datagram.packet);
 	stats_add(&core->stats.datagrams, 1);
 	if (note->kind == NOTE_HELLO)
-		take_hello(core, &datagram);
+		take_hello(core, note, &datagram);
 	else
 		take_record(core, &datagram);
 	rte_pktmbuf_free(mbuf);
 }
 
-/* From the ring of a class that is the i-th in this round. */
+/* Takes at most max packets from the i-th of the rings of a class, as this round counts them. */
 static unsigned int
 take_from(const struct core *core, unsigned int i, enum rings_class rank, struct rte_mbuf **mbuf,
 	unsigned int max)
@@ -192,7 +186,7 @@ run_timers(struct core *core)
 	}
 }
 
-/* Says good-bye to every client. */
+/* Takes what is left in the rings, and ends every session. */
 static void
 drain(struct core *core, unsigned int reader)
 {
@@ -225,7 +219,7 @@ core_run(void *arg)
 		n = take_packets(core);
 		run_timers(core);
 		n += removal_step(core);
-		/* With nothing else to do, it is the upstreams that are waited for. */
+		/* If there is nothing else to do, the core waits here, for datagrams of upstreams. */
 		n += socket_poll(core, rest);
 		outbox_flush(core, false);
 		rte_rcu_qsbr_quiescent(gateway->qsbr, reader);

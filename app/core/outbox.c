@@ -12,10 +12,7 @@ static void
 flush_one(struct core *core, unsigned int worker, bool wait)
 {
 	struct rte_ring *ring = rings_out(&core->gateway->rings, worker, core->index);
-	/*
-	 * A worker that shares the CPU may need a while to be scheduled; one that is stuck gets no
-	 * more.
-	 */
+	/* A worker that shares the CPU may need a while to be scheduled. */
 	uint64_t deadline = rte_get_tsc_cycles() + rte_get_tsc_hz();
 	struct core_out *out = &core->out[worker];
 	unsigned int sent = 0;

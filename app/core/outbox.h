@@ -5,8 +5,8 @@
 #include "core/core.h"
 
 /*
- * An hg_tls_send_fn: arg is the struct session. A packet that cannot go is dropped and counted; false if that
- * is known before it is the worker's.
+ * An hg_tls_send_fn: arg is the struct session. Returns false if the packet is dropped at once: it is too long,
+ * or there is no buffer. It may still be dropped by outbox_flush(). Either is counted.
  */
 bool outbox_send(void *arg, const uint8_t *datagram, size_t len);
 
@@ -14,7 +14,7 @@ bool outbox_send(void *arg, const uint8_t *datagram, size_t len);
 size_t outbox_room(const struct session *session);
 
 /*
- * Hands what has gathered to the workers. With wait, as long as a worker's ring is full (when
- * draining); otherwise what does not fit is dropped and counted.
+ * Hands what has gathered to the workers. What does not fit into a worker's ring is dropped and counted. With
+ * wait, which is for draining, the worker has a second to make room, unless it has let one pass before.
  */
 void outbox_flush(struct core *core, bool wait);

@@ -43,8 +43,8 @@ removal_step(struct core *core)
 		if (is_served(session)) {
 			core->unchecked = TAILQ_NEXT(session, all);
 		} else if (has_room(core, session)) {
-			/* Moves on to the next one. */
-			session_close(session, &core->stats.sessions_removed);
+			session_close(session,
+				&core->stats.sessions_removed); /* the next is unchecked now */
 			ends++;
 		} else {
 			break;

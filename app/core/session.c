@@ -193,7 +193,7 @@ make(struct core *core, const struct session_datagram *datagram, const struct hg
 		free(session);
 		return NULL;
 	}
-	memcpy(session->random, hello->client + 2, SESSION_RANDOM_LEN);
+	memcpy(session->random, hello->client + HG_HELLO_RANDOM, HG_HELLO_RANDOM_LEN);
 	session->opened = rte_get_tsc_cycles();
 	session->last_active = session->opened;
 	rte_timer_init(&session->timer);

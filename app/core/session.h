@@ -14,13 +14,11 @@
 #include "gateway/flows.h"
 #include "gateway/used.h"
 #include "net/path.h"
-
-#define SESSION_RANDOM_LEN 32u
+#include "wire/hello.h"
 
 struct admission_ask;
 struct client;
 struct core;
-struct hg_hello;
 struct hg_tls_session;
 struct listener;
 struct upstream;
@@ -40,19 +38,18 @@ struct session {
 	TAILQ_ENTRY(session) quiet; /* once established */
 	bool is_due;
 	bool half_open;
-	uint8_t reductions;        /* of its flights, that have been counted */
-	int socket;                /* to its upstream, or -1 */
+	uint8_t reductions; /* hg_tls_session_reductions() as far as they have been counted */
+	int socket;         /* to its upstream, or -1 */
 	struct upstream *upstream; /* that it is connected to */
 	uint16_t source_port;      /* of the socket; 0: the kernel's choice */
 	uint16_t queue;            /* that its last authentic datagram came by */
 	struct hg_net_path path;   /* way back to the client */
-	uint8_t random
-		[SESSION_RANDOM_LEN]; /* of its ClientHello: tells a repeated one from a new one */
+	/* of its ClientHello: tells a repeated one from a new one */
+	uint8_t random[HG_HELLO_RANDOM_LEN];
 	struct rte_timer timer;
 	uint64_t opened;      /* TSC cycles */
 	uint64_t last_active; /* TSC cycles */
-	uint64_t
-		queued; /* TSC cycles when it went to the end of the list of quiet ones; 0: never */
+	uint64_t queued;      /* likewise: when it went to the end of the quiet ones; 0: never */
 };
 
 TAILQ_HEAD(session_list, session);
@@ -79,5 +76,5 @@ void session_feed(struct session *session, const struct session_datagram *datagr
 /* Its timer has run out, or core_call() was called for it. May end it. */
 void session_expire(struct session *session);
 
-/* Says good-bye to the client and ends its session; reason is the counter of it. */
+/* Sends close_notify, if the session is established, and ends it; reason is the counter of that. */
 void session_close(struct session *session, _Atomic uint64_t *reason);

@@ -75,7 +75,7 @@ bind_port(struct core *core, int fd, sa_family_t family, uint16_t *ret_port)
 	return -EADDRNOTAVAIL;
 }
 
-/* Until it was connected, anybody could send to the socket; nobody has been asked anything yet. */
+/* Throws away what the socket received before it was connected, as anybody could send to it until then. */
 static void
 discard(int fd)
 {
@@ -86,8 +86,8 @@ discard(int fd)
 }
 
 /*
- * With these, ICMP errors are told that are not final for the host, too, and each of them is in a queue
- * of the socket (ip(7), ipv6(7)).
+ * Has the kernel put every ICMP error into a queue of the socket, also those that it takes for passing ones and
+ * would keep to itself (ip(7), ipv6(7)).
  */
 static void
 ask_for_errors(int fd, sa_family_t family)
@@ -128,7 +128,7 @@ open_socket(struct core *core, const struct address *to, uint16_t *ret_port)
 	return fd;
 }
 
-/* The error that a message of the queue is about. */
+/* The error number in a message of that queue. */
 static int
 queued_error(struct msghdr *message)
 {
@@ -141,7 +141,7 @@ queued_error(struct msghdr *message)
 	return (int)error.ee_errno;
 }
 
-/* Each ICMP error is for a datagram that was lost, and may say that the upstream is down. */
+/* Empties that queue. Each error is for a datagram that was lost, and may say that the upstream is down. */
 static void
 take_errors(struct session *session)
 {
@@ -195,7 +195,7 @@ socket_open(struct session *session)
 	uint64_t client = clients_id(&session->key);
 	int err = 0;
 
-	/* A way to one of them may be there where there is none to the others. */
+	/* There may be a route to one of them, and none to the others. */
 	for (unsigned int i = 0; i < listener->n_upstreams; i++) {
 		uint64_t now = rte_get_tsc_cycles();
 		struct upstream *upstream = upstream_choose(listener, client, now);
@@ -225,8 +225,8 @@ socket_close(struct session *session)
 }
 
 /*
- * The session's upstream is not known to be up: another that is there takes its place. Without one it
- * stays, and so it does while this one is on trial.
+ * The session's upstream is not up, or has just failed. While it is on trial, the session keeps it. Otherwise
+ * the session gets another one that may have sessions; if there is none, it keeps this one, too.
  */
 static void
 reconsider(struct session *session)
@@ -362,7 +362,7 @@ receive(struct core *core, struct session *session)
 			break; /* nothing more, or an error, which is in the queue too */
 		}
 		health_heard(&session->upstream->health, rte_get_tsc_cycles());
-		/* One that is longer than the buffer is longer than any record, too. */
+		/* If it is longer than the buffer it is longer than any record may be, and not sent. */
 		deliver(session, core->plaintext, (size_t)len);
 	}
 	return n;
@@ -377,7 +377,7 @@ socket_poll(struct core *core, uint32_t microseconds)
 	uint64_t before;
 	int n;
 
-	/* A look costs as much as the work on a datagram, so not every round has one. */
+	/* Asking epoll costs as much as the work on a datagram, so not every round does. */
 	if (microseconds == 0 && (core->n_sockets == 0 || ++core->rounds < ROUNDS_PER_LOOK))
 		return 0;
 	core->rounds = 0;

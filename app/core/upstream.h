@@ -38,10 +38,13 @@ struct upstream {
 struct upstream *upstream_hold(struct gateway *gateway, const struct address *address);
 void upstream_release(struct gateway *gateway, struct upstream *upstream);
 
-/* What a listener's client is to have: of the servers that are there the one of most weight; or NULL. */
+/*
+ * The upstream for a client of a listener: of those that may be given a session now, the one with the highest
+ * weight. NULL: none may.
+ */
 struct upstream *upstream_choose(const struct listener *listener, uint64_t client, uint64_t now);
 
-/* The one of most weight, there or not. */
+/* The one with the highest weight, whatever is known of its health. */
 struct upstream *upstream_prefer(const struct listener *listener, uint64_t client);
 
 /* Says which have gone down or come up since it was called last. Main's. */

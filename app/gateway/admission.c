@@ -4,7 +4,8 @@
 static struct used_mark
 mark_of(const struct admission *admission, const struct hg_hello *hello)
 {
-	return used_mark(&admission->used, hello->cookie, hello->client + 2, hello->record_seq);
+	return used_mark(&admission->used, hello->cookie, hello->client + HG_HELLO_RANDOM,
+		hello->record_seq);
 }
 
 static enum admission_verdict

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "gateway/rings.h"
+#include "gateway/note.h"
 
 /*
  * A pool whose buffers follow each other without a gap. rte_pktmbuf_pool_create() lets none cross a
@@ -17,11 +17,11 @@ create_packed(const char *name, const struct pool *wanted, int node)
 {
 	struct rte_pktmbuf_pool_private sizes = {
 		.mbuf_data_room_size = wanted->size,
-		.mbuf_priv_size = RINGS_NOTE_ROOM,
+		.mbuf_priv_size = NOTE_ROOM,
 	};
 	struct rte_mempool *pool = rte_mempool_create_empty(name, wanted->n,
-		sizeof(struct rte_mbuf) + RINGS_NOTE_ROOM + wanted->size, POOL_CACHE, sizeof(sizes),
-		node, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+		sizeof(struct rte_mbuf) + NOTE_ROOM + wanted->size, POOL_CACHE, sizeof(sizes), node,
+		RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	if (pool == NULL)
 		return NULL;
@@ -48,7 +48,7 @@ pool_create(struct nodes *nodes, const struct pool *wanted)
 	do
 		pool = wanted->packed ? create_packed(name, wanted, node)
 				      : rte_pktmbuf_pool_create(name, wanted->n, POOL_CACHE,
-						RINGS_NOTE_ROOM, wanted->size, node);
+						NOTE_ROOM, wanted->size, node);
 	while (pool == NULL && nodes_fall_back(nodes, &node));
 	return pool;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pools of packet buffers with room for a note (rings.h), each on the NUMA node of those who use it most. */
+/* Pools of packet buffers with room for a note (note.h), each on the NUMA node of those who use it most. */
 #pragma once
 
 #include <rte_mempool.h>

@@ -2,12 +2,10 @@
 /*
  * The rings between workers and other threads, each with a single producer and a single consumer.
  * Towards the core a pair has one ring for each class of packets, so that a flood of one class
- * neither fills the ring of another nor stands before it. What lies in a ring is an mbuf with a note
- * in its private area.
+ * neither fills the ring of another nor stands before it. What lies in a ring is an mbuf with a note (note.h).
  */
 #pragma once
 
-#include <rte_mbuf.h>
 #include <rte_ring.h>
 
 #include <stdatomic.h>
@@ -15,8 +13,8 @@
 #include <stdint.h>
 
 #include "config/error.h"
+#include "gateway/note.h"
 #include "gateway/stats.h"
-#include "net/packet.h"
 #include "port/nodes.h"
 
 #define RINGS_SIZE 512u /* packets; small, so that they stay in the cache */
@@ -28,62 +26,6 @@ enum rings_class {
 	RINGS_NEW,         /* verified hellos, and fragments on their heels */
 	RINGS_CLASSES,
 };
-
-enum note_kind {
-	NOTE_HELLO,  /* a ClientHello whose cookie is valid */
-	NOTE_RECORD, /* any other datagram of a peer that has a session */
-	NOTE_OUT,    /* a finished frame for the peer */
-};
-
-/*
- * What a worker found out about a packet, and where an answer goes. Offsets from the frame's start.
- */
-struct note {
-	uint8_t kind;   /* enum note_kind */
-	uint8_t family; /* 4 or 6 */
-	uint16_t listener;
-	uint16_t queue; /* index into the gateway's list of queues */
-	uint16_t l3;
-	uint16_t l4;
-	uint16_t l4_len;
-};
-
-_Static_assert(sizeof(struct note) <= 16, "the private area of an mbuf stays small");
-
-/* Bytes of that area. */
-#define RINGS_NOTE_ROOM RTE_ALIGN(sizeof(struct note), RTE_MBUF_PRIV_ALIGN)
-
-static inline struct note *
-note_of(struct rte_mbuf *mbuf)
-{
-	return rte_mbuf_to_priv(mbuf);
-}
-
-/* Takes a parsed packet down into a note, and back. */
-static inline void
-note_set_packet(struct note *note, const struct hg_net_packet *packet)
-{
-	note->family = packet->family;
-	note->l3 = (uint16_t)(packet->l3 - packet->frame);
-	note->l4 = (uint16_t)(packet->l4 - packet->frame);
-	note->l4_len = packet->l4_len;
-}
-
-static inline struct hg_net_packet
-note_get_packet(struct rte_mbuf *mbuf)
-{
-	const struct note *note = note_of(mbuf);
-	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-
-	return (struct hg_net_packet){
-		.frame = frame,
-		.l3 = frame + note->l3,
-		.l4 = frame + note->l4,
-		.l4_len = note->l4_len,
-		.family = note->family,
-		.protocol = HG_NET_UDP,
-	};
-}
 
 /* Between a worker and the exception thread, with a single producer and a single consumer each. */
 struct rings_exception {

@@ -3,21 +3,23 @@
 
 #include <string.h>
 
-#define COOKIE_LEN 20u
-#define RANDOM_LEN 32u
+#include "wire/hello.h"
+#include "wire/hvr.h"
+
+#define COOKIE_LEN HG_HVR_COOKIE_LEN
 #define SEQ_LEN 8u
 
 struct used_mark
 used_mark(
 	const struct marks *used, const uint8_t *cookie, const uint8_t *random, uint64_t record_seq)
 {
-	uint8_t hello[COOKIE_LEN + RANDOM_LEN + SEQ_LEN];
+	uint8_t hello[COOKIE_LEN + HG_HELLO_RANDOM_LEN + SEQ_LEN];
 
 	memcpy(hello, cookie, COOKIE_LEN);
-	memcpy(hello + COOKIE_LEN, random, RANDOM_LEN);
-	memcpy(hello + COOKIE_LEN + RANDOM_LEN, &record_seq, SEQ_LEN);
+	memcpy(hello + COOKIE_LEN, random, HG_HELLO_RANDOM_LEN);
+	memcpy(hello + COOKIE_LEN + HG_HELLO_RANDOM_LEN, &record_seq, SEQ_LEN);
 	return (struct used_mark){
-		.hello = marks_of(used, hello, COOKIE_LEN + RANDOM_LEN),
+		.hello = marks_of(used, hello, COOKIE_LEN + HG_HELLO_RANDOM_LEN),
 		.record = marks_of(used, hello, sizeof(hello)),
 	};
 }

@@ -91,7 +91,7 @@ static uint64_t
 pool_bytes(unsigned int n, uint16_t buffer, bool packed, uint32_t page)
 {
 	uint32_t element = rte_mempool_calc_obj_size(
-		(uint32_t)(sizeof(struct rte_mbuf) + RINGS_NOTE_ROOM) + buffer, 0, NULL);
+		(uint32_t)(sizeof(struct rte_mbuf) + NOTE_ROOM) + buffer, 0, NULL);
 	uint64_t bytes = sizeof(struct rte_mempool) +
 			 RTE_MAX_LCORE * sizeof(struct rte_mempool_cache) +
 			 rte_align32pow2(n + 1) * sizeof(void *);

@@ -11,7 +11,6 @@ _Static_assert(HG_COOKIE_LEN == HG_HVR_COOKIE_LEN, "what is minted is what is se
 _Static_assert(WORKER_BURST_MAX <= UINT8_MAX, "a place in a burst is a byte");
 
 #define RECORD_SEQ_MAX (UINT64_C(1) << 47) /* OpenSSL 3.0 answers such a hello with sequence 0 */
-#define HELLO_LEN_MAX 16384u               /* bytes for which OpenSSL may be made to reserve room */
 
 /* Writes a HelloVerifyRequest over a hello. */
 static void
@@ -39,7 +38,7 @@ judge_verified(const struct hg_hello *hello)
 		return HG_DROP_HELLO_COOKIE_SEQ;
 	if (hello->record_seq >= RECORD_SEQ_MAX)
 		return HG_DROP_HELLO_RECORD_SEQ;
-	if (hello->message_len > HELLO_LEN_MAX)
+	if (hello->message_len > HG_HELLO_MESSAGE_MAX)
 		return HG_DROP_HELLO_TOO_LONG;
 	return HG_PASS;
 }

@@ -15,8 +15,6 @@
 #include "tls/schedule.h"
 #include "wire/hello.h"
 
-#define MESSAGE_LEN_MAX 16384u /* bytes for which OpenSSL may be made to reserve room */
-
 /* What makes the input of TLS another one than that of any ClientHello of DTLS. */
 static const uint8_t tls_label[] = { 'T', 'L', 'S', ' ', '1', '.', '3' };
 
@@ -292,8 +290,8 @@ hg_tls_cookies_message(int write_p, int version, int content_type, const void *m
 	 * DTLSv1_listen() accepts 0 and 2.
 	 */
 	message_len = hg_load_be24(handshake + HG_HANDSHAKE_LENGTH);
-	peer->unusable =
-		hg_load_be16(handshake + HG_HANDSHAKE_SEQ) != 1 || message_len > MESSAGE_LEN_MAX;
+	peer->unusable = hg_load_be16(handshake + HG_HANDSHAKE_SEQ) != 1 ||
+			 message_len > HG_HELLO_MESSAGE_MAX;
 	len -= HG_HANDSHAKE_LEN;
 	if (message_len < len) /* OpenSSL would have refused it */
 		return;

@@ -5,7 +5,8 @@
 
 #include "base/bytes.h"
 
-#define CLIENT_MIN_LEN 35u /* client_version, random, session_id length */
+/* client_version, random, length of session_id */
+#define CLIENT_MIN_LEN (HG_HELLO_RANDOM + HG_HELLO_RANDOM_LEN + 1u)
 
 /* The first eight bytes of a handshake record in epoch 0, whatever its minor version, as a little-endian word. */
 #define EPOCH_0 ((uint64_t)HG_VERSION_MAJOR << 8 | HG_CONTENT_HANDSHAKE)

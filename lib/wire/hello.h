@@ -15,6 +15,10 @@
 /* The smallest datagram that is answered: it ends right after an empty cookie. */
 #define HG_HELLO_MIN_LEN (HG_RECORD_LEN + HG_HANDSHAKE_LEN + 36u)
 #define HG_HELLO_SESSION_ID_MAX 32u
+#define HG_HELLO_RANDOM 2u /* offset of the random in client_version, random, session_id */
+#define HG_HELLO_RANDOM_LEN 32u
+/* Bytes of a message that may begin a handshake: OpenSSL reserves room for what the message declares. */
+#define HG_HELLO_MESSAGE_MAX 16384u
 
 /* A ClientHello; the pointers go into the datagram. */
 struct hg_hello {

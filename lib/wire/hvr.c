@@ -16,10 +16,12 @@
 #define KEEP2 (AT(17, 0xff) | AT(18, 0xff))
 
 /* RFC 6347 4.2.1: DTLS 1.0 whatever will be negotiated, in the record and in the body. */
-#define WORD0 (AT(0, HG_CONTENT_HANDSHAKE) | AT(1, 0xfe) | AT(2, 0xff))
+#define VERSION(offset) \
+	(AT(offset, HG_VERSION_DTLS10 >> 8) | AT((offset) + 1, HG_VERSION_DTLS10 & 0xff))
+#define WORD0 (AT(0, HG_CONTENT_HANDSHAKE) | VERSION(1))
 #define WORD1 (AT(12, HG_HVR_LEN - HG_RECORD_LEN) | AT(13, HG_HANDSHAKE_HELLO_VERIFY_REQUEST))
 #define WORD2 AT(16, BODY_LEN) /* length; then message_seq, and fragment offset 0 */
-#define WORD3 (AT(24, BODY_LEN) | AT(25, 0xfe) | AT(26, 0xff) | AT(27, HG_HVR_COOKIE_LEN))
+#define WORD3 (AT(24, BODY_LEN) | VERSION(25) | AT(27, HG_HVR_COOKIE_LEN))
 
 /* Two words side by side in one register. */
 typedef uint64_t pair __attribute__((vector_size(16)));

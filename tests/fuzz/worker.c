@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * app/worker/loop.c as a whole, by way of worker_run(): bursts of 1 to 32 packets at two ports, in real buffers
+ * app/worker/ as a whole, by way of worker_run(): bursts of 1 to 32 packets at two ports, in real buffers
  * and rings. An input is a head and packets (worker_input.h). Every packet ends up in one place: in a
  * transmit ring as the answer that the model makes of it, in a ring to a core as it came, with a cookie
  * that OpenSSL finds good or a session, or in one drop counter. Every counter is right, no answer is larger
@@ -87,6 +87,28 @@ begin_handshake(struct trial *trial, const struct packet *packet, unsigned int c
 	worker_begin(&trial->history, packet);
 }
 
+/* Does a core find in the note all that is in the hello? */
+static void
+check_hello(const struct note *note, struct rte_mbuf *mbuf, const struct packet *packet)
+{
+	struct hg_net_packet parsed = note_get_packet(mbuf);
+	struct hg_hello hello = note_get_hello(note, &parsed);
+	const struct model_hello *model = &packet->hello;
+	const uint8_t *datagram = hg_net_payload(&parsed);
+
+	fuzz_require(hello.client == datagram + model->client &&
+			     hello.client_len == model->client_len &&
+			     hello.cookie == datagram + model->cookie &&
+			     hello.cookie_len == model->cookie_len,
+		"a cookie of %u bytes at %td behind %u bytes of the client", hello.cookie_len,
+		hello.cookie - datagram, hello.client_len);
+	fuzz_require(hello.record_len == model->record_len &&
+			     hello.record_seq == model->record_seq &&
+			     hello.message_seq == model->message_seq &&
+			     hello.message_len == model->message_len,
+		"a record of %u bytes, a message of %u", hello.record_len, hello.message_len);
+}
+
 static void
 check_forward(struct trial *trial, unsigned int core, enum rings_class rank, struct rte_mbuf *mbuf)
 {
@@ -107,6 +129,8 @@ check_forward(struct trial *trial, unsigned int core, enum rings_class rank, str
 	fuzz_require(note->family == packet->model.family && note->l3 == packet->model.l3 &&
 			     note->l4 == packet->model.l4 && note->l4_len == packet->model.l4_len,
 		"headers at %u, %u", note->l3, note->l4);
+	if (packet->hello.is_hello)
+		check_hello(note, mbuf, packet);
 	fuzz_require(
 		mbuf->data_len == packet->len, "%u bytes, not %zu", mbuf->data_len, packet->len);
 	fuzz_require_same("forwarded frame", rte_pktmbuf_mtod(mbuf, const uint8_t *), packet->frame,

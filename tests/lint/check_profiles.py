@@ -23,7 +23,8 @@ NAME_MAX = 63  # as app/config/ini.h has it
 LINE_MAX = 320  # bytes of a profile: longer ones are hard to read
 ATTRIBUTES = {"type", "min", "max", "choices", "pattern", "default", "required", "help"}
 # What the daemon parses further is a string with a pattern here.
-C_TYPES = {"INTEGER": "integer", "CHOICE": "choice", "STRING": "string", "CUSTOM": "string"}
+C_TYPES = {"INTEGER": "integer", "CHOICE": "choice", "FLAG": "choice",
+           "STRING": "string", "CUSTOM": "string"}
 
 # Devices whose frames can come from a kernel or a virtual machine on the same host. To all others a
 # checksum that is left out is a wrong one.

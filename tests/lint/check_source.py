@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 from checking import Problems, Skip, Tap, apply, lay, main  # noqa: E402
 
 FILE_LINES_MAX = 600
-FUNCTION_LINES_MAX = 70
+FUNCTION_LINES_MAX = 60
 CLANG_FORMAT = "14"
 
 # Which folders of lib/ a folder may include from.
@@ -659,7 +659,7 @@ FAULTS = [
      "\treturn puts(\"\") + x", "puts has no place"),
     (check_format, "lib/net/sum.c", "\treturn", "  return", "lib/net/sum.c:6:"),
     (check_file_length, "app/port/port.c", "", 600 * "\n", "app/port/port.c:601:"),
-    (check_function_length, "lib/net/sum.c", "\treturn", 70 * "\n" + "\treturn", "sum.c:6: hg_net"),
+    (check_function_length, "lib/net/sum.c", "\treturn", 60 * "\n" + "\treturn", "sum.c:6: hg_net"),
     (check_pragma_once, "lib/net/inner.h", ONCE, C_SPDX + "/* #pragma once */\n", "inner.h:1:"),
     (check_headers_alone, "lib/net/sum.h", '#include "base/bytes.h"\n', "", "lib/net/sum.h:3:"),
     (check_headers_alone, "lib/net/sum.h", "base/bytes.h", "net/inner.h", "net/inner.h"),

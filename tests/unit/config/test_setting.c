@@ -18,6 +18,8 @@ struct values {
 	uint32_t wide;
 	enum mode choice;
 	const char *text;
+	bool flag;
+	uint8_t beside[3]; /* the flag */
 	const char *one;
 	const char *custom;
 	uint32_t other;
@@ -30,18 +32,29 @@ static const struct setting_choice modes[] = {
 	{ NULL, 0 },
 };
 
+static const struct setting_choice flags[] = {
+	{ "yes", 2 },
+	{ "no", false },
+	{ NULL, 0 },
+};
+
 static const struct setting table[] = {
 	{ "main", "number", SETTING_INTEGER, 5, 10, NULL, "7", "",
-		offsetof(struct values, number) },
+		SETTING_FIELD(INTEGER, struct values, number) },
 	{ "main", "wide", SETTING_INTEGER, 0, UINT32_MAX, NULL, NULL, "",
-		offsetof(struct values, wide) },
+		SETTING_FIELD(INTEGER, struct values, wide) },
 	{ "main", "choice", SETTING_CHOICE, 0, 0, modes, "on", "",
-		offsetof(struct values, choice) },
-	{ "main", "text", SETTING_STRING, 0, 0, NULL, NULL, "", offsetof(struct values, text) },
-	{ "main", "one", SETTING_STRING, 0, 0, modes, "off", "", offsetof(struct values, one) },
+		SETTING_FIELD(CHOICE, struct values, choice) },
+	{ "main", "text", SETTING_STRING, 0, 0, NULL, NULL, "",
+		SETTING_FIELD(STRING, struct values, text) },
+	{ "main", "flag", SETTING_FLAG, 0, 0, flags, "no", "",
+		SETTING_FIELD(FLAG, struct values, flag) },
+	{ "main", "one", SETTING_STRING, 0, 0, modes, "off", "",
+		SETTING_FIELD(STRING, struct values, one) },
 	{ "main", "custom", SETTING_CUSTOM, 0, 0, NULL, "1, 2", "",
-		offsetof(struct values, custom) },
-	{ "other", "number", SETTING_INTEGER, 1, 2, NULL, "1", "", offsetof(struct values, other) },
+		SETTING_FIELD(CUSTOM, struct values, custom) },
+	{ "other", "number", SETTING_INTEGER, 1, 2, NULL, "1", "",
+		SETTING_FIELD(INTEGER, struct values, other) },
 };
 
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
@@ -89,6 +102,7 @@ test_defaults(void **state)
 	assert_int_equal(values.choice, MODE_ON);
 	assert_null(values.text);
 	assert_string_equal(values.one, "off");
+	assert_false(values.flag);
 	assert_string_equal(values.custom, "1, 2");
 	assert_int_equal(values.other, 0);                          /* of another section */
 	assert_int_equal(read_lines("", &values, &ini, &error), 0); /* an empty one */
@@ -106,13 +120,15 @@ test_values(void **state)
 
 	(void)state;
 	assert_int_equal(read_lines("number = 5\nwide = 4294967295\nchoice = on-demand\n"
-				    "text = any thing\none = on\ncustom = x",
+				    "text = any thing\nflag = yes\none = on\ncustom = x",
 				 &values, &ini, &error),
 		0);
 	assert_int_equal(values.number, 5);
 	assert_true(values.wide == UINT32_MAX);
 	assert_int_equal(values.choice, MODE_ON_DEMAND);
 	assert_string_equal(values.text, "any thing");
+	assert_true(values.flag == true);
+	assert_memory_equal(values.beside, "\0\0", 3);
 	assert_string_equal(values.one, "on");
 	assert_string_equal(values.custom, "x");
 	ini_free(ini);
@@ -203,8 +219,9 @@ test_lists(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		struct setting_list list;
+		struct error error;
 
-		assert_int_equal(setting_list_read(&list, lists[i].text), 0);
+		assert_int_equal(setting_list_read(&list, NULL, lists[i].text, &error), 0);
 		assert_int_equal(list.n, lists[i].n);
 		for (unsigned int j = 0; j < list.n; j++)
 			assert_string_equal(list.item[j], lists[i].item[j]);

@@ -7,12 +7,9 @@
 
 #include "base/bytes.h"
 #include "conversation.h"
+#include "serving.h"
 #include "tls/internal.h"
 #include "unit.h"
-
-static struct scratch scratch;
-static struct identity authority, rsa, client;
-static struct hg_tls_context *context; /* shows rsa, wants a certificate */
 
 /* Bytes of the longest datagram of a flight of 1232, by the number of times that it was sent before. */
 static const size_t sizes[] = { 1232, 1232, 508, 508, 256, 256, 256 };
@@ -47,7 +44,7 @@ begin(const struct client_options *options, size_t flight_max)
 	struct conversation *talk = conversation_new(options);
 
 	conversation_get_cookie(talk);
-	assert_int_equal(conversation_enter(talk, context, flight_max), HG_TLS_HANDSHAKE);
+	assert_int_equal(conversation_enter(talk, serving.context, flight_max), HG_TLS_HANDSHAKE);
 	DTLS_set_timer_cb(talk->server->ssl, short_timer);
 	return talk;
 }
@@ -84,7 +81,7 @@ answer(struct conversation *talk)
 static void
 test_first_flight(void **state)
 {
-	const struct client_options options = { .identity = &client };
+	const struct client_options options = { .identity = &serving.client };
 
 	(void)state;
 	for (unsigned int lost = 0; lost < N_SIZES; lost += lost < 2 ? 2 : 1) {
@@ -113,7 +110,7 @@ test_first_flight(void **state)
 static void
 test_slow_client(void **state)
 {
-	const struct client_options options = { .identity = &client };
+	const struct client_options options = { .identity = &serving.client };
 
 	(void)state;
 	for (unsigned int backwards = 0; backwards < 2; backwards++) {
@@ -146,7 +143,7 @@ test_slow_client(void **state)
 static void
 test_not_due(void **state)
 {
-	const struct client_options options = { .identity = &client };
+	const struct client_options options = { .identity = &serving.client };
 	struct conversation *talk = begin(&options, 1232);
 
 	(void)state;
@@ -162,7 +159,7 @@ test_not_due(void **state)
 static void
 test_small_from_the_beginning(void **state)
 {
-	const struct client_options options = { .identity = &client, .max_fragment = 1 };
+	const struct client_options options = { .identity = &serving.client, .max_fragment = 1 };
 	struct conversation *talk = begin(&options, 400);
 
 	(void)state;
@@ -203,7 +200,7 @@ forge_finished(struct conversation *talk)
 static void
 test_last_flight(void **state)
 {
-	const struct client_options options = { .identity = &client };
+	const struct client_options options = { .identity = &serving.client };
 	struct conversation *talk = begin(&options, 1232);
 
 	(void)state;
@@ -235,14 +232,15 @@ test_last_flight(void **state)
 static void
 test_resumption(void **state)
 {
-	struct client_options options = { .identity = &client };
+	struct client_options options = { .identity = &serving.client };
 	struct conversation *talk = begin(&options, 1232);
 
 	(void)state;
 	conversation_run(talk);
 	options.session = SSL_get1_session(talk->client);
 	conversation_free(talk);
-	assert_int_equal(hg_tls_context_renew_tickets(context), 0); /* so that there is a new one */
+	assert_int_equal(
+		hg_tls_context_renew_tickets(serving.context), 0); /* so that there is a new one */
 	talk = begin(&options, 1232);
 	for (unsigned int i = 0; i + 1 < N_SIZES; i++) {
 		assert_uint_in_range(longest(talk), sizes[i] / 2, sizes[i]);
@@ -259,34 +257,6 @@ test_resumption(void **state)
 	SSL_SESSION_free(options.session);
 }
 
-static int
-make_context(void **state)
-{
-	struct hg_tls_settings settings = { .n_pairs = 1, .tickets = true };
-	struct hg_tls_error error;
-
-	(void)state;
-	scratch_open(&scratch);
-	identity_make(&authority, &scratch, "authority", "RSA", "authority", NULL, NULL);
-	identity_make(&rsa, &scratch, "rsa", "RSA", "server", NULL, &authority);
-	identity_make(&client, &scratch, "client", "RSA", "client", NULL, &authority);
-	settings.pairs = &rsa.files;
-	settings.client_ca = authority.files.certificate;
-	return hg_tls_context_new(&context, &settings, &error);
-}
-
-static int
-free_context(void **state)
-{
-	(void)state;
-	hg_tls_context_free(context);
-	identity_free(&authority);
-	identity_free(&rsa);
-	identity_free(&client);
-	scratch_close(&scratch);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -299,5 +269,5 @@ main(void)
 		cmocka_unit_test(test_resumption),
 	};
 
-	return cmocka_run_group_tests(tests, make_context, free_context);
+	return cmocka_run_group_tests(tests, serving_open_mutual_rsa, serving_close);
 }

@@ -10,16 +10,15 @@
 
 #include "base/bytes.h"
 #include "conversation.h"
+#include "serving.h"
 #include "suites.h"
 #include "tls/internal.h"
 #include "unit.h"
 
 #define CODES 4u /* of max_fragment_length: 512, 1024, 2048 and 4096 bytes */
 
-static struct scratch scratch;
-static struct identity ec, authority, rsa, client;
+static struct identity ec;
 static const char *psk_file;
-static struct hg_tls_context *context; /* shows rsa, wants a certificate */
 static const uint8_t message[HG_RECORD_PLAINTEXT_MAX + 1];
 
 static size_t
@@ -155,11 +154,11 @@ connect_big(struct client_options *options, SSL_SESSION **session, size_t flight
 {
 	struct conversation *talk;
 
-	options->identity = &client;
+	options->identity = &serving.client;
 	options->session = *session;
 	talk = conversation_new(options);
 	conversation_get_cookie(talk);
-	conversation_enter(talk, context, flight_max);
+	conversation_enter(talk, serving.context, flight_max);
 	conversation_run(talk);
 	assert_int_equal(hg_tls_session_state(talk->server), HG_TLS_ESTABLISHED);
 	assert_int_equal(hg_tls_session_resumed(talk->server), SSL_session_reused(talk->client));
@@ -219,7 +218,7 @@ test_other_length_resumes_nothing(void **state)
 			options.session = session;
 			talk = conversation_new(&options);
 			conversation_get_cookie(talk);
-			conversation_enter(talk, context, 1232);
+			conversation_enter(talk, serving.context, 1232);
 			assert_int_equal(hg_tls_session_resumed(talk->server), before == now);
 			assert_int_equal(talk->server->fragment_max, limit);
 			if (before == 0 || (now != 0 && now <= before)) {
@@ -304,34 +303,20 @@ test_write_that_is_lost(void **state)
 }
 
 static int
-make_context(void **state)
+set_up(void **state)
 {
-	struct hg_tls_settings settings = { .n_pairs = 1, .tickets = true };
-	struct hg_tls_error error;
+	int err = serving_open_mutual_rsa(state);
 
-	(void)state;
-	scratch_open(&scratch);
-	identity_make(&ec, &scratch, "ec", "EC", "server", NULL, NULL);
-	identity_make(&authority, &scratch, "authority", "RSA", "authority", NULL, NULL);
-	identity_make(&rsa, &scratch, "rsa", "RSA", "server", NULL, &authority);
-	identity_make(&client, &scratch, "client", "RSA", "client", NULL, &authority);
-	psk_file = scratch_text(&scratch, "psk", "one:01020300000000000000000000000000\n");
-	settings.pairs = &rsa.files;
-	settings.client_ca = authority.files.certificate;
-	return hg_tls_context_new(&context, &settings, &error);
+	identity_make(&ec, &serving.scratch, "ec", "EC", "server", NULL, NULL);
+	psk_file = scratch_text(&serving.scratch, "psk", "one:01020300000000000000000000000000\n");
+	return err;
 }
 
 static int
-free_context(void **state)
+tear_down(void **state)
 {
-	(void)state;
-	hg_tls_context_free(context);
 	identity_free(&ec);
-	identity_free(&authority);
-	identity_free(&rsa);
-	identity_free(&client);
-	scratch_close(&scratch);
-	return 0;
+	return serving_close(state);
 }
 
 int
@@ -349,5 +334,5 @@ main(void)
 		cmocka_unit_test(test_write_that_is_lost),
 	};
 
-	return cmocka_run_group_tests(tests, make_context, free_context);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,6 +7,7 @@
 
 #include "conversation.h"
 #include "serving.h"
+#include "tls/internal.h"
 #include "unit.h"
 
 static const struct client_options plain;
@@ -281,7 +282,7 @@ test_hundreds_of_contexts(void **state)
 static void
 test_enter_with_anything(void **state)
 {
-	uint8_t cookie[255] = { 0 };
+	uint8_t cookie[HG_TLS_COOKIE_MAX + 1] = { 0 };
 	uint8_t datagram[WIRE_DATAGRAM_MAX];
 	struct conversation *talk = conversation_new(&plain);
 	size_t len;

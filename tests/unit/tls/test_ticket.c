@@ -5,28 +5,18 @@
 #include <string.h>
 
 #include "conversation.h"
+#include "serving.h"
 #include "unit.h"
 
-static struct scratch scratch;
-static struct identity authority, other_authority, ec, ec_again, rsa, client;
-
-/* What a test begins with: one certificate, and clients that show theirs. */
-static struct hg_tls_settings
-usual(void)
-{
-	return (struct hg_tls_settings){
-		.pairs = &ec.files,
-		.n_pairs = 1,
-		.client_ca = authority.files.certificate,
-		.tickets = true,
-	};
-}
+static struct identity other_authority;
+static struct identity again; /* for the same name, by the same authority */
+static struct identity rsa;
 
 /* Connects with what *session holds, and puts in its place what the client has then. */
 static bool
 connect_with(const struct hg_tls_context *context, SSL_SESSION **session)
 {
-	const struct client_options options = { .identity = &client, .session = *session };
+	const struct client_options options = { .identity = &serving.client, .session = *session };
 	struct conversation *talk = conversation_new(&options);
 	bool resumed;
 
@@ -43,7 +33,7 @@ connect_with(const struct hg_tls_context *context, SSL_SESSION **session)
 static void
 test_keys_change(void **state)
 {
-	const struct hg_tls_settings settings = usual();
+	const struct hg_tls_settings settings = serving.settings;
 	struct hg_tls_context *context = conversation_context(&settings);
 	SSL_SESSION *old = NULL, *session = NULL;
 
@@ -64,7 +54,7 @@ test_keys_change(void **state)
 static void
 test_context_that_follows(void **state)
 {
-	const struct hg_tls_settings settings = usual();
+	const struct hg_tls_settings settings = serving.settings;
 	struct hg_tls_context *first = conversation_context(&settings), *second, *third;
 	SSL_SESSION *session = NULL;
 
@@ -107,26 +97,26 @@ takes(const struct hg_tls_settings *before, const struct hg_tls_settings *after)
 static void
 test_terms_that_change(void **state)
 {
-	const struct hg_tls_pair pairs[] = { ec.files, rsa.files };
+	const struct hg_tls_pair pairs[] = { serving.identity.files, rsa.files };
 	char both[8192];
-	struct hg_tls_settings before = usual(), after = usual();
+	struct hg_tls_settings before = serving.settings, after = serving.settings;
 	FILE *file;
 	size_t n;
 
 	(void)state;
 	assert_true(takes(&before, &after));
-	after.pairs = &ec_again.files;
+	after.pairs = &again.files;
 	assert_false(takes(&before, &after));
 	after.pairs = pairs;
 	after.n_pairs = 2;
 	assert_false(takes(&before, &after));
 	assert_true(takes(&after, &after));
 
-	after = usual();
+	after = serving.settings;
 	after.client_ca = NULL;
 	assert_false(takes(&before, &after));
 	assert_false(takes(&after, &before));
-	file = fopen(authority.files.certificate, "re");
+	file = fopen(serving.authority.files.certificate, "re");
 	assert_non_null(file);
 	n = fread(both, 1, sizeof(both) / 2, file);
 	fclose(file);
@@ -135,23 +125,23 @@ test_terms_that_change(void **state)
 	n += fread(both + n, 1, sizeof(both) / 2 - 1, file);
 	fclose(file);
 	both[n] = '\0';
-	after.client_ca = scratch_text(&scratch, "both.pem", both);
+	after.client_ca = scratch_text(&serving.scratch, "both.pem", both);
 	assert_false(takes(&before, &after));
 
-	after = usual();
+	after = serving.settings;
 	after.ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384";
 	assert_false(takes(&before, &after));
-	after = usual();
+	after = serving.settings;
 	after.groups = "P-256";
 	assert_false(takes(&before, &after));
-	after = usual();
-	after.psk_file = scratch_text(&scratch, "psk", "lamp:0102\n");
+	after = serving.settings;
+	after.psk_file = scratch_text(&serving.scratch, "psk", "lamp:0102\n");
 	assert_false(takes(&before, &after));
 	before = after;
 	assert_true(takes(&before, &after));
-	after.psk_file = scratch_text(&scratch, "psk2", "lamp:0103\n");
+	after.psk_file = scratch_text(&serving.scratch, "psk2", "lamp:0103\n");
 	assert_false(takes(&before, &after));
-	after.psk_file = scratch_text(&scratch, "psk3", "lamp2:0102\n");
+	after.psk_file = scratch_text(&serving.scratch, "psk3", "lamp2:0102\n");
 	assert_false(takes(&before, &after));
 	after.psk_file = before.psk_file;
 	after.psk_hint = "kitchen";
@@ -161,7 +151,7 @@ test_terms_that_change(void **state)
 static void
 test_no_tickets(void **state)
 {
-	struct hg_tls_settings with = usual(), without = usual();
+	struct hg_tls_settings with = serving.settings, without = serving.settings;
 	struct hg_tls_context *context;
 
 	(void)state;
@@ -176,29 +166,21 @@ test_no_tickets(void **state)
 static int
 set_up(void **state)
 {
-	(void)state;
-	scratch_open(&scratch);
-	identity_make(&authority, &scratch, "ca", "EC", "ca", NULL, NULL);
-	identity_make(&other_authority, &scratch, "ca2", "EC", "ca2", NULL, NULL);
-	identity_make(&ec, &scratch, "ec", "EC", "a.example", NULL, &authority);
-	identity_make(&ec_again, &scratch, "again", "EC", "a.example", NULL, &authority);
-	identity_make(&rsa, &scratch, "rsa", "RSA", "a.example", NULL, &authority);
-	identity_make(&client, &scratch, "client", "EC", "client", NULL, &authority);
-	return 0;
+	int err = serving_open_mutual(state);
+
+	identity_make(&other_authority, &serving.scratch, "ca2", "EC", "ca2", NULL, NULL);
+	identity_make(&again, &serving.scratch, "again", "EC", "server", NULL, &serving.authority);
+	identity_make(&rsa, &serving.scratch, "rsa", "RSA", "server", NULL, &serving.authority);
+	return err;
 }
 
 static int
 tear_down(void **state)
 {
-	(void)state;
-	identity_free(&authority);
 	identity_free(&other_authority);
-	identity_free(&ec);
-	identity_free(&ec_again);
+	identity_free(&again);
 	identity_free(&rsa);
-	identity_free(&client);
-	scratch_close(&scratch);
-	return 0;
+	return serving_close(state);
 }
 
 int

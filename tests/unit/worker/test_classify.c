@@ -184,45 +184,6 @@ test_no_binds_and_many(void **state)
 		}
 }
 
-/* Whoever chooses ports at will finds no long way through the table. */
-static void
-test_no_long_way(void **state)
-{
-	static const unsigned int numbers[] = { 1, 16, 1024, 64 * 64 };
-
-	(void)state;
-	for (unsigned int k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
-		unsigned int longest = 0, sum = 0;
-
-		clear();
-		for (unsigned int i = 0; i < numbers[k]; i++) {
-			uint8_t four[4] = { 198, 18, 0, (uint8_t)(i % 64) };
-			uint8_t six[16] = { 0x20, 0x01, 0, 2, [15] = (uint8_t)(i % 64) };
-
-			add(4, four, 5000 + i / 64, i);
-			add(6, six, 5000 + i / 64, i);
-		}
-		use_binds();
-		for (unsigned int f = 0; f < 2; f++) {
-			const struct port_table_binds *binds = f == 0 ? &table.ipv4 : &table.ipv6;
-			unsigned int run = 0;
-
-			assert_true(binds->mask + 1 >= 2 * numbers[k]);
-			for (uint32_t place = 0; place <= binds->mask; place++) {
-				bool taken = f == 0 ? binds->place.ipv4[place] != 0
-						    : binds->place.ipv6[place].is_taken != 0;
-
-				run = taken ? run + 1 : 0;
-				longest = run > longest ? run : longest;
-				sum += run;
-			}
-		}
-		assert_true(longest <= 64);
-		assert_true(sum <= 2 * 4 * numbers[k]);
-	}
-	clear();
-}
-
 /* Of two that are the same the first is found, as in the order of the configuration. */
 static void
 test_same_bind(void **state)
@@ -406,7 +367,6 @@ main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_no_binds_and_many),
-		cmocka_unit_test(test_no_long_way),
 		cmocka_unit_test(test_same_bind),
 		cmocka_unit_test(test_denied_ports),
 		cmocka_unit_test(test_kinds),
