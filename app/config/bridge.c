@@ -20,8 +20,8 @@ config_bridge_read(struct config *config, struct error *error)
 
 	if (config->gateway.bridge_text == NULL)
 		return 0;
-	if (setting_list_read(&list, config->gateway.bridge_text) != 0)
-		return error_set(error, "no memory to read %s", config->ini->path);
+	if (setting_list_read(&list, config->ini, config->gateway.bridge_text, error) != 0)
+		return -EINVAL;
 	if (list.n != 2 || strcmp(list.item[0], list.item[1]) == 0 || !is_name(list.item[0]) ||
 		!is_name(list.item[1])) {
 		err = ini_blame(config->ini, config->gateway.section, "bridge", error,

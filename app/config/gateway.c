@@ -246,8 +246,8 @@ read_denied(struct config *config, struct error *error)
 	uint64_t port;
 	bool good;
 
-	if (setting_list_read(&list, gateway->denied_text) != 0)
-		return error_set(error, "no memory to read %s", config->ini->path);
+	if (setting_list_read(&list, config->ini, gateway->denied_text, error) != 0)
+		return -EINVAL;
 	good = list.n <= CONFIG_DENIED_MAX;
 	for (unsigned int i = 0; good && i < list.n; i++) {
 		good = hg_text_number(list.item[i], 0, UINT16_MAX, &port) == 0;

@@ -81,8 +81,8 @@ static int
 read_list(const struct config *config, const struct config_listener *listener, const char *key,
 	const char *text, unsigned int max, struct setting_list *ret_list, struct error *error)
 {
-	if (setting_list_read(ret_list, text) != 0)
-		return error_set(error, "no memory to read %s", config->ini->path);
+	if (setting_list_read(ret_list, config->ini, text, error) != 0)
+		return -EINVAL;
 	if (ret_list->n <= max)
 		return 0;
 	setting_list_free(ret_list);
@@ -164,13 +164,11 @@ read_pairs(const struct config *config, const struct config_listener *listener, 
 	size_t *ret_n, struct error *error)
 {
 	struct setting_list certificates = { 0 }, keys = { 0 };
-	int err = setting_list_read(&certificates, listener->certificate_text);
+	int err = setting_list_read(&certificates, config->ini, listener->certificate_text, error);
 
 	if (err == 0)
-		err = setting_list_read(&keys, listener->private_key_text);
-	if (err != 0)
-		err = error_set(error, "no memory to read %s", config->ini->path);
-	else if (certificates.n != keys.n || keys.n > CONFIG_PAIRS_MAX)
+		err = setting_list_read(&keys, config->ini, listener->private_key_text, error);
+	if (err == 0 && (certificates.n != keys.n || keys.n > CONFIG_PAIRS_MAX))
 		err = ini_blame(config->ini, listener->section,
 			keys.n == 0 ? "certificate" : "private-key", error,
 			"there must be as many certificates as private keys, at most %u: here are "

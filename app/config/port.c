@@ -95,8 +95,8 @@ read_addresses(const struct config *config, struct config_port *port, struct err
 
 	if (port->address_text == NULL)
 		return 0;
-	if (setting_list_read(&list, port->address_text) != 0)
-		return error_set(error, "no memory to read %s", config->ini->path);
+	if (setting_list_read(&list, config->ini, port->address_text, error) != 0)
+		return -EINVAL;
 	for (unsigned int i = 0; problem == NULL && i < list.n; i++)
 		problem = add_address(&port->host, list.item[i]);
 	setting_list_free(&list);

@@ -147,8 +147,8 @@ parse_capabilities(struct profile *profile, const struct ini *ini, struct error 
 	struct setting_list list;
 	int err = 0;
 
-	if (setting_list_read(&list, profile->capabilities_text) != 0)
-		return error_set(error, "no memory for a profile");
+	if (setting_list_read(&list, ini, profile->capabilities_text, error) != 0)
+		return -EINVAL;
 	for (unsigned int i = 0; err == 0 && i < list.n; i++) {
 		int capability = capng_name_to_capability(list.item[i]);
 

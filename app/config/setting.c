@@ -30,7 +30,8 @@ list_choices(const struct setting_choice *choice, char *ret_text, size_t size)
 }
 
 int
-setting_list_read(struct setting_list *ret_list, const char *text)
+setting_list_read(
+	struct setting_list *ret_list, const struct ini *ini, const char *text, struct error *error)
 {
 	struct setting_list list = { 0 };
 	char *rest, *part;
@@ -46,7 +47,7 @@ setting_list_read(struct setting_list *ret_list, const char *text)
 	list.item = calloc(most, sizeof(*list.item));
 	if (list.text == NULL || list.item == NULL) {
 		setting_list_free(&list);
-		return -ENOMEM;
+		return error_set(error, "no memory to read %s", ini->path);
 	}
 	rest = list.text;
 	while ((part = strsep(&rest, ",")) != NULL) {

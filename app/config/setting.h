@@ -72,7 +72,8 @@ struct setting_list {
 
 /*
  * Splits a list at its commas; of the items, blanks around them are left out. NULL is a list of none.
- * Returns 0 and a list to be given to setting_list_free(), or -ENOMEM.
+ * Returns 0 and a list to be given to setting_list_free(), or -EINVAL for want of memory.
  */
-int setting_list_read(struct setting_list *ret_list, const char *text);
+int setting_list_read(struct setting_list *ret_list, const struct ini *ini, const char *text,
+	struct error *error);
 void setting_list_free(struct setting_list *list);

@@ -23,21 +23,13 @@
 static void
 parse_cpus(const char *text, cpu_set_t *set)
 {
-	unsigned int first, last;
-	int n;
+	int cpu_of[CPU_SETSIZE];
 
 	CPU_ZERO(set);
-	while (sscanf(text, "%u%n", &first, &n) == 1) {
-		text += n;
-		last = first;
-		if (sscanf(text, "-%u%n", &last, &n) == 1)
-			text += n;
-		for (unsigned int i = first; i <= last && i < CPU_SETSIZE; i++)
+	eal_args_list(text, cpu_of);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (cpu_of[i] >= 0)
 			CPU_SET(i, set);
-		if (*text != ',')
-			break;
-		text++;
-	}
 }
 
 /* Workers with poll = busy want CPUs that nobody else is put on; they have the highest ones. */

@@ -18,7 +18,7 @@ keys_make(const struct config_gateway *settings, uint64_t now)
 	if (keys == NULL)
 		return NULL;
 	hg_cookie_keys_derive(keys, settings->secret, now, settings->key_rotation,
-		settings->cookie_lifetime, (enum hg_cookie_binding)settings->cookie_binding);
+		settings->cookie_lifetime, settings->cookie_binding);
 	if (settings->former_secret != NULL)
 		hg_cookie_keys_accept(keys, settings->former_secret);
 	return keys;

@@ -150,16 +150,15 @@ add_lcores(struct eal_args *args, const struct config *config, unsigned int n_wo
 	return add_text(args, text);
 }
 
-/* "0@4,2-3,7": the CPU of each lcore, and -1 of those that are none. False: there is more to it. */
-static bool
-parse_lcores(const char *text, int cpu_of[CPU_SETSIZE])
+bool
+eal_args_list(const char *text, int ret_cpu_of[CPU_SETSIZE])
 {
 	unsigned int first, last, cpu;
 	bool has_cpu;
 	int n;
 
 	for (unsigned int i = 0; i < CPU_SETSIZE; i++)
-		cpu_of[i] = -1;
+		ret_cpu_of[i] = -1;
 	while (sscanf(text, "%u%n", &first, &n) == 1) {
 		text += n;
 		last = first;
@@ -169,7 +168,7 @@ parse_lcores(const char *text, int cpu_of[CPU_SETSIZE])
 		if (has_cpu)
 			text += n;
 		for (unsigned int i = first; i <= last && i < CPU_SETSIZE; i++)
-			cpu_of[i] = (int)(has_cpu ? cpu : i);
+			ret_cpu_of[i] = (int)(has_cpu ? cpu : i);
 		if (*text != ',')
 			break;
 		text++;
@@ -186,7 +185,7 @@ eal_args_lcores(const struct eal_args *args, unsigned int *ret_cpu)
 
 	if (list == NULL)
 		list = eal_args_value(args, "-l");
-	if (list == NULL || !parse_lcores(list, cpu_of))
+	if (list == NULL || !eal_args_list(list, cpu_of))
 		return 0;
 	lead = eal_args_value(args, "--main-lcore");
 	if (lead != NULL)

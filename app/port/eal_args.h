@@ -2,6 +2,7 @@
 /* The arguments that DPDK's environment is started with: ours, those of profiles, the user's. */
 #pragma once
 
+#include <sched.h>
 #include <stdbool.h>
 
 #include "config/config.h"
@@ -39,6 +40,12 @@ unsigned int eal_args_cpus(unsigned int *cpu);
 /* Their CPUs without options, of the n_cpus that this process may use: ret_cpu[n_workers + n_cores]. */
 void eal_args_spread(const unsigned int *cpu, unsigned int n_cpus, unsigned int n_workers,
 	unsigned int n_cores, unsigned int *ret_cpu);
+
+/*
+ * A list like "0@4,2-3,7": the CPU of each lcore, and -1 of those that are none. Without an @, lcore and CPU have one
+ * number, as in the kernel's lists of CPUs. Returns false if there is more to the text; what it begins with counts.
+ */
+bool eal_args_list(const char *text, int ret_cpu_of[CPU_SETSIZE]);
 
 /*
  * Their CPUs by the options, where these are plain: -l or --lcores with numbers and ranges, and an @ with a number.

@@ -219,8 +219,9 @@ test_lists(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		struct setting_list list;
+		struct error error;
 
-		assert_int_equal(setting_list_read(&list, lists[i].text), 0);
+		assert_int_equal(setting_list_read(&list, NULL, lists[i].text, &error), 0);
 		assert_int_equal(list.n, lists[i].n);
 		for (unsigned int j = 0; j < list.n; j++)
 			assert_string_equal(list.item[j], lists[i].item[j]);
