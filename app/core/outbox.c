@@ -73,7 +73,7 @@ outbox_send(void *arg, const uint8_t *datagram, size_t len)
 	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	memcpy(frame + path->header_len, datagram, len);
 	mbuf->data_len =
-		(uint16_t)hg_net_path_write(path, frame, (uint16_t)len, queue->port->device_sums);
+		(uint16_t)hg_net_path_write(path, frame, (uint16_t)len, port_has_sums(queue->port));
 	mbuf->pkt_len = mbuf->data_len;
 	note = note_of(mbuf);
 	*note = (struct note){

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Filling in checksums that a neighbour on the same host has left out, for those who are to get its frames. */
+/*
+ * Filling in checksums that a neighbour on the same host has left out, for those who are to get its
+ * frames.
+ */
 #pragma once
 
 #include <rte_mbuf.h>

@@ -140,12 +140,10 @@ struct stats_histogram {
 };
 
 /* In seconds. A cookie's time has no finer unit. */
-static const uint64_t stats_cookie_ages[STATS_BOUNDS] = { 0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900,
-	3600 };
+extern const uint64_t stats_cookie_ages[STATS_BOUNDS];
 
 /* In microseconds. */
-static const uint64_t stats_handshake_times[STATS_BOUNDS] = { 1000, 2000, 5000, 10000, 20000, 50000,
-	100000, 200000, 500000, 1000000, 2000000, 5000000 };
+extern const uint64_t stats_handshake_times[STATS_BOUNDS];
 
 /* Beside the counters: as many values in cookie_age as cookie_valid says. */
 struct stats_worker {

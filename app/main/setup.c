@@ -23,6 +23,7 @@
 #include "gateway/pool.h"
 #include "main/generation.h"
 #include "main/own.h"
+#include "main/service.h"
 #include "main/sizes.h"
 #include "main/spent.h"
 #include "main/watch.h"
@@ -35,9 +36,6 @@ LOG_TYPE(gateway);
 
 #define WORKER_REST_US 200u
 #define CORE_REST_US 500u
-
-static const char memory_hint[] =
-	"too little DPDK memory for %s: give more with the EAL options -m or --socket-mem";
 
 static int
 probe_ports(struct gateway *gateway, struct error *error)
@@ -107,7 +105,7 @@ deal_queues(struct gateway *gateway, struct error *error)
 	gateway->queue =
 		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_queues * sizeof(*gateway->queue));
 	if (gateway->queue == NULL)
-		return error_set(error, memory_hint, "queues");
+		return error_set(error, SIZES_TOO_LITTLE, "queues");
 	memset(gateway->queue, 0, gateway->n_queues * sizeof(*gateway->queue));
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
 		const struct port *port = &gateway->port[p];
@@ -150,16 +148,16 @@ create_tables(struct gateway *gateway, struct worker *worker, struct error *erro
 		nodes_alloc(nodes, "cookies", hg_cookie_batch_size(settings->cookie_binding), node);
 	if (worker->queue == NULL || worker->queue_index == NULL || worker->n_forward == NULL ||
 		worker->forward == NULL || worker->cookies == NULL)
-		return error_set(error, memory_hint, "workers");
+		return error_set(error, SIZES_TOO_LITTLE, "workers");
 	worker->hvr_cap.seed = (uint32_t)rte_rand();
 	worker->hvr_cap.due = nodes_alloc(nodes, "hvr-cap", HVR_CAP_SIZE, node);
 	if (worker->hvr_cap.due == NULL)
-		return error_set(error, memory_hint, "hvr-per-prefix");
+		return error_set(error, SIZES_TOO_LITTLE, "hvr-per-prefix");
 	if (settings->bridge_text == NULL)
 		return 0;
 	memory = nodes_alloc(nodes, "proved", marks_size(settings->guard_table), node);
 	if (memory == NULL)
-		return error_set(error, memory_hint, "guard-table");
+		return error_set(error, SIZES_TOO_LITTLE, "guard-table");
 	marks_init(&worker->proved, memory, settings->guard_table, settings->guard_timeout,
 		rte_get_tsc_hz(), rte_rand());
 	return 0;
@@ -173,7 +171,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 	struct sizes_worker sizes = { 0 };
 
 	if (worker == NULL)
-		return error_set(error, memory_hint, "workers");
+		return error_set(error, SIZES_TOO_LITTLE, "workers");
 	gateway->worker[index] = worker;
 	worker->gateway = gateway;
 	worker->index = index;
@@ -197,7 +195,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		&(struct pool){ "receive", index,
 			sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
 			sizes_buffer(sizes.mtu), sizes.packed, node });
-	return worker->pool != NULL ? 0 : error_set(error, memory_hint, "receive buffers");
+	return worker->pool != NULL ? 0 : error_set(error, SIZES_TOO_LITTLE, "receive buffers");
 }
 
 /* DPDK's memory has large pages, where there are any: the tables are looked at in no order. */
@@ -216,13 +214,13 @@ create_admission(struct gateway *gateway, const struct core *core, struct error 
 	if (gateway->by_client) {
 		memory = nodes_alloc(&gateway->own->nodes, "clients", clients, node);
 		if (memory == NULL)
-			return error_set(error, memory_hint, "client-table");
+			return error_set(error, SIZES_TOO_LITTLE, "client-table");
 		clients_init(&admission->clients, memory, n_clients, rte_rand());
 		admission->clients.with_sessions = settings->client_sessions != 0;
 	}
 	memory = nodes_alloc(&gateway->own->nodes, "used", used, node);
 	if (memory == NULL)
-		return error_set(error, memory_hint, "used-hellos");
+		return error_set(error, SIZES_TOO_LITTLE, "used-hellos");
 	marks_init(&admission->used, memory, settings->used_hellos,
 		settings->cookie_lifetime + HG_COOKIE_CLOCK_SKEW, hz, rte_rand());
 	return 0;
@@ -237,7 +235,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	void *memory;
 
 	if (core == NULL)
-		return error_set(error, memory_hint, "handshake cores");
+		return error_set(error, SIZES_TOO_LITTLE, "handshake cores");
 	gateway->core[index] = core;
 	core->epoll = -1;
 	core->gateway = gateway;
@@ -255,7 +253,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 		&(struct pool){ "send", index, sizes_send_pool(gateway->n_workers),
 			RTE_MBUF_DEFAULT_BUF_SIZE, false, node });
 	if (core->out == NULL || core->pool == NULL)
-		return error_set(error, memory_hint, "send buffers");
+		return error_set(error, SIZES_TOO_LITTLE, "send buffers");
 	core->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (core->epoll < 0)
 		return error_set(error, "cannot wait for upstream sockets: %m");
@@ -265,7 +263,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 				settings->upstream_port_last, gateway->n_cores),
 			node);
 		if (memory == NULL)
-			return error_set(error, memory_hint, "upstream-ports");
+			return error_set(error, SIZES_TOO_LITTLE, "upstream-ports");
 		source_ports_init(&core->ports, memory, settings->upstream_port_first,
 			settings->upstream_port_last, index, gateway->n_cores,
 			settings->upstream_port_rest * rte_get_tsc_hz());
@@ -295,11 +293,11 @@ create_shared(struct gateway *gateway, struct error *error)
 	int node;
 
 	if (rte_timer_subsystem_init() != 0)
-		return error_set(error, memory_hint, "timers");
+		return error_set(error, SIZES_TOO_LITTLE, "timers");
 	gateway->qsbr = nodes_alloc(&gateway->own->nodes, "qsbr", rte_rcu_qsbr_get_memsize(readers),
 		gateway->own->nodes.cores);
 	if (gateway->qsbr == NULL || rte_rcu_qsbr_init(gateway->qsbr, readers) != 0)
-		return error_set(error, memory_hint, "grace periods");
+		return error_set(error, SIZES_TOO_LITTLE, "grace periods");
 	for (unsigned int i = 0; i < readers; i++)
 		rte_rcu_qsbr_thread_register(gateway->qsbr, i);
 	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores,
@@ -314,7 +312,8 @@ create_shared(struct gateway *gateway, struct error *error)
 		gateway->sessions =
 			flows_create(gateway->config->gateway.max_sessions, gateway->qsbr, node);
 	while (gateway->sessions == NULL && nodes_fall_back(&gateway->own->nodes, &node));
-	return gateway->sessions != NULL ? 0 : error_set(error, memory_hint, "the session table");
+	return gateway->sessions != NULL ? 0
+					 : error_set(error, SIZES_TOO_LITTLE, "the session table");
 }
 
 /* Before the workers: their pools have room for what lies in its rings. */
@@ -334,7 +333,7 @@ create_exception(struct gateway *gateway, struct error *error)
 		return 0;
 	exception = calloc(1, sizeof(*exception));
 	if (exception == NULL)
-		return error_set(error, memory_hint, "the exception path");
+		return error_set(error, SIZES_TOO_LITTLE, "the exception path");
 	gateway->exception = exception;
 	exception->gateway = gateway;
 	exception->epoll = -1;
@@ -345,53 +344,8 @@ create_exception(struct gateway *gateway, struct error *error)
 		&(struct pool){ "kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
 			RTE_MBUF_DEFAULT_BUF_SIZE, false, PLACEMENT_ANY });
 	if (exception->pool == NULL)
-		return error_set(error, memory_hint, "frames of the kernel");
+		return error_set(error, SIZES_TOO_LITTLE, "frames of the kernel");
 	return 0;
-}
-
-static struct rte_mempool *
-receive_pool(const struct gateway *gateway, const struct queue *queue)
-{
-	return queue->pool != NULL ? queue->pool : gateway->worker[queue->worker]->pool;
-}
-
-int
-setup_renew_pools(struct gateway *gateway, const struct port *port, struct error *error)
-{
-	const struct config_port *settings = port->config;
-	const struct sizes_worker sizes = {
-		.descriptors = port->rx_descriptors + port->tx_descriptors,
-		.terminates = port->peer == NULL,
-	};
-
-	for (unsigned int i = 0; settings->profile.retains_buffers != 0 && i < gateway->n_queues;
-		i++) {
-		struct queue *queue = &gateway->queue[i];
-
-		if (queue->port != port || queue->pool != NULL)
-			continue;
-		queue->pool = pool_create(&gateway->own->nodes,
-			&(struct pool){ "port", gateway->own->n_pools++,
-				sizes_receive_pool(&sizes, gateway->n_cores, port->diverts),
-				sizes_buffer(settings->mtu), settings->profile.packed_buffers != 0,
-				gateway->own->nodes.worker[queue->worker] });
-		if (queue->pool == NULL)
-			return error_set(error, memory_hint, "receive buffers");
-	}
-	return 0;
-}
-
-int
-setup_start_port(struct gateway *gateway, struct port *port, struct error *error)
-{
-	struct rte_mempool *pool[RTE_MAX_QUEUES_PER_PORT];
-	int err;
-
-	for (unsigned int i = 0; i < gateway->n_queues; i++)
-		if (gateway->queue[i].port == port)
-			pool[gateway->queue[i].number] = receive_pool(gateway, &gateway->queue[i]);
-	err = port_start(port, pool, error);
-	return err == 0 ? watch_start(gateway, port, error) : err;
 }
 
 int
@@ -408,7 +362,7 @@ setup_create(struct gateway *gateway, struct error *error)
 		gateway->n_cores * sizeof(*gateway->admission), gateway->own->nodes.cores);
 	if (gateway->port == NULL || gateway->worker == NULL || gateway->core == NULL ||
 		gateway->listener == NULL || gateway->admission == NULL)
-		return error_set(error, memory_hint, "lcores");
+		return error_set(error, SIZES_TOO_LITTLE, "lcores");
 	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
 			     gateway->config->gateway.client_half_open != 0 ||
 			     gateway->config->gateway.client_sessions != 0;
@@ -429,7 +383,7 @@ setup_create(struct gateway *gateway, struct error *error)
 	/* All that can fail for want of memory has been made: the ports come last. */
 	for (unsigned int i = 0; err == 0 && i < gateway->n_ports; i++)
 		if (port_serves(&gateway->port[i]))
-			err = setup_start_port(gateway, &gateway->port[i], error);
+			err = service_start(gateway, &gateway->port[i], error);
 	/* What a port says of itself is known now. */
 	if (err == 0 && gateway->exception != NULL)
 		err = exception_open(gateway->exception, error);
@@ -456,7 +410,7 @@ setup_close_ports(struct gateway *gateway)
 
 	exception_close(gateway->exception);
 	for (unsigned int i = 0; gateway->port != NULL && i < gateway->n_ports; i++) {
-		watch_detach(&gateway->port[i]);
+		service_detach(&gateway->port[i]);
 		port_stop(&gateway->port[i]);
 		port_settle(&gateway->port[i]);
 	}

@@ -14,15 +14,6 @@
 int setup_create(struct gateway *gateway, struct error *error);
 
 /*
- * Before a port is started again: other receive buffers for it, if its driver has kept some of those that it
- * had. Returns 0 or -EINVAL.
- */
-int setup_renew_pools(struct gateway *gateway, const struct port *port, struct error *error);
-
-/* Starts a port that has been probed, with the buffers of its workers. Returns 0 or -EINVAL. */
-int setup_start_port(struct gateway *gateway, struct port *port, struct error *error);
-
-/*
  * Stops and closes every port. Returns the number of packet buffers that are not back in their
  * pools.
  */

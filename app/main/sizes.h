@@ -11,6 +11,10 @@
 
 #include "config/config.h"
 
+/* What is said where there is less than that; of what there is too little follows. */
+#define SIZES_TOO_LITTLE \
+	"too little DPDK memory for %s: give more with the EAL options -m or --socket-mem"
+
 struct host;
 struct host_needs;
 

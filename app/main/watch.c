@@ -2,44 +2,29 @@
 #include "main/watch.h"
 
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
+#include <rte_ether.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/gateway.h"
 #include "main/generation.h"
 #include "main/own.h"
-#include "main/setup.h"
+#include "main/service.h"
 #include "main/spent.h"
-#include "main/wait.h"
 #include "port/device.h"
 #include "port/interface.h"
 #include "port/log.h"
 #include "port/port.h"
-#include "port/raw.h"
 
 LOG_TYPE(watch);
 
 /* Looks are half a second apart. */
 #define BLOCKED_LOOKS 6u /* as many as that without room, and a queue has stopped */
 #define FLAT_LOOKS 20u   /* an interface may count what it sends some seconds later */
-#define WAIT_MAX 60u     /* seconds between attempts to take a port up */
-#define STEADY 60u /* seconds after which a port that has stopped may be taken up at once again */
 
 /* --- ports that stand on an interface ----------------------------------------------------------- */
-
-static struct watch *
-watch_of(const struct gateway *gateway, const struct port *port)
-{
-	return &gateway->own->watch[port->number];
-}
-
-static bool
-sends_raw(const struct config_port *settings)
-{
-	return device_has_driver(settings->device, "net_af_packet");
-}
 
 bool
 watch_names_interface(const struct config_port *settings, char ret_name[IF_NAMESIZE])
@@ -114,41 +99,21 @@ watch_probe(struct gateway *gateway, unsigned int number, struct error *error)
 static void
 follow_mtu(struct watch *watch, struct port *port, const struct interface *now)
 {
-	uint32_t mtu = now->mtu;
-
 	if (now->mtu == watch->mtu)
 		return;
-	/* A large one of the interface is no reason for large packets of ours: the way may be narrower. */
-	if (port->peer == NULL && port->config->mtu == 0)
-		mtu = RTE_MIN(mtu, (uint32_t)RTE_ETHER_MTU);
-	port_set_mtu(port, mtu);
-	if (watch->mtu != 0)
-		LOG(NOTICE,
-			"port %s: interface %s has an MTU of %u now: packets of more than %u bytes are dropped\n",
-			port->config->name, now->name, now->mtu,
-			atomic_load_explicit(&port->mtu, memory_order_relaxed));
+	service_set_mtu(port, now->mtu);
+	LOG(NOTICE,
+		"port %s: interface %s has an MTU of %u now: packets of more than %u bytes are dropped\n",
+		port->config->name, now->name, now->mtu,
+		atomic_load_explicit(&port->mtu, memory_order_relaxed));
 	watch->mtu = now->mtu;
-}
-
-/* Makes workers let go of a port, so that something in it can change. */
-static void
-take_from_workers(struct gateway *gateway, struct port *port, enum port_state state)
-{
-	atomic_store_explicit(&port->state, state, memory_order_release);
-	wait_for_grace(gateway);
-}
-
-static void
-give_to_workers(struct port *port)
-{
-	atomic_store_explicit(&port->state, PORT_SERVES, memory_order_release);
 }
 
 /* Whoever asks for our addresses is told the interface's MAC address: frames to another do not arrive. */
 static void
 follow_mac(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = watch_of(gateway, port);
+	struct watch *watch = &gateway->own->watch[port->number];
 	const uint8_t *mac = now->mac;
 
 	if (!now->has_mac || memcmp(mac, watch->mac, sizeof(now->mac)) == 0)
@@ -162,12 +127,12 @@ follow_mac(struct gateway *gateway, struct port *port, const struct interface *n
 			port->config->name, now->name);
 		return;
 	}
-	take_from_workers(gateway, port, PORT_PAUSES);
+	service_pause(gateway, port, PORT_PAUSES);
 	pthread_mutex_lock(&gateway->config_lock);
 	memcpy(port->host.mac, mac, sizeof(port->host.mac));
 	generation_follow_mac(gateway, port);
 	pthread_mutex_unlock(&gateway->config_lock);
-	give_to_workers(port);
+	service_resume(port);
 	LOG(NOTICE,
 		"port %s: interface %s has another MAC address now, which we answer to: %02x:%02x:%02x:%02x:%02x:%02x\n",
 		port->config->name, now->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
@@ -190,153 +155,18 @@ follow_name(struct watch *watch, const struct port *port, const struct interface
 			now->name);
 }
 
-int
-watch_start(struct gateway *gateway, struct port *port, struct error *error)
-{
-	struct watch *watch = watch_of(gateway, port);
-	struct rte_eth_dev_info info;
-	struct interface now;
-	int err;
-
-	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0) {
-		if (port->on_interface)
-			return error_set(error, "port %s: the device does not say where it stands",
-				port->config->name);
-		return 0;
-	}
-	if (gateway->own->interfaces == NULL)
-		return 0;
-	err = interface_find(gateway->own->interfaces, NULL, info.if_index, &now);
-	if (err != 0)
-		return error_set(error, "port %s: its interface is not there: %s",
-			port->config->name, strerror(-err));
-	if (sends_raw(port->config))
-		err = raw_open(&port->raw, info.if_index, port->n_queues,
-			device_count(port->config->device, "qdisc_bypass", 1) != 0);
-	if (err != 0)
-		return error_set(error, "port %s: no packet socket for interface %s: %s",
-			port->config->name, now.name, strerror(-err));
-	watch->index = info.if_index;
-	watch->renamed = false;
-	watch->mtu = 0;
-	watch->sent = now.sent;
-	memcpy(watch->mac, now.mac, sizeof(watch->mac));
-	follow_mtu(watch, port, &now);
-	if (port->on_interface)
-		port_set_link(port, now.running);
-	return 0;
-}
-
-void
-watch_detach(struct port *port)
-{
-	raw_close(port->raw);
-	port->raw = NULL;
-}
-
-/* --- out of service, and back ------------------------------------------------------------------- */
-
-static uint64_t
-after(unsigned int seconds)
-{
-	return rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
-}
-
-/* The next attempt after one that came to nothing, or was soon in vain, has to wait twice as long. */
-static void
-put_off(struct watch *watch)
-{
-	if (rte_get_tsc_cycles() - watch->since > STEADY * rte_get_tsc_hz() && watch->since != 0)
-		watch->wait = 0;
-	watch->due = after(watch->wait);
-	watch->wait = RTE_MIN(RTE_MAX(watch->wait * 2, 1u), WAIT_MAX);
-	watch->since = 0;
-}
-
-static void
-take_down(struct gateway *gateway, struct port *port, enum port_state state)
-{
-	struct watch *watch = watch_of(gateway, port);
-
-	port_set_link(port, false);
-	take_from_workers(gateway, port, state);
-	pthread_mutex_lock(&gateway->config_lock);
-	watch_detach(port);
-	port_remove(port);
-	spent_add(gateway, port);
-	watch->index = 0;
-	watch->blocked_looks = watch->flat_looks = 0;
-	/* The device that was held is gone: the next one comes with a link of its own. */
-	atomic_store_explicit(&port->link.state, PORT_LINK_FREE, memory_order_relaxed);
-	pthread_mutex_unlock(&gateway->config_lock);
-	put_off(watch);
-}
-
-static int
-bring(struct gateway *gateway, struct port *port, struct error *error)
-{
-	unsigned int queues = port->n_queues;
-	int err = port_probe(port, gateway->config, port->number, queues, error);
-
-	if (err == 0 && port->n_queues != queues)
-		err = error_set(error, "port %s: the device had %u queues, and has %u now",
-			port->config->name, queues, port->n_queues);
-	port->n_queues = (uint16_t)queues;
-	if (err == 0)
-		err = setup_renew_pools(gateway, port, error);
-	if (err == 0)
-		err = setup_start_port(gateway, port, error);
-	if (err != 0)
-		return err;
-	generation_follow_mac(gateway, port);
-	return 0;
-}
-
-static void
-take_up(struct gateway *gateway, struct port *port)
-{
-	struct watch *watch = watch_of(gateway, port);
-	struct error error = { "" };
-	int err;
-
-	pthread_mutex_lock(&gateway->config_lock);
-	err = bring(gateway, port, &error);
-	if (err != 0) {
-		port_set_link(port, false);
-		watch_detach(port);
-		port_remove(port);
-		spent_add(gateway, port);
-		watch->index = 0;
-	} else {
-		atomic_fetch_add_explicit(&port->restarts, 1, memory_order_relaxed);
-		watch->since = rte_get_tsc_cycles();
-	}
-	pthread_mutex_unlock(&gateway->config_lock);
-	if (err == 0) {
-		give_to_workers(port);
-		LOG(NOTICE, "port %s: in service again, on interface %s\n", port->config->name,
-			watch->interface);
-	} else {
-		atomic_store_explicit(&port->state, PORT_FAILED, memory_order_release);
-		put_off(watch);
-		if (strcmp(error.text, watch->said.text) != 0)
-			LOG(ERR, "%s: trying again\n", error.text);
-	}
-	watch->said = error;
-}
-
 /* What becomes of a port that stands on an interface, which is there or not. */
 static void
 follow_interface(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = watch_of(gateway, port);
+	struct watch *watch = &gateway->own->watch[port->number];
 	bool serves = port_serves(port);
 
 	if (now == NULL) {
 		if (serves) {
 			LOG(WARNING, "port %s: interface %s is gone: waiting for it\n",
 				port->config->name, watch->interface);
-			take_down(gateway, port, PORT_ABSENT);
+			service_take_down(gateway, port, PORT_ABSENT);
 		}
 		atomic_store_explicit(&port->state, PORT_ABSENT, memory_order_relaxed);
 		return;
@@ -344,11 +174,11 @@ follow_interface(struct gateway *gateway, struct port *port, const struct interf
 	if (serves && now->index != watch->index) {
 		LOG(WARNING, "port %s: there is another interface %s now: moving to it\n",
 			port->config->name, now->name);
-		take_down(gateway, port, PORT_ABSENT);
+		service_take_down(gateway, port, PORT_ABSENT);
 		serves = false;
 	}
 	if (!serves && rte_get_tsc_cycles() >= watch->due)
-		take_up(gateway, port);
+		service_take_up(gateway, port);
 	else if (serves) {
 		follow_name(watch, port, now);
 		port_set_link(port, now->running);
@@ -385,7 +215,7 @@ count_sent(struct gateway *gateway, const struct port *port, bool *ret_blocked)
 static bool
 has_stopped(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = watch_of(gateway, port);
+	struct watch *watch = &gateway->own->watch[port->number];
 	bool blocked, flat = false;
 	uint64_t sent = count_sent(gateway, port, &blocked), moved;
 
@@ -414,8 +244,8 @@ look_for_stop(struct gateway *gateway, struct port *port, const struct interface
 	if (stopped && port->on_interface) {
 		LOG(ERR,
 			"port %s: interface %s sends nothing of what it is given: opening it again\n",
-			port->config->name, watch_of(gateway, port)->interface);
-		take_down(gateway, port, PORT_FAILED);
+			port->config->name, gateway->own->watch[port->number].interface);
+		service_take_down(gateway, port, PORT_FAILED);
 		return;
 	}
 	if (stopped == before)
@@ -443,7 +273,7 @@ lose(struct watch *watch, struct port *port)
 static void
 look(struct gateway *gateway, struct port *port)
 {
-	struct watch *watch = watch_of(gateway, port);
+	struct watch *watch = &gateway->own->watch[port->number];
 	struct interface now;
 	int err = -ENODEV;
 

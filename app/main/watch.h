@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The kernel's interfaces that ports stand on: they go and come back, change their MTU and MAC address, or
- * send nothing any more. A port whose interface is away waits for it, and is taken up again; the others
- * go on meanwhile. Main's own.
+ * send nothing any more. A port whose interface is away waits for it. Main's own.
  */
 #pragma once
 
@@ -46,13 +45,7 @@ int watch_open(struct gateway *gateway, struct error *error);
  */
 int watch_probe(struct gateway *gateway, unsigned int number, struct error *error);
 
-/* A port has been started: looks at its interface. Returns 0 or -EINVAL. */
-int watch_start(struct gateway *gateway, struct port *port, struct error *error);
-
 /* To be called now and then, while workers run. */
 void watch_look(struct gateway *gateway);
-
-/* What was opened beside a device, before it is closed. */
-void watch_detach(struct port *port);
 
 void watch_close(struct gateway *gateway);

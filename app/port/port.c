@@ -71,6 +71,7 @@ expect(struct port *port, const struct config_port *settings, unsigned int numbe
 	port->tx_descriptors = (uint16_t)profile->tx_descriptors;
 	port->node = PLACEMENT_ANY;
 	port->host = settings->host;
+	port->is_memif = device_has_driver(settings->device, "net_memif");
 	port->diverts = settings->tap != NULL;
 	port->partial_sums = profile->partial_checksum == PROFILE_PARTIAL_ACCEPT;
 }
@@ -86,7 +87,7 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	unsigned int queues;
 	int err;
 
-	/* Of a port that comes back, threads that do not wait for it read what is known already. */
+	/* Of a port that comes back, other threads read what is immutable. */
 	if (port->config == NULL)
 		expect(port, settings, number, 0);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(settings->device, ","), settings->device);
@@ -113,7 +114,6 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	port->n_queues = (uint16_t)queues;
 	port->node = find_node(port, &info);
 	port->device = info.device;
-	port->is_memif = strcmp(info.driver_name, "net_memif") == 0;
 	return 0;
 }
 
@@ -220,9 +220,8 @@ configure(struct port *port, struct error *error)
 		return error_set(error, "port %s: the device is gone", port->config->name);
 	device_sums = profile->tx_checksum == PROFILE_TX_DEVICE &&
 		      (info.tx_offload_capa & tx_sums) == tx_sums;
-	if (device_sums != port->device_sums) /* cores read it, also of a port that comes back */
-		port->device_sums = device_sums;
-	if (port->device_sums)
+	atomic_store_explicit(&port->device_sums, device_sums, memory_order_relaxed);
+	if (device_sums)
 		conf.txmode.offloads |= tx_sums;
 	/*
 	 * Whoever gets our frames needs their checksums: a neighbour on the same host may leave them

@@ -37,37 +37,46 @@ struct steering {
 };
 
 struct port {
+	/* written by main before the lcores start, read by all; immutable then */
 	const struct config_port *config;
 	unsigned int number; /* place in gateway->port */
-	uint16_t id;         /* DPDK's */
+	bool partial_sums; /* checksums that a neighbour on this host has left out are taken for right */
+	bool is_memif;
+	bool diverts;      /* what is not for a listener goes elsewhere */
+	bool guards;       /* of a bridge's port: its clients' */
+	bool on_interface; /* the kernel's, which may come and go, and tells of the link */
+	struct port *peer; /* the other one of the bridge, or NULL */
+
+	/* written by main, read by all at any time */
+	_Atomic(enum port_state) state; /* by release and acquire: the next group goes with it */
+	_Atomic uint16_t mtu;           /* bytes of the longest IP packet that may be sent */
+	atomic_bool device_sums;        /* the device fills in IPv4 and UDP checksums */
+	atomic_bool link_up;
+	atomic_bool stopped;       /* it sends nothing of what it is given */
+	_Atomic uint64_t restarts; /* how often it was taken up again */
+
+	/*
+	 * written by main under the lock of the configuration, while the port is not PORT_SERVES and workers have let
+	 * go of it; read by them while it is, and by others under that lock
+	 */
+	uint16_t id; /* DPDK's */
 	uint16_t n_queues;
-	int node;                /* NUMA node of the hardware; -1: there is none, or nobody knows */
+	int node;          /* NUMA node of the hardware; -1: there is none, or nobody knows */
+	bool trusted_sums; /* the device's verdict on received checksums is believed */
+	struct raw *raw;   /* sockets that frames are sent by in the driver's place, or NULL */
+	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
+
+	/* main's own, but for the state of the link, which is atomic */
+	struct port_link link;   /* of a bridge's port */
 	uint16_t rx_descriptors; /* per queue, as the device adjusted them */
 	uint16_t tx_descriptors;
-	_Atomic uint16_t mtu; /* bytes of the longest IP packet that may be sent; written by main */
-	/* written by main, which changes what workers use while it is not PORT_SERVES */
-	_Atomic(enum port_state) state;
 	struct rte_device *device;
-	struct raw *raw; /* sockets that frames are sent by in the driver's place, or NULL */
-	_Atomic uint64_t restarts; /* how often it was taken up again; written by main */
-	atomic_bool stopped;       /* it sends nothing of what it is given; written by main */
 	bool probed;
 	bool started;
-	bool device_sums;  /* the device fills in IPv4 and UDP checksums */
-	bool trusted_sums; /* its verdict on received ones is believed */
-	bool partial_sums; /* so are those that a neighbour on this host left out */
-	bool is_memif;
-	bool diverts;            /* what is not for a listener goes elsewhere */
-	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
-	struct port *peer;       /* the other one of the bridge, or NULL */
-	bool guards;             /* of a bridge's port: its clients' */
-	bool on_interface;       /* the kernel's, which may come and go, and tells of the link */
-	struct port_link link;   /* of a bridge's port */
-	atomic_bool link_up;     /* written by main */
 	uint64_t rss_types;  /* what the queues are chosen by; 0: nothing, or the device's choice */
 	uint8_t rss_key_len; /* 0: the device's own key */
 	uint8_t rss_key[PORT_RSS_KEY_MAX];
-	struct steering steering; /* main's own */
+	struct steering steering;
 };
 
 /*
@@ -127,3 +136,10 @@ bool port_in_service(const struct port *port);
 
 /* "in service", or why not: "no interface", "failed", "stopped". */
 const char *port_service(const struct port *port);
+
+/* Does its device fill in IPv4 and UDP checksums? */
+static inline bool
+port_has_sums(const struct port *port)
+{
+	return atomic_load_explicit(&port->device_sums, memory_order_relaxed);
+}

@@ -311,7 +311,10 @@ settle(struct worker *worker, struct worker_burst *burst, struct order *order)
 		hellos_transmit(worker, burst);
 }
 
-/* Receives up to n frames, with the tags that they came with, and all checksums. Returns how many are there. */
+/*
+ * Receives up to n frames, with the tags that they came with, and all checksums. Returns how many are
+ * left of *ret_received.
+ */
 static unsigned int
 receive(struct worker *worker, const struct worker_burst *burst, struct rte_mbuf **mbuf,
 	unsigned int n, unsigned int *ret_received)

@@ -2,7 +2,7 @@
 /*
  * The worker's part of a bridge: what comes in by one of its two ports leaves by the other, as it came
  * and in the order in which it came. What comes from the clients is looked at first, if it is for a
- * guarded listener. A part of the fast path: no system call, no heap, no wait.
+ * guarded listener. A part of the packet path: no system call, no heap, no wait.
  */
 #pragma once
 

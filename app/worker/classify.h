@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The first stage of the fast path: what is this frame? A pure function of the frame and of the
+ * The first stage of the packet path: what is this frame? A pure function of the frame and of the
  * port's addresses and listeners; it changes nothing and knows no DPDK.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The worker's part of what becomes of frames that are not for a listener, on a port that does not
- * drop them. A part of the fast path: no system call, no heap, no wait.
+ * drop them. A part of the packet path: no system call, no heap, no wait.
  */
 #pragma once
 

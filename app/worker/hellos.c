@@ -17,7 +17,7 @@ static void
 answer_hello(struct worker *worker, struct worker_burst *burst, unsigned int i)
 {
 	const struct hg_net_packet *packet = &burst->hello_info[i].packet;
-	bool device_sums = burst->port->device_sums;
+	bool device_sums = port_has_sums(burst->port);
 	struct rte_mbuf *mbuf = burst->hello[i];
 	uint8_t cookie[HG_COOKIE_LEN];
 	uint64_t sum;
@@ -103,8 +103,8 @@ hellos_transmit(struct worker *worker, struct worker_burst *burst)
 		.too_long = &stats->drop[HG_DROP_TX_TOO_LONG],
 		.down = &stats->drop[HG_DROP_TX_DOWN],
 	};
-	uint64_t lost = transmit(
-		burst->queue, burst->answer, burst->n_answers, burst->port->device_sums, &counters);
+	uint64_t lost = transmit(burst->queue, burst->answer, burst->n_answers,
+		port_has_sums(burst->port), &counters);
 
 	stats_add(&stats->tx_bytes, burst->answer_bytes - lost);
 }

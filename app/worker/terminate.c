@@ -48,7 +48,10 @@ answer_link(struct worker *worker, struct worker_burst *burst, struct rte_mbuf *
 	hellos_answer(burst, mbuf, len);
 }
 
-/* How is the frame to be parsed, with what checks made by the device? Returns false if it found a checksum wrong. */
+/*
+ * How is the frame to be parsed, with what checks made by the device? Returns false if it found a checksum
+ * wrong.
+ */
 static bool
 device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_flags,
 	enum hg_verdict *ret_verdict)

@@ -110,7 +110,7 @@ static void
 transmit_run(struct queue *queue, struct rte_mbuf **mbuf, unsigned int n, bool sums,
 	const struct transmit_counters *counters)
 {
-	sums = sums && queue->port->device_sums;
+	sums = sums && port_has_sums(queue->port);
 	for (unsigned int i = 0; sums && i < n; i++)
 		transmit_request_sums(mbuf[i], note_of(mbuf[i])->family, note_of(mbuf[i])->l3);
 	transmit(queue, mbuf, n, sums, counters);

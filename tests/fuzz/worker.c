@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * app/worker/loop.c as a whole, by way of worker_run(): bursts of 1 to 32 packets at two ports, in real buffers
+ * app/worker/ as a whole, by way of worker_run(): bursts of 1 to 32 packets at two ports, in real buffers
  * and rings. An input is a head and packets (worker_input.h). Every packet ends up in one place: in a
  * transmit ring as the answer that the model makes of it, in a ring to a core as it came, with a cookie
  * that OpenSSL finds good or a session, or in one drop counter. Every counter is right, no answer is larger

@@ -153,6 +153,62 @@ test_rings_that_have_turned_many_times(void **state)
 	assert_true(rings_passed(&rings, end));
 }
 
+/* Round and round by pieces of all sizes: what comes out is what went in, in that order. */
+static void
+test_wrap(void **state)
+{
+	struct rte_mbuf *some[RINGS_SIZE] = { NULL };
+	unsigned int in = 0, out = 0, held = 0, times_full = 0, times_empty = 0;
+
+	(void)state;
+	for (unsigned int round = 0; round < 5000; round++) {
+		unsigned int n = round * (round / 1000 % 2 + 1) % 37, free = RINGS_SIZE - 1 - held,
+			     put, taken;
+
+		for (unsigned int i = 0; i < n; i++)
+			some[i] = &mbuf[(in + i) % RINGS_SIZE];
+		put = rings_put(&rings, 1, 1, RINGS_PENDING, some, n);
+		assert_int_equal(put, n < free ? n : free);
+		in += put;
+		held += put;
+		assert_int_equal(rings_level(rings_in(&rings, 1, 1, RINGS_PENDING)), held);
+		n = round * (2 - round / 1000 % 2) % 37;
+		taken = rings_take(&rings, 1, 1, RINGS_PENDING, some, n);
+		assert_int_equal(taken, n < held ? n : held);
+		for (unsigned int i = 0; i < taken; i++)
+			assert_ptr_equal(some[i], &mbuf[(out + i) % RINGS_SIZE]);
+		out += taken;
+		held -= taken;
+		times_full += put < n || put == free;
+		times_empty += held == 0;
+	}
+	assert_true(in > 40 * RINGS_SIZE && times_full > 0 && times_empty > 0);
+	assert_int_equal(
+		stats_get(&rings.count[rings_index_in(&rings, 1, 1, RINGS_PENDING)].put), in);
+	assert_int_equal(
+		stats_get(&rings.count[rings_index_in(&rings, 1, 1, RINGS_PENDING)].taken), out);
+}
+
+/* A flood of one class, or between one pair, takes no room from another. */
+static void
+test_full_alone(void **state)
+{
+	struct rte_mbuf *some[RINGS_SIZE] = { NULL };
+
+	(void)state;
+	assert_int_equal(rings_put(&rings, 1, 0, RINGS_NEW, some, RINGS_SIZE), RINGS_SIZE - 1);
+	for (unsigned int worker = 0; worker < WORKERS; worker++)
+		for (unsigned int core = 0; core < CORES; core++)
+			for (enum rings_class rank = 0; rank < RINGS_CLASSES; rank++) {
+				bool full = worker == 1 && core == 0 && rank == RINGS_NEW;
+
+				assert_int_equal(rings_level(rings_in(&rings, worker, core, rank)),
+					full ? RINGS_SIZE - 1 : 0);
+				assert_int_equal(rings_put(&rings, worker, core, rank, some, 1),
+					full ? 0 : 1);
+			}
+}
+
 int
 main(void)
 {
@@ -163,6 +219,8 @@ main(void)
 		TEST(test_what_comes_later_is_not_waited_for),
 		TEST(test_a_full_ring_is_passed_when_it_is_empty),
 		TEST(test_rings_that_have_turned_many_times),
+		TEST(test_wrap),
+		TEST(test_full_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
