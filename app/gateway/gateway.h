@@ -44,11 +44,6 @@ struct queue {
 	uint16_t worker;
 	struct queue *beyond; /* of a bridge: that of the same number of the other port */
 
-	/* main's own: receive buffers, NULL: its worker's; and what it has seen of the counters below */
-	struct rte_mempool *pool;
-	uint64_t sent_seen;
-	uint64_t full_seen;
-
 	/* written by the worker, read by main: packets that the driver took, and that it had no room for */
 	_Alignas(64) _Atomic uint64_t sent;
 	_Atomic uint64_t full;

@@ -8,8 +8,16 @@
 
 struct interfaces;
 struct retired;
+struct rte_mempool;
 struct spent;
 struct watch;
+
+/* Of a queue. */
+struct own_queue {
+	struct rte_mempool *pool; /* receive buffers; NULL: its worker's */
+	uint64_t sent;            /* what has been seen of its counters */
+	uint64_t full;
+};
 
 struct own {
 	struct notify notify;
@@ -17,6 +25,7 @@ struct own {
 	struct nodes nodes;            /* where memory is wanted */
 	struct interfaces *interfaces; /* NULL: the kernel does not tell */
 	struct watch *watch;           /* one for each port */
+	struct own_queue *queue;       /* one for each of the gateway's */
 	struct spent *spent;
 	unsigned int n_pools;    /* made since the start */
 	struct retired *retired; /* former generations */

@@ -80,9 +80,11 @@ service_detach(struct port *port)
 }
 
 static struct rte_mempool *
-receive_pool(const struct gateway *gateway, const struct queue *queue)
+receive_pool(const struct gateway *gateway, unsigned int queue)
 {
-	return queue->pool != NULL ? queue->pool : gateway->worker[queue->worker]->pool;
+	struct rte_mempool *pool = gateway->own->queue[queue].pool;
+
+	return pool != NULL ? pool : gateway->worker[gateway->queue[queue].worker]->pool;
 }
 
 int
@@ -93,7 +95,7 @@ service_start(struct gateway *gateway, struct port *port, struct error *error)
 
 	for (unsigned int i = 0; i < gateway->n_queues; i++)
 		if (gateway->queue[i].port == port)
-			pool[gateway->queue[i].number] = receive_pool(gateway, &gateway->queue[i]);
+			pool[gateway->queue[i].number] = receive_pool(gateway, i);
 	err = port_start(port, pool, error);
 	return err == 0 ? attach(gateway, port, error) : err;
 }
@@ -123,16 +125,17 @@ renew_pools(struct gateway *gateway, const struct port *port, struct error *erro
 
 	for (unsigned int i = 0; settings->profile.retains_buffers != 0 && i < gateway->n_queues;
 		i++) {
-		struct queue *queue = &gateway->queue[i];
+		const struct queue *queue = &gateway->queue[i];
+		struct own_queue *own = &gateway->own->queue[i];
 
-		if (queue->port != port || queue->pool != NULL)
+		if (queue->port != port || own->pool != NULL)
 			continue;
-		queue->pool = pool_create(&gateway->own->nodes,
+		own->pool = pool_create(&gateway->own->nodes,
 			&(struct pool){ "port", gateway->own->n_pools++,
 				sizes_receive_pool(&sizes, gateway->n_cores, port->diverts),
 				sizes_buffer(settings->mtu), settings->profile.packed_buffers != 0,
 				gateway->own->nodes.worker[queue->worker] });
-		if (queue->pool == NULL)
+		if (own->pool == NULL)
 			return error_set(error, SIZES_TOO_LITTLE, "receive buffers");
 	}
 	return 0;

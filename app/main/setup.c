@@ -95,7 +95,8 @@ deal_queues(struct gateway *gateway, struct error *error)
 
 	gateway->queue =
 		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_queues * sizeof(*gateway->queue));
-	if (gateway->queue == NULL)
+	gateway->own->queue = calloc(gateway->n_queues, sizeof(*gateway->own->queue));
+	if (gateway->queue == NULL || gateway->own->queue == NULL)
 		return error_set(error, SIZES_TOO_LITTLE, "queues");
 	memset(gateway->queue, 0, gateway->n_queues * sizeof(*gateway->queue));
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
@@ -258,8 +259,8 @@ setup_destroy(struct gateway *gateway)
 		rte_mempool_free(gateway->exception->pool);
 		free(gateway->exception);
 	}
-	for (unsigned int i = 0; gateway->queue != NULL && i < gateway->n_queues; i++)
-		rte_mempool_free(gateway->queue[i].pool);
+	for (unsigned int i = 0; gateway->own->queue != NULL && i < gateway->n_queues; i++)
+		rte_mempool_free(gateway->own->queue[i].pool);
 	spent_end(gateway);
 	generation_end(gateway);
 	rte_hash_free(gateway->sessions);
@@ -268,6 +269,7 @@ setup_destroy(struct gateway *gateway)
 	rte_timer_subsystem_finalize();
 	watch_close(gateway);
 	free(gateway->listener);
+	free(gateway->own->queue);
 	free(gateway->queue);
 	free(gateway->port);
 }

@@ -29,10 +29,10 @@ void
 spent_add(struct gateway *gateway, const struct port *port)
 {
 	for (unsigned int i = 0; i < gateway->n_queues; i++) {
-		struct queue *queue = &gateway->queue[i];
+		struct own_queue *queue = &gateway->own->queue[i];
 		struct spent *spent;
 
-		if (queue->port != port || queue->pool == NULL)
+		if (gateway->queue[i].port != port || queue->pool == NULL)
 			continue;
 		spent = calloc(1, sizeof(*spent));
 		if (spent == NULL || quiesce_init(&spent->quiesce, &gateway->rings) != 0) {

@@ -196,15 +196,16 @@ count_sent(struct gateway *gateway, const struct port *port, bool *ret_blocked)
 
 	*ret_blocked = false;
 	for (unsigned int i = 0; i < gateway->n_queues; i++) {
-		struct queue *queue = &gateway->queue[i];
+		const struct queue *queue = &gateway->queue[i];
+		struct own_queue *seen = &gateway->own->queue[i];
 		uint64_t sent, full;
 
 		if (queue->port != port)
 			continue;
-		sent = stats_get(&queue->sent) - queue->sent_seen;
-		full = stats_get(&queue->full) - queue->full_seen;
-		queue->sent_seen += sent;
-		queue->full_seen += full;
+		sent = stats_get(&queue->sent) - seen->sent;
+		full = stats_get(&queue->full) - seen->full;
+		seen->sent += sent;
+		seen->full += full;
 		total += sent;
 		*ret_blocked |= full != 0 && sent == 0;
 	}

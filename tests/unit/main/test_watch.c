@@ -30,7 +30,8 @@ static struct config_port config_port = { .name = "wan", .device = "net_tap0" };
 static struct config config = { .port = &config_port, .n_ports = 1 };
 static struct port port;
 static struct queue queue[2] = { { .port = &port }, { .port = &port, .number = 1 } };
-static struct own own;
+static struct own_queue own_queue[2];
+static struct own own = { .queue = own_queue };
 static struct gateway gateway = {
 	.n_ports = 1,
 	.port = &port,
@@ -111,6 +112,7 @@ begin(void **state)
 	port.link_up = true;
 	for (unsigned int i = 0; i < 2; i++)
 		queue[i] = (struct queue){ .port = &port, .number = (uint16_t)i };
+	memset(own_queue, 0, sizeof(own_queue));
 	assert_int_equal(watch_open(&gateway, &error), 0);
 	assert_non_null(own.interfaces);
 	own.watch[0].index = INDEX;
