@@ -17,8 +17,8 @@ enum setting_type {
 	SETTING_INTEGER, /* uint32_t */
 	SETTING_CHOICE,  /* an enum: the value of one of the choices */
 	SETTING_FLAG,    /* bool: likewise */
-	SETTING_STRING, /* const char *, NULL if absent and without default; the name of one of the choices if any */
-	SETTING_CUSTOM, /* const char * too; whoever owns the table parses it further */
+	SETTING_STRING,  /* const char *, or NULL; if there are choices, one of them */
+	SETTING_CUSTOM,  /* const char * too; whoever owns the table parses it further */
 };
 
 /* A name that a key may be set to, and what it means. */
@@ -71,8 +71,8 @@ struct setting_list {
 };
 
 /*
- * Splits a list at its commas; of the items, blanks around them are left out. NULL is a list of none.
- * Returns 0 and a list to be given to setting_list_free(), or -EINVAL for want of memory.
+ * Splits a list of ini at its commas; of the items, blanks around them are left out. NULL is a list of
+ * none. Returns 0 and a list to be given to setting_list_free(), or -EINVAL for want of memory.
  */
 int setting_list_read(struct setting_list *ret_list, const struct ini *ini, const char *text,
 	struct error *error);

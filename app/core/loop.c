@@ -106,17 +106,18 @@ take(struct core *core, struct rte_mbuf *mbuf)
 
 /* Takes at most max packets from the i-th of the rings of a class, as this round counts them. */
 static unsigned int
-take_from(const struct core *core, unsigned int i, enum rings_class rank, struct rte_mbuf **mbuf,
+take_from(const struct core *core, unsigned int i, enum rings_class class, struct rte_mbuf **mbuf,
 	unsigned int max)
 {
 	const struct rings *rings = &core->gateway->rings;
 
-	return rings_take(rings, (core->turn + i) % rings->n_workers, core->index, rank, mbuf, max);
+	return rings_take(
+		rings, (core->turn + i) % rings->n_workers, core->index, class, mbuf, max);
 }
 
 /* Takes at most max packets of one class. Returns the number of packets. */
 static unsigned int
-take_class(struct core *core, enum rings_class rank, unsigned int max)
+take_class(struct core *core, enum rings_class class, unsigned int max)
 {
 	struct rte_mbuf *mbuf[CORE_BURST];
 	unsigned int total = 0, before;
@@ -125,7 +126,7 @@ take_class(struct core *core, enum rings_class rank, unsigned int max)
 		before = total;
 		for (unsigned int i = 0; i < core->gateway->n_workers; i++) {
 			unsigned int n =
-				take_from(core, i, rank, mbuf, RTE_MIN(CORE_BURST, max - total));
+				take_from(core, i, class, mbuf, RTE_MIN(CORE_BURST, max - total));
 
 			for (unsigned int k = 0; k < n; k++)
 				take(core, mbuf[k]);

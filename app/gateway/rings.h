@@ -43,7 +43,7 @@ struct rings_count {
 struct rings {
 	unsigned int n_workers;
 	unsigned int n_cores;
-	struct rte_ring **in;              /* [(worker * n_cores + core) * RINGS_CLASSES + rank] */
+	struct rte_ring **in;              /* [(worker * n_cores + core) * RINGS_CLASSES + class] */
 	struct rings_count *count;         /* of those; read by main */
 	struct rte_ring **out;             /* [worker * n_cores + core] */
 	struct rings_exception *exception; /* [worker]; NULL: no port has an exception path */
@@ -71,15 +71,15 @@ rings_count_in(const struct rings *rings)
 
 static inline unsigned int
 rings_index_in(
-	const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank)
+	const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class class)
 {
-	return (worker * rings->n_cores + core) * RINGS_CLASSES + rank;
+	return (worker * rings->n_cores + core) * RINGS_CLASSES + class;
 }
 
 static inline struct rte_ring *
-rings_in(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank)
+rings_in(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class class)
 {
-	return rings->in[rings_index_in(rings, worker, core, rank)];
+	return rings->in[rings_index_in(rings, worker, core, class)];
 }
 
 static inline struct rte_ring *
@@ -90,10 +90,10 @@ rings_out(const struct rings *rings, unsigned int worker, unsigned int core)
 
 /* For a worker: passes packets to a core. Returns how many of the first there is room for. */
 static inline unsigned int
-rings_put(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank,
+rings_put(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class class,
 	struct rte_mbuf **mbuf, unsigned int n)
 {
-	unsigned int i = rings_index_in(rings, worker, core, rank);
+	unsigned int i = rings_index_in(rings, worker, core, class);
 
 	n = rte_ring_sp_enqueue_burst(rings->in[i], (void **)mbuf, n, NULL);
 	stats_add(&rings->count[i].put, n);
@@ -102,10 +102,10 @@ rings_put(const struct rings *rings, unsigned int worker, unsigned int core, enu
 
 /* For a core: takes at most max packets of a worker. Returns how many. */
 static inline unsigned int
-rings_take(const struct rings *rings, unsigned int worker, unsigned int core, enum rings_class rank,
-	struct rte_mbuf **ret_mbuf, unsigned int max)
+rings_take(const struct rings *rings, unsigned int worker, unsigned int core,
+	enum rings_class class, struct rte_mbuf **ret_mbuf, unsigned int max)
 {
-	unsigned int i = rings_index_in(rings, worker, core, rank);
+	unsigned int i = rings_index_in(rings, worker, core, class);
 	unsigned int n = rte_ring_sc_dequeue_burst(rings->in[i], (void **)ret_mbuf, max, NULL);
 
 	if (n != 0)

@@ -13,7 +13,7 @@
 #include "worker/hellos.h"
 
 /* What the first stage leaves of a burst, beside hellos and answers. */
-struct sorted {
+struct dispatched {
 	unsigned int n_records;
 	unsigned int n_others;
 	struct rte_mbuf *record[WORKER_BURST_MAX];
@@ -74,13 +74,13 @@ device_verdict(const struct port *port, uint64_t flags, unsigned int *ret_flags,
 
 /* A frame that is refused may be for somebody else. */
 static void
-turn_away(struct worker *worker, const struct worker_burst *burst, struct sorted *sorted,
+turn_away(struct worker *worker, const struct worker_burst *burst, struct dispatched *dispatched,
 	struct rte_mbuf *mbuf, enum hg_verdict verdict)
 {
 	if (burst->port->diverts &&
 		classify_is_foreign(
 			burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len, verdict))
-		sorted->other[sorted->n_others++] = mbuf;
+		dispatched->other[dispatched->n_others++] = mbuf;
 	else
 		worker_drop(worker, mbuf, verdict);
 }
@@ -94,7 +94,7 @@ count_partial(struct worker *worker, const struct hg_net_packet *packet)
 
 /* First stage, one packet: what is it? Leaves it in an array by what is left to do, or drops it. */
 static void
-sort(struct worker *worker, struct worker_burst *burst, struct sorted *sorted,
+dispatch(struct worker *worker, struct worker_burst *burst, struct dispatched *dispatched,
 	struct rte_mbuf *mbuf)
 {
 	struct classified *info = &burst->hello_info[burst->n_hellos];
@@ -111,7 +111,7 @@ sort(struct worker *worker, struct worker_burst *burst, struct sorted *sorted,
 		verdict = classify(burst->table, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len,
 			flags, info);
 	if (verdict != HG_PASS) {
-		turn_away(worker, burst, sorted, mbuf, verdict);
+		turn_away(worker, burst, dispatched, mbuf, verdict);
 		return;
 	}
 	if (info->kind == CLASSIFY_HELLO) {
@@ -121,25 +121,26 @@ sort(struct worker *worker, struct worker_burst *burst, struct sorted *sorted,
 		struct note *note = note_of(mbuf);
 
 		count_partial(worker, packet);
-		flow_key_fill(&sorted->record_key[sorted->n_records], packet);
+		flow_key_fill(&dispatched->record_key[dispatched->n_records], packet);
 		note_set_packet(note, packet);
 		note->kind = NOTE_RECORD;
 		note->listener = info->listener;
-		sorted->record[sorted->n_records++] = mbuf;
+		dispatched->record[dispatched->n_records++] = mbuf;
 	} else if (burst->port->diverts) {
-		sorted->other[sorted->n_others++] = mbuf; /* who else has our addresses answers */
+		/* Who else has our addresses answers. */
+		dispatched->other[dispatched->n_others++] = mbuf;
 	} else {
 		answer_link(worker, burst, mbuf, info);
 	}
 }
 
 static void
-forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum rings_class rank)
+forward(struct worker *worker, struct rte_mbuf *mbuf, unsigned int core, enum rings_class class)
 {
-	unsigned int way = core * RINGS_CLASSES + rank;
+	unsigned int i = core * RINGS_CLASSES + class;
 
 	note_of(mbuf)->queue = (uint16_t)worker->burst.queue_index;
-	worker->forward[way * WORKER_BURST_MAX + worker->n_forward[way]++] = mbuf;
+	worker->forward[i * WORKER_BURST_MAX + worker->n_forward[i]++] = mbuf;
 	worker->has_forwards = true;
 }
 
@@ -232,12 +233,12 @@ drop_hellos(struct worker *worker, struct worker_burst *burst)
 /* Is this the rest of a ClientHello whose beginning was verified a moment ago? */
 static bool
 continues_hello(const struct worker *worker, const struct worker_burst *burst,
-	const struct sorted *sorted, unsigned int i, hash_sig_t hash)
+	const struct dispatched *dispatched, unsigned int i, hash_sig_t hash)
 {
-	struct hg_net_packet packet = note_get_packet(sorted->record[i]);
+	struct hg_net_packet packet = note_get_packet(dispatched->record[i]);
 
 	return hg_hello_is_fragment(hg_net_payload(&packet), hg_net_payload_len(&packet)) &&
-	       recent_has(&worker->recent, &sorted->record_key[i], hash, burst->now);
+	       recent_has(&worker->recent, &dispatched->record_key[i], hash, burst->now);
 }
 
 /*
@@ -257,7 +258,8 @@ classify_record(struct rte_mbuf *mbuf, const void *data)
 
 /* Second stage for other records: whoever has a session may go on. */
 static void
-settle_records(struct worker *worker, const struct worker_burst *burst, const struct sorted *sorted)
+settle_records(struct worker *worker, const struct worker_burst *burst,
+	const struct dispatched *dispatched)
 {
 	struct gateway *gateway = worker->gateway;
 	const void *key[WORKER_BURST_MAX];
@@ -265,19 +267,19 @@ settle_records(struct worker *worker, const struct worker_burst *burst, const st
 	void *data[WORKER_BURST_MAX];
 	uint64_t hits = 0;
 
-	for (unsigned int i = 0; i < sorted->n_records; i++) {
-		key[i] = &sorted->record_key[i];
+	for (unsigned int i = 0; i < dispatched->n_records; i++) {
+		key[i] = &dispatched->record_key[i];
 		hash[i] = rte_hash_hash(gateway->sessions, key[i]);
 	}
 	rte_hash_lookup_with_hash_bulk_data(
-		gateway->sessions, key, hash, sorted->n_records, &hits, data);
-	for (unsigned int i = 0; i < sorted->n_records; i++) {
-		unsigned int core = owner(gateway, &sorted->record_key[i], hash[i]);
-		struct rte_mbuf *mbuf = sorted->record[i];
+		gateway->sessions, key, hash, dispatched->n_records, &hits, data);
+	for (unsigned int i = 0; i < dispatched->n_records; i++) {
+		unsigned int core = owner(gateway, &dispatched->record_key[i], hash[i]);
+		struct rte_mbuf *mbuf = dispatched->record[i];
 
 		if ((hits >> i & 1) != 0)
 			forward(worker, mbuf, core, classify_record(mbuf, data[i]));
-		else if (continues_hello(worker, burst, sorted, i, hash[i]))
+		else if (continues_hello(worker, burst, dispatched, i, hash[i]))
 			forward(worker, mbuf, core, RINGS_NEW); /* behind its beginning */
 		else
 			worker_drop(worker, mbuf, HG_DROP_NO_SESSION);
@@ -286,37 +288,39 @@ settle_records(struct worker *worker, const struct worker_burst *burst, const st
 
 /* Hands what has gathered for one class of packets of one core to its ring. What does not fit is dropped. */
 static void
-send_way(struct worker *worker, unsigned int core, enum rings_class rank)
+send_class(struct worker *worker, unsigned int core, enum rings_class class)
 {
 	static const enum hg_verdict full[] = {
 		[RINGS_ESTABLISHED] = HG_DROP_RING_FULL,
 		[RINGS_PENDING] = HG_DROP_RING_PENDING_FULL,
 		[RINGS_NEW] = HG_DROP_RING_NEW_FULL,
 	};
-	unsigned int way = core * RINGS_CLASSES + rank;
-	struct rte_mbuf **mbuf = worker->forward + way * WORKER_BURST_MAX;
-	unsigned int n = worker->n_forward[way], sent;
+	unsigned int *n_forward = &worker->n_forward[core * RINGS_CLASSES + class];
+	struct rte_mbuf **mbuf =
+		worker->forward + (core * RINGS_CLASSES + class) * WORKER_BURST_MAX;
+	unsigned int n = *n_forward, sent;
 
-	sent = rings_put(&worker->gateway->rings, worker->index, core, rank, mbuf, n);
+	sent = rings_put(&worker->gateway->rings, worker->index, core, class, mbuf, n);
 	stats_add(&worker->stats.forwarded, sent);
 	for (unsigned int i = sent; i < n; i++)
-		worker_drop(worker, mbuf[i], full[rank]);
-	worker->n_forward[way] = 0;
+		worker_drop(worker, mbuf[i], full[class]);
+	*n_forward = 0;
 }
 
 static void
 send_forwards(struct worker *worker)
 {
 	for (unsigned int core = 0; core < worker->gateway->n_cores; core++)
-		for (enum rings_class rank = 0; rank < RINGS_CLASSES; rank++)
-			if (worker->n_forward[core * RINGS_CLASSES + rank] != 0)
-				send_way(worker, core, rank);
+		for (enum rings_class class = 0; class < RINGS_CLASSES; class ++)
+			if (worker->n_forward[core * RINGS_CLASSES + class] != 0)
+				send_class(worker, core, class);
 	worker->has_forwards = false;
 }
 
-/* Receives up to n packets and sorts them. Returns how many there were. */
+/* Receives up to n packets and dispatches them. Returns how many there were. */
 static uint16_t
-receive(struct worker *worker, struct worker_burst *burst, struct sorted *sorted, uint16_t n)
+receive(struct worker *worker, struct worker_burst *burst, struct dispatched *dispatched,
+	uint16_t n)
 {
 	struct rte_mbuf *mbuf[WORKER_PIECE_MAX];
 	uint64_t bytes = 0;
@@ -326,7 +330,7 @@ receive(struct worker *worker, struct worker_burst *burst, struct sorted *sorted
 	for (unsigned int i = 0; i < n; i++) {
 		worker_prefetch_next(mbuf, i, n);
 		bytes += mbuf[i]->pkt_len;
-		sort(worker, burst, sorted, mbuf[i]);
+		dispatch(worker, burst, dispatched, mbuf[i]);
 	}
 	stats_add(&worker->stats.rx, n);
 	stats_add(&worker->stats.rx_bytes, bytes);
@@ -337,28 +341,28 @@ unsigned int
 terminate_burst(struct worker *worker, unsigned int most)
 {
 	struct worker_burst *burst = &worker->burst;
-	struct sorted sorted;
+	struct dispatched dispatched;
 	unsigned int total = 0;
 	uint16_t n, asked;
 
-	sorted.n_records = 0;
-	sorted.n_others = 0;
+	dispatched.n_records = 0;
+	dispatched.n_others = 0;
 	do {
 		asked = (uint16_t)RTE_MIN(most - total, WORKER_PIECE_MAX);
-		n = receive(worker, burst, &sorted, asked);
+		n = receive(worker, burst, &dispatched, asked);
 		total += n;
 	} while (n == asked && total < most);
 	if (burst->n_hellos != 0 && worker->winding_down)
 		drop_hellos(worker, burst);
 	else if (burst->n_hellos != 0)
 		settle_hellos(worker, burst);
-	if (sorted.n_records != 0)
-		settle_records(worker, burst, &sorted);
+	if (dispatched.n_records != 0)
+		settle_records(worker, burst, &dispatched);
 	if (burst->n_answers != 0)
 		hellos_transmit(worker, burst);
 	if (worker->has_forwards)
 		send_forwards(worker);
-	if (sorted.n_others != 0)
-		divert_send(worker, sorted.other, sorted.n_others);
+	if (dispatched.n_others != 0)
+		divert_send(worker, dispatched.other, dispatched.n_others);
 	return total;
 }

@@ -25,8 +25,8 @@
 
 #define WORKER_BURST_MAX HG_COOKIE_BATCH_MAX
 
-#define WORKER_PIECE_MAX \
-	16u /* frames that are received at once: looked at soon after the driver has written them */
+/* Frames that are received at once, so that they are looked at soon after the driver has written them. */
+#define WORKER_PIECE_MAX 16u
 #define WORKER_PREFETCH 4u /* frames ahead */
 
 /* One burst of a queue: where it is from, and its hellos and answers (hellos.h). */
@@ -66,8 +66,8 @@ struct worker {
 
 	/* the worker's own */
 	_Alignas(64) struct idle idle;
-	struct rte_mbuf **forward; /* [(core * RINGS_CLASSES + rank) * WORKER_BURST_MAX] */
-	unsigned int *n_forward;   /* [core * RINGS_CLASSES + rank] */
+	struct rte_mbuf **forward; /* [(core * RINGS_CLASSES + class) * WORKER_BURST_MAX] */
+	unsigned int *n_forward;   /* [core * RINGS_CLASSES + class] */
 	bool has_forwards;
 	bool winding_down;
 	struct recent recent;
