@@ -206,3 +206,10 @@ config_print(const struct config *config, FILE *to)
 
 	config_each(config, print_setting, &printer);
 }
+
+bool
+config_limits_clients(const struct config_gateway *settings)
+{
+	return settings->client_rate != 0 || settings->client_half_open != 0 ||
+	       settings->client_sessions != 0;
+}

@@ -161,5 +161,8 @@ void config_free(struct config *config);
 typedef void config_take_fn(void *arg, const char *section, const char *key, const char *value);
 void config_each(const struct config *config, config_take_fn *take, void *arg);
 
+/* Are there limits of single clients? With them, a client's sessions are all on one core. */
+bool config_limits_clients(const struct config_gateway *settings);
+
 /* Prints the effective settings as a configuration file. */
 void config_print(const struct config *config, FILE *to);

@@ -82,14 +82,6 @@ compare(void *arg, const char *section, const char *key, const char *value)
 	}
 }
 
-/* With limits of clients, a client's sessions are all on one core: that cannot begin in between. */
-static bool
-limits_clients(const struct config *config)
-{
-	return config->gateway.client_rate != 0 || config->gateway.client_half_open != 0 ||
-	       config->gateway.client_sessions != 0;
-}
-
 /* Clients of a listener that stays as it is resume by the tickets that they have. */
 static void
 take_tickets(struct config *config, const struct config *old)
@@ -116,7 +108,8 @@ config_reload_check(struct config *config, const struct config *old, struct erro
 	if (comparison.key != NULL)
 		return refuse(config, ini_section(config->ini, comparison.section), comparison.key,
 			error);
-	if (limits_clients(config) != limits_clients(old))
+	/* Where a client's sessions are cannot change in between. */
+	if (config_limits_clients(&config->gateway) != config_limits_clients(&old->gateway))
 		return ini_blame(config->ini, config->gateway.section, "client-rate", error,
 			"client-rate, client-half-open and client-sessions: limits of clients as such cannot come or go while hellogate runs: restart it");
 	/* Its table has room for the clients of all sessions, or it has not. */

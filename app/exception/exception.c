@@ -29,7 +29,7 @@ LOG_TYPE(exception);
 
 /* The worker gives buffers back itself: nobody else stands in the way of its pool then. */
 static void
-give_back(struct rte_ring *back, struct rte_mbuf **mbuf, unsigned int n)
+return_buffers(struct rte_ring *back, struct rte_mbuf **mbuf, unsigned int n)
 {
 	unsigned int sent = 0;
 
@@ -40,7 +40,7 @@ give_back(struct rte_ring *back, struct rte_mbuf **mbuf, unsigned int n)
 
 /* Gives a burst of one worker to the kernel. Returns the number of packets. */
 static unsigned int
-give(struct exception *exception, unsigned int worker)
+pass_to_kernel(struct exception *exception, unsigned int worker)
 {
 	const struct rings_exception *rings = &exception->gateway->rings.exception[worker];
 	struct rte_mbuf *mbuf[EXCEPTION_BURST];
@@ -62,13 +62,13 @@ give(struct exception *exception, unsigned int worker)
 	stats_add(&exception->stats.kernel_tx, taken);
 	stats_add(&exception->stats.kernel_tx_dropped, n - taken);
 	stats_add(&exception->stats.kernel_tx_filled, filled);
-	give_back(rings->back, mbuf, n);
+	return_buffers(rings->back, mbuf, n);
 	return n;
 }
 
 /* Reads one frame. Returns its length, or 0 if there is none; one that does not fit is not all there. */
 static size_t
-receive(struct exception *exception, unsigned int port, struct rte_mbuf *mbuf, bool *ret_fits)
+read_frame(struct exception *exception, unsigned int port, struct rte_mbuf *mbuf, bool *ret_fits)
 {
 	const struct exception_tap *tap = &exception->tap[port];
 	unsigned int frame_max = atomic_load_explicit(&tap->frame_max, memory_order_relaxed);
@@ -96,7 +96,7 @@ receive(struct exception *exception, unsigned int port, struct rte_mbuf *mbuf, b
  * knows best what to drop. Returns the number of packets.
  */
 static unsigned int
-take(struct exception *exception, unsigned int port)
+pass_from_kernel(struct exception *exception, unsigned int port)
 {
 	const struct exception_tap *tap = &exception->tap[port];
 	const struct queue *queue = &exception->gateway->queue[tap->queue];
@@ -113,7 +113,7 @@ take(struct exception *exception, unsigned int port)
 			exception->spare = rte_pktmbuf_alloc(exception->pool);
 		if (exception->spare == NULL)
 			break;
-		len = receive(exception, port, exception->spare, &fits);
+		len = read_frame(exception, port, exception->spare, &fits);
 		if (len == 0)
 			break;
 		if (!fits) {
@@ -138,7 +138,7 @@ take(struct exception *exception, unsigned int port)
 
 /* Waits so long for the kernel to send something. Returns the number of packets. */
 static unsigned int
-look(struct exception *exception, uint32_t microseconds)
+poll_taps(struct exception *exception, uint32_t microseconds)
 {
 	const struct timespec wait = { .tv_nsec = (long)microseconds * 1000 };
 	struct epoll_event event[CONFIG_PORTS_MAX];
@@ -146,19 +146,19 @@ look(struct exception *exception, uint32_t microseconds)
 	unsigned int total = 0;
 
 	for (int i = 0; i < n; i++)
-		total += take(exception, event[i].data.u32);
+		total += pass_from_kernel(exception, event[i].data.u32);
 	if (n > 0 && total == 0 && microseconds != 0)
 		idle_rest(FULL_REST_US);
 	return total;
 }
 
 static unsigned int
-give_all(struct exception *exception)
+pass_all_to_kernel(struct exception *exception)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < exception->gateway->n_workers; i++)
-		n += give(exception, i);
+		n += pass_to_kernel(exception, i);
 	return n;
 }
 
@@ -170,12 +170,12 @@ run(void *arg)
 
 	idle_begin();
 	while (!thread_should_stop(&exception->thread)) {
-		unsigned int n = give_all(exception);
+		unsigned int n = pass_all_to_kernel(exception);
 
-		n += look(exception, n != 0 ? 0 : rest);
+		n += poll_taps(exception, n != 0 ? 0 : rest);
 		rest = idle_step(&exception->idle, n != 0);
 	}
-	while (give_all(exception) != 0)
+	while (pass_all_to_kernel(exception) != 0)
 		;
 	rte_pktmbuf_free(exception->spare);
 	exception->spare = NULL;

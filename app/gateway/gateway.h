@@ -55,6 +55,7 @@ struct queue {
 };
 
 struct gateway {
+	/* written by main before the lcores start, read by all; immutable then, but for what the pointers lead to */
 	unsigned int n_workers;
 	unsigned int n_cores;
 	unsigned int n_ports;

@@ -7,13 +7,6 @@
 
 #include "port/dpdk.h"
 
-static void
-wait_for(sem_t *sem)
-{
-	while (sem_wait(sem) != 0)
-		; /* interrupted */
-}
-
 static dpdk_thread_result
 run(void *arg)
 {
@@ -26,7 +19,7 @@ run(void *arg)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	setpriority(PRIO_PROCESS, 0, thread->niceness); /* 0: of this thread */
 	sem_post(&thread->ready);
-	wait_for(&thread->go);
+	thread_wait(&thread->go);
 	thread->body(thread->arg);
 	return 0;
 }
@@ -46,7 +39,7 @@ thread_start(struct thread *thread, const char *name, int niceness, void (*body)
 		return err;
 	}
 	thread->started = true;
-	wait_for(&thread->ready);
+	thread_wait(&thread->ready);
 	return 0;
 }
 

@@ -36,6 +36,14 @@ int thread_start(
 /* Lets it go. */
 void thread_go(struct thread *thread);
 
+/* sem_wait(), whatever signal comes. */
+static inline void
+thread_wait(sem_t *sem)
+{
+	while (sem_wait(sem) != 0)
+		; /* interrupted */
+}
+
 /* For its body: has it been told to end? What main has written before that is visible then. */
 static inline bool
 thread_should_stop(const struct thread *thread)

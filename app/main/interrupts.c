@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "gateway/gateway.h"
+#include "gateway/thread.h"
 #include "main/own.h"
 #include "port/port.h"
 #include "worker/loop.h"
@@ -15,13 +16,6 @@
 /* After a rest. What is due when an alarm returns comes before anything else that the thread has to do. */
 #define RETURN_US 20u
 #define LOOKS_A_TURN 4u
-
-static void
-wait(sem_t *sem)
-{
-	while (sem_wait(sem) != 0)
-		; /* interrupted */
-}
 
 static bool
 has_link(const struct gateway *gateway)
@@ -53,7 +47,7 @@ on_alarm(void *arg)
 
 	if (rests) {
 		tell(interrupts, INTERRUPTS_REST);
-		wait(&interrupts->go);
+		thread_wait(&interrupts->go);
 	} else if (interrupts->answers) {
 		tell(interrupts, INTERRUPTS_RUN);
 	}
@@ -126,7 +120,7 @@ interrupts_look(struct gateway *gateway)
 		return;
 	halt_workers(gateway, true);
 	sem_post(&interrupts->go);
-	wait(&interrupts->told);
+	thread_wait(&interrupts->told);
 	halt_workers(gateway, false);
 	hear(interrupts);
 }
@@ -141,7 +135,7 @@ interrupts_end(struct gateway *gateway)
 	atomic_store_explicit(&interrupts->end, true, memory_order_relaxed);
 	sem_post(&interrupts->go);
 	while (interrupts->known != INTERRUPTS_ENDED) {
-		wait(&interrupts->told);
+		thread_wait(&interrupts->told);
 		hear(interrupts);
 	}
 	interrupts->begun = false;

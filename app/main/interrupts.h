@@ -20,16 +20,19 @@ enum interrupts_state {
 };
 
 struct interrupts {
+	/* main's own */
 	bool begun;
 	enum interrupts_state known; /* what main has heard */
 	unsigned int looks;
-	atomic_bool end; /* wanted by main */
+
+	/* written by main, read by the thread */
+	atomic_bool end; /* wanted */
 	sem_t go;
 
-	/* the thread's */
+	/* the thread's own, but for what main reads when told is posted */
 	_Atomic(enum interrupts_state) state;
 	bool answers; /* after a rest: main waits to hear what comes of it */
-	sem_t told;   /* posted for main when state has been written */
+	sem_t told;
 };
 
 /* Before the workers begin; does nothing if there is no port of memif. */

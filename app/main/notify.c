@@ -187,9 +187,9 @@ notify_alive(struct gateway *gateway, uint64_t now)
 		tell(notify, "WATCHDOG=1");
 		note_heartbeats(gateway);
 		notify->due = now + notify->interval;
-		notify->n_unsigned = 0;
-	} else if (now >= notify->due + (notify->n_unsigned + 1) * notify->interval) {
-		notify->n_unsigned++;
+		notify->n_missed = 0;
+	} else if (now >= notify->due + (notify->n_missed + 1) * notify->interval) {
+		notify->n_missed++;
 		blame(gateway, stuck);
 	}
 }

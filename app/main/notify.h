@@ -16,10 +16,10 @@ struct gateway;
 
 /* Main's own. */
 struct notify {
-	int socket;              /* -1: nobody wants to know */
-	uint64_t interval;       /* microseconds between two signs of life; 0: none are wanted */
-	uint64_t due;            /* when the next one is sent, or as soon as it may be */
-	unsigned int n_unsigned; /* intervals that have gone by without one */
+	int socket;            /* -1: nobody wants to know */
+	uint64_t interval;     /* microseconds between two signs of life; 0: none are wanted */
+	uint64_t due;          /* when the next one is sent, or as soon as it may be */
+	unsigned int n_missed; /* intervals that have gone by without one */
 	uint64_t heartbeat[RTE_MAX_LCORE]; /* of workers, then cores, at the last one */
 };
 

@@ -204,9 +204,7 @@ setup_create(struct gateway *gateway, struct error *error)
 	gateway->listener = calloc(GATEWAY_LISTENERS_MAX, sizeof(*gateway->listener));
 	if (gateway->port == NULL || gateway->listener == NULL)
 		return error_set(error, SIZES_TOO_LITTLE, "lcores");
-	gateway->by_client = gateway->config->gateway.client_rate != 0 ||
-			     gateway->config->gateway.client_half_open != 0 ||
-			     gateway->config->gateway.client_sessions != 0;
+	gateway->by_client = config_limits_clients(&gateway->config->gateway);
 	gateway->spread_seed = (uint32_t)rte_rand();
 	raise_file_limit(gateway->config);
 

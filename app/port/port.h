@@ -47,13 +47,12 @@ struct port {
 	bool on_interface; /* the kernel's, which may come and go, and tells of the link */
 	struct port *peer; /* the other one of the bridge, or NULL */
 
-	/* written by main, read by all at any time */
+	/* written by main, read by all at any time; restarts below likewise */
 	_Atomic(enum port_state) state; /* by release and acquire: the next group goes with it */
 	_Atomic uint16_t mtu;           /* bytes of the longest IP packet that may be sent */
 	atomic_bool device_sums;        /* the device fills in IPv4 and UDP checksums */
 	atomic_bool link_up;
-	atomic_bool stopped;       /* it sends nothing of what it is given */
-	_Atomic uint64_t restarts; /* how often it was taken up again */
+	atomic_bool stopped; /* it sends nothing of what it is given */
 
 	/*
 	 * written by main under the lock of the configuration, while the port is not PORT_SERVES and workers have let
@@ -65,6 +64,8 @@ struct port {
 	bool trusted_sums; /* the device's verdict on received checksums is believed */
 	struct raw *raw;   /* sockets that frames are sent by in the driver's place, or NULL */
 	struct hg_net_host host; /* addresses, and the MAC address that is answered to */
+
+	_Atomic uint64_t restarts; /* how often it was taken up again */
 
 	/* main's own, but for the state of the link, which is atomic */
 	struct port_link link;   /* of a bridge's port */
