@@ -64,7 +64,7 @@ eal_args_have(const struct eal_args *args, const char *names)
 	return false;
 }
 
-/* The value of argument i, within it or behind it, or NULL. */
+/* The value of the option that is argument i: the rest of it, or the next argument; NULL if it has none. */
 static const char *
 value_of(const struct eal_args *args, int i)
 {
@@ -291,7 +291,7 @@ int
 eal_args_make(struct eal_args *ret_args, const struct config *config, const struct options *options,
 	unsigned int n_workers, struct error *error)
 {
-	/* Of several that match, the first counts. Telemetry warns that it serves no legacy clients. */
+	/* EAL goes by the first that matches. Telemetry has one for its warning that it serves no legacy clients. */
 	static const char *const first[] = { "hellogate", "--log-level=lib.telemetry:error",
 		"--log-level=lib.*:warning", "--log-level=pmd.*:warning" };
 	const struct eal_args given = { .n = options->n_eal, .arg = options->eal };

@@ -13,7 +13,7 @@ LOG_TYPE(nodes);
 _Static_assert(PLACEMENT_ANY == SOCKET_ID_ANY, "what DPDK calls any node");
 _Static_assert(RTE_MAX_NUMA_NODES <= 64, "a bit for each");
 
-/* EAL finds one for CPUs of several nodes: none. */
+/* EAL gives PLACEMENT_ANY for an lcore with CPUs of several nodes. */
 static int
 node_of_lcore(unsigned int lcore)
 {

@@ -46,7 +46,7 @@ create_device(struct port *port, const char *name, struct error *error)
 	return 0;
 }
 
-/* Of a vdev DPDK says the node of whoever made it, which is main's. */
+/* For a vdev, DPDK gives the node of the thread that created it, which is main. */
 static int
 find_node(const struct port *port, const struct rte_eth_dev_info *info)
 {
@@ -87,7 +87,7 @@ port_probe(struct port *port, const struct config *config, unsigned int number,
 	unsigned int queues;
 	int err;
 
-	/* Of a port that comes back, other threads read what is immutable. */
+	/* For a port that comes back it has been done, and other threads read it. */
 	if (port->config == NULL)
 		expect(port, settings, number, 0);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(settings->device, ","), settings->device);
@@ -143,7 +143,7 @@ choose_mtu(const struct port *port, const struct rte_eth_dev_info *info)
 
 	if (mtu == 0)
 		return 0;
-	/* Where a device tells no MTU, ethdev counts a header and its checksum. */
+	/* A driver that gives no MTU gives the longest frame: that is with its header and checksum. */
 	if (most == UINT16_MAX)
 		most = RTE_MIN(most, info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN);
 	if (mtu <= most)
@@ -192,7 +192,7 @@ port_set_mtu(struct port *port, uint32_t mtu)
 	atomic_store_explicit(&port->mtu, (uint16_t)RTE_MIN(mtu, UINT16_MAX), memory_order_relaxed);
 }
 
-/* Of all that the device receives; in isolated mode there is only what rules spread. */
+/* For all that the device receives. In isolated mode that is what flow rules match, and they spread it. */
 static void
 set_rss(struct port *port, struct rte_eth_conf *conf)
 {
@@ -224,8 +224,8 @@ configure(struct port *port, struct error *error)
 	if (device_sums)
 		conf.txmode.offloads |= tx_sums;
 	/*
-	 * Whoever gets our frames needs their checksums: a neighbour on the same host may leave them
-	 * out for a device that says it checks them.
+	 * The kernel checks what is diverted to it. A neighbour on the same host may leave checksums out
+	 * if the device says that it checks them, and then they would be missing there.
 	 */
 	port->trusted_sums = profile->rx_checksum == PROFILE_RX_TRUST && !port->diverts;
 	/* On a bridge nothing is asked of the device that could change a frame. */
@@ -338,8 +338,8 @@ set_queues(const struct port *port, struct rte_mempool *const *pool, struct erro
 }
 
 /*
- * A bridge passes on what its devices take. What ethdev says of the MTU of one that is software is made up;
- * of those that stand on an interface, that one's is followed.
+ * A bridge passes on what its devices take. For a device that is software ethdev makes an MTU up; if the device
+ * stands on an interface, main follows the MTU of the interface.
  */
 static bool
 is_boundless(const struct port *port)
@@ -362,8 +362,9 @@ port_start(struct port *port, struct rte_mempool *const *pool, struct error *err
 	if (err != 0)
 		return err;
 	/*
-	 * Some devices take their MAC address only now, and ethdev gives it to those again that forget
-	 * it when they start. Groups it does not: e1000, igc and ixgbe lose what they are told before.
+	 * Some devices take a MAC address only when their queues are set up. To those that forget it when they
+	 * start, ethdev gives it again, but no multicast addresses: e1000, igc and ixgbe forget all that are set
+	 * before the start.
 	 */
 	promiscuous = port->config->profile.promiscuous != 0;
 	promiscuous |= !set_mac(port);
@@ -406,7 +407,7 @@ port_settle(const struct port *port)
 
 	if (!port->is_memif || sem_init(&done, 0, 0) != 0)
 		return;
-	/* The second is not looked at before all that was there with the first. */
+	/* The second alarm is handled after everything that was pending when the first one was. */
 	for (unsigned int i = 0; i < 2; i++)
 		if (rte_eal_alarm_set(1, on_alarm, &done) == 0)
 			while (sem_wait(&done) != 0)
@@ -429,7 +430,7 @@ port_remove(struct port *port)
 	struct rte_device *device = port->device;
 	struct output output;
 
-	/* Drivers complain of an interface that is not there any more, which is why this is done. */
+	/* Often the port is removed because its interface is gone, and of that drivers complain. */
 	output_begin(&output);
 	port_close(port);
 	if (device != NULL)

@@ -125,7 +125,7 @@ raw_send(const struct raw *raw, uint16_t queue, struct rte_mbuf **mbuf, unsigned
 		done += sent;
 		if (error == EAGAIN)
 			break;
-		/* Nothing can leave, if there is no interface: not one system call for each. */
+		/* Without an interface nothing can leave: that takes no system call for each frame. */
 		for (bool all = error == ENETDOWN || error == ENXIO; error != 0 && done < n;) {
 			refused_bytes += mbuf[done++]->pkt_len;
 			refused++;
