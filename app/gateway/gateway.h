@@ -21,7 +21,7 @@ struct admission;
 struct exception;
 struct generation;
 struct listener;
-struct own;
+struct main_private;
 struct port;
 struct rte_hash;
 struct upstream;
@@ -61,13 +61,13 @@ struct gateway {
 	struct rte_hash *sessions; /* struct flow_key to struct session: written by the cores */
 	struct rte_rcu_qsbr *qsbr; /* readers: workers, cores, telemetry */
 	struct hg_hmac_ladder hmac;
-	struct worker **worker;      /* n_workers of them, each on its node */
-	struct core **core;          /* n_cores of them, likewise */
-	struct admission *admission; /* n_cores of them */
-	bool by_client;              /* a client's sessions are all on one core */
-	uint32_t spread_seed;        /* which one */
-	struct exception *exception; /* NULL: no port has an exception path */
-	struct own *own;             /* main's */
+	struct worker **worker;       /* n_workers of them, each on its node */
+	struct core **core;           /* n_cores of them, likewise */
+	struct admission *admission;  /* n_cores of them */
+	bool by_client;               /* a client's sessions are all on one core */
+	uint32_t spread_seed;         /* which one */
+	struct exception *exception;  /* NULL: no port has an exception path */
+	struct main_private *private; /* main's */
 
 	/* written by main alone; by others read under the lock */
 	struct config *config; /* in effect */

@@ -18,7 +18,7 @@
 #include "main/interrupts.h"
 #include "main/keys.h"
 #include "main/notify.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/reload.h"
 #include "main/wait.h"
 #include "main/watch.h"
@@ -147,7 +147,7 @@ work(struct gateway *gateway)
 		if (signal == SIGHUP)
 			reload_run(gateway);
 	LOG(NOTICE, "signal %d: draining\n", signal);
-	notify_stopping(&gateway->own->notify, gateway->config->gateway.drain_timeout);
+	notify_stopping(&gateway->private->notify, gateway->config->gateway.drain_timeout);
 	wind_down(gateway, &ticks);
 }
 

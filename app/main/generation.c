@@ -11,8 +11,8 @@
 #include "config/reload.h"
 #include "gateway/gateway.h"
 #include "gateway/generation.h"
-#include "main/own.h"
 #include "main/places.h"
+#include "main/private.h"
 #include "main/quiesce.h"
 #include "port/port.h"
 #include "port/steering.h"
@@ -101,8 +101,8 @@ replace(struct gateway *gateway, struct generation *generation, struct config *c
 		quiesce_begin(&retired->quiesce, gateway->qsbr);
 		retired->generation = old;
 		retired->config = gateway->config;
-		retired->next = gateway->own->retired;
-		gateway->own->retired = retired;
+		retired->next = gateway->private->retired;
+		gateway->private->retired = retired;
 	}
 	pthread_mutex_lock(&gateway->config_lock);
 	if (old != NULL)
@@ -226,7 +226,7 @@ is_needed(const struct gateway *gateway, struct retired *retired)
 void
 generation_reap(struct gateway *gateway)
 {
-	struct retired **link = &gateway->own->retired, *retired;
+	struct retired **link = &gateway->private->retired, *retired;
 
 	while ((retired = *link) != NULL) {
 		if (is_needed(gateway, retired)) {
@@ -245,8 +245,8 @@ generation_end(struct gateway *gateway)
 
 	free_generation(gateway, current(gateway));
 	atomic_store_explicit(&gateway->generation, NULL, memory_order_relaxed);
-	while ((retired = gateway->own->retired) != NULL) {
-		gateway->own->retired = retired->next;
+	while ((retired = gateway->private->retired) != NULL) {
+		gateway->private->retired = retired->next;
 		free_retired(gateway, retired);
 	}
 }

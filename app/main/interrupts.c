@@ -8,7 +8,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/thread.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "port/port.h"
 #include "worker/loop.h"
 
@@ -42,7 +42,7 @@ static void
 on_alarm(void *arg)
 {
 	struct gateway *gateway = arg;
-	struct interrupts *interrupts = &gateway->own->interrupts;
+	struct interrupts *interrupts = &gateway->private->interrupts;
 	bool rests = has_link(gateway);
 
 	if (rests) {
@@ -92,7 +92,7 @@ hear(struct interrupts *interrupts)
 void
 interrupts_begin(struct gateway *gateway)
 {
-	struct interrupts *interrupts = &gateway->own->interrupts;
+	struct interrupts *interrupts = &gateway->private->interrupts;
 	bool wanted = false;
 
 	for (unsigned int i = 0; i < gateway->n_ports; i++)
@@ -107,7 +107,7 @@ interrupts_begin(struct gateway *gateway)
 void
 interrupts_look(struct gateway *gateway)
 {
-	struct interrupts *interrupts = &gateway->own->interrupts;
+	struct interrupts *interrupts = &gateway->private->interrupts;
 
 	if (!interrupts->begun)
 		return;
@@ -128,7 +128,7 @@ interrupts_look(struct gateway *gateway)
 void
 interrupts_end(struct gateway *gateway)
 {
-	struct interrupts *interrupts = &gateway->own->interrupts;
+	struct interrupts *interrupts = &gateway->private->interrupts;
 
 	if (!interrupts->begun)
 		return;

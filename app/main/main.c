@@ -10,7 +10,7 @@
 #include "host/host.h"
 #include "main/control.h"
 #include "main/keys.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/process.h"
 #include "main/release.h"
 #include "main/seccomp.h"
@@ -116,7 +116,7 @@ static int
 run(struct config **config, const struct options *options)
 {
 	struct gateway *gateway = aligned_alloc(64, RTE_ALIGN(sizeof(*gateway), 64));
-	struct own own = { 0 };
+	struct main_private private = { 0 };
 	struct error error;
 	int code;
 
@@ -128,9 +128,9 @@ run(struct config **config, const struct options *options)
 		.config = *config,
 		.config_lock = PTHREAD_MUTEX_INITIALIZER,
 		.n_cores = (*config)->gateway.handshake_cores,
-		.own = &own,
+		.private = &private,
 	};
-	if (notify_open(&own.notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
+	if (notify_open(&private.notify, &error) != 0 || choose_hmac(gateway, &error) != 0) {
 		code = refuse(&error);
 	} else if (eal_count_workers(*config, options, &gateway->n_workers, &error) != 0 ||
 		   eal_start(*config, options, gateway->n_workers, &error) != 0) {
@@ -140,7 +140,7 @@ run(struct config **config, const struct options *options)
 		eal_stop();
 	}
 	*config = gateway->config; /* may be another one */
-	notify_close(&own.notify);
+	notify_close(&private.notify);
 	free(gateway);
 	return code;
 }

@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "core/core.h"
 #include "gateway/gateway.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "port/log.h"
 #include "worker/loop.h"
 
@@ -139,7 +139,7 @@ static void
 note_heartbeats(struct gateway *gateway)
 {
 	for (unsigned int i = 0; i < gateway->n_workers + gateway->n_cores; i++)
-		read_heartbeat(gateway, i, &gateway->own->notify.heartbeat[i]);
+		read_heartbeat(gateway, i, &gateway->private->notify.heartbeat[i]);
 }
 
 /* The first lcore that has not gone through its loop since they were noted, or their number. */
@@ -150,7 +150,7 @@ find_stuck(const struct gateway *gateway)
 	uint64_t heartbeat;
 
 	while (i < n && (!read_heartbeat(gateway, i, &heartbeat) ||
-				heartbeat != gateway->own->notify.heartbeat[i]))
+				heartbeat != gateway->private->notify.heartbeat[i]))
 		i++;
 	return i;
 }
@@ -167,7 +167,7 @@ blame(const struct gateway *gateway, unsigned int i)
 void
 notify_ready(struct gateway *gateway, const char *status, uint64_t now)
 {
-	struct notify *notify = &gateway->own->notify;
+	struct notify *notify = &gateway->private->notify;
 
 	tell(notify, "READY=1\nSTATUS=%s", status);
 	note_heartbeats(gateway);
@@ -177,7 +177,7 @@ notify_ready(struct gateway *gateway, const char *status, uint64_t now)
 void
 notify_alive(struct gateway *gateway, uint64_t now)
 {
-	struct notify *notify = &gateway->own->notify;
+	struct notify *notify = &gateway->private->notify;
 	unsigned int stuck;
 
 	if (notify->socket < 0 || notify->interval == 0 || now < notify->due)

@@ -10,7 +10,7 @@
 #include "main/generation.h"
 #include "main/keys.h"
 #include "main/notify.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "port/log.h"
 
 LOG_TYPE(reload);
@@ -62,7 +62,7 @@ reload(struct gateway *gateway, struct error *error)
 void
 reload_run(struct gateway *gateway)
 {
-	const struct notify *notify = &gateway->own->notify;
+	const struct notify *notify = &gateway->private->notify;
 	struct error error;
 
 	notify_reloading(notify, clock_microseconds());

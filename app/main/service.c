@@ -9,7 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/pool.h"
 #include "main/generation.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/sizes.h"
 #include "main/spent.h"
 #include "main/wait.h"
@@ -38,7 +38,7 @@ service_set_mtu(struct port *port, uint32_t mtu)
 static int
 attach(struct gateway *gateway, struct port *port, struct error *error)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 	struct rte_eth_dev_info info;
 	struct interface now;
 	int err;
@@ -49,9 +49,9 @@ attach(struct gateway *gateway, struct port *port, struct error *error)
 				port->config->name);
 		return 0;
 	}
-	if (gateway->own->interfaces == NULL)
+	if (gateway->private->interfaces == NULL)
 		return 0;
-	err = interface_find(gateway->own->interfaces, NULL, info.if_index, &now);
+	err = interface_find(gateway->private->interfaces, NULL, info.if_index, &now);
 	if (err != 0)
 		return error_set(error, "port %s: its interface is not there: %s",
 			port->config->name, strerror(-err));
@@ -82,7 +82,7 @@ service_detach(struct port *port)
 static struct rte_mempool *
 receive_pool(const struct gateway *gateway, unsigned int queue)
 {
-	struct rte_mempool *pool = gateway->own->queue[queue].pool;
+	struct rte_mempool *pool = gateway->private->queue[queue].pool;
 
 	return pool != NULL ? pool : gateway->worker[gateway->queue[queue].worker]->pool;
 }
@@ -126,15 +126,15 @@ renew_pools(struct gateway *gateway, const struct port *port, struct error *erro
 	for (unsigned int i = 0; settings->profile.retains_buffers != 0 && i < gateway->n_queues;
 		i++) {
 		const struct queue *queue = &gateway->queue[i];
-		struct own_queue *own = &gateway->own->queue[i];
+		struct private_queue *own = &gateway->private->queue[i];
 
 		if (queue->port != port || own->pool != NULL)
 			continue;
-		own->pool = pool_create(&gateway->own->nodes,
-			&(struct pool){ "port", gateway->own->n_pools++,
+		own->pool = pool_create(&gateway->private->nodes,
+			&(struct pool){ "port", gateway->private->n_pools++,
 				sizes_receive_pool(&sizes, gateway->n_cores, port->diverts),
 				sizes_buffer(settings->mtu), settings->profile.packed_buffers != 0,
-				gateway->own->nodes.worker[queue->worker] });
+				gateway->private->nodes.worker[queue->worker] });
 		if (own->pool == NULL)
 			return error_set(error, SIZES_TOO_LITTLE, "receive buffers");
 	}
@@ -161,7 +161,7 @@ put_off(struct watch *watch)
 void
 service_take_down(struct gateway *gateway, struct port *port, enum port_state state)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 
 	port_set_link(port, false);
 	service_pause(gateway, port, state);
@@ -200,7 +200,7 @@ bring(struct gateway *gateway, struct port *port, struct error *error)
 void
 service_take_up(struct gateway *gateway, struct port *port)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 	struct error error = { "" };
 	int err;
 

@@ -16,7 +16,7 @@
 #include "gateway/flows.h"
 #include "gateway/pool.h"
 #include "main/generation.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/service.h"
 #include "main/setup_lcores.h"
 #include "main/sizes.h"
@@ -95,8 +95,8 @@ deal_queues(struct gateway *gateway, struct error *error)
 
 	gateway->queue =
 		aligned_alloc(RTE_CACHE_LINE_SIZE, gateway->n_queues * sizeof(*gateway->queue));
-	gateway->own->queue = calloc(gateway->n_queues, sizeof(*gateway->own->queue));
-	if (gateway->queue == NULL || gateway->own->queue == NULL)
+	gateway->private->queue = calloc(gateway->n_queues, sizeof(*gateway->private->queue));
+	if (gateway->queue == NULL || gateway->private->queue == NULL)
 		return error_set(error, SIZES_TOO_LITTLE, "queues");
 	memset(gateway->queue, 0, gateway->n_queues * sizeof(*gateway->queue));
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
@@ -109,11 +109,12 @@ deal_queues(struct gateway *gateway, struct error *error)
 			.guards = port->guards,
 		};
 	}
-	placement_deal(placed, gateway->n_ports, gateway->own->nodes.worker, gateway->n_workers);
+	placement_deal(
+		placed, gateway->n_ports, gateway->private->nodes.worker, gateway->n_workers);
 	for (unsigned int p = 0; p < gateway->n_ports; p++) {
 		for (uint16_t q = 0; q < gateway->port[p].n_queues; q++, n++)
 			enter_queue(gateway, n, &gateway->port[p], q, placed[p].worker[q]);
-		tell_crossing(&gateway->port[p], &placed[p], gateway->own->nodes.worker);
+		tell_crossing(&gateway->port[p], &placed[p], gateway->private->nodes.worker);
 	}
 	return 0;
 }
@@ -141,24 +142,24 @@ create_shared(struct gateway *gateway, struct error *error)
 
 	if (rte_timer_subsystem_init() != 0)
 		return error_set(error, SIZES_TOO_LITTLE, "timers");
-	gateway->qsbr = nodes_alloc(&gateway->own->nodes, "qsbr", rte_rcu_qsbr_get_memsize(readers),
-		gateway->own->nodes.cores);
+	gateway->qsbr = nodes_alloc(&gateway->private->nodes, "qsbr",
+		rte_rcu_qsbr_get_memsize(readers), gateway->private->nodes.cores);
 	if (gateway->qsbr == NULL || rte_rcu_qsbr_init(gateway->qsbr, readers) != 0)
 		return error_set(error, SIZES_TOO_LITTLE, "grace periods");
 	for (unsigned int i = 0; i < readers; i++)
 		rte_rcu_qsbr_thread_register(gateway->qsbr, i);
 	if (rings_create(&gateway->rings, gateway->n_workers, gateway->n_cores,
-		    &gateway->own->nodes, error) != 0)
+		    &gateway->private->nodes, error) != 0)
 		return -EINVAL;
 	if (gateway->exception != NULL &&
-		rings_create_exception(&gateway->rings, &gateway->own->nodes, error) != 0)
+		rings_create_exception(&gateway->rings, &gateway->private->nodes, error) != 0)
 		return -EINVAL;
 	/* The largest, last: where there is too little for it, there may be enough for the others. */
-	node = nodes_first(&gateway->own->nodes, gateway->own->nodes.cores);
+	node = nodes_first(&gateway->private->nodes, gateway->private->nodes.cores);
 	do
 		gateway->sessions =
 			flows_create(gateway->config->gateway.max_sessions, gateway->qsbr, node);
-	while (gateway->sessions == NULL && nodes_fall_back(&gateway->own->nodes, &node));
+	while (gateway->sessions == NULL && nodes_fall_back(&gateway->private->nodes, &node));
 	return gateway->sessions != NULL ? 0
 					 : error_set(error, SIZES_TOO_LITTLE, "the session table");
 }
@@ -187,7 +188,7 @@ create_exception(struct gateway *gateway, struct error *error)
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		exception->tap[i].fd = -1;
 	/* Its thread is on the CPUs of main and the cores. */
-	exception->pool = pool_create(&gateway->own->nodes,
+	exception->pool = pool_create(&gateway->private->nodes,
 		&(struct pool){ "kernel", 0, sizes_kernel_pool(gateway->n_workers, descriptors),
 			RTE_MBUF_DEFAULT_BUF_SIZE, false, PLACEMENT_ANY });
 	if (exception->pool == NULL)
@@ -200,7 +201,7 @@ setup_create(struct gateway *gateway, struct error *error)
 {
 	int err;
 
-	nodes_find(&gateway->own->nodes, gateway->n_workers, gateway->n_cores);
+	nodes_find(&gateway->private->nodes, gateway->n_workers, gateway->n_cores);
 	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
 	gateway->listener = calloc(GATEWAY_LISTENERS_MAX, sizeof(*gateway->listener));
 	if (gateway->port == NULL || gateway->listener == NULL)
@@ -259,8 +260,8 @@ setup_destroy(struct gateway *gateway)
 		rte_mempool_free(gateway->exception->pool);
 		free(gateway->exception);
 	}
-	for (unsigned int i = 0; gateway->own->queue != NULL && i < gateway->n_queues; i++)
-		rte_mempool_free(gateway->own->queue[i].pool);
+	for (unsigned int i = 0; gateway->private->queue != NULL && i < gateway->n_queues; i++)
+		rte_mempool_free(gateway->private->queue[i].pool);
 	spent_end(gateway);
 	generation_end(gateway);
 	rte_hash_free(gateway->sessions);
@@ -269,7 +270,7 @@ setup_destroy(struct gateway *gateway)
 	rte_timer_subsystem_finalize();
 	watch_close(gateway);
 	free(gateway->listener);
-	free(gateway->own->queue);
+	free(gateway->private->queue);
 	free(gateway->queue);
 	free(gateway->port);
 }

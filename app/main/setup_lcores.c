@@ -15,7 +15,7 @@
 #include "gateway/admission.h"
 #include "gateway/gateway.h"
 #include "gateway/pool.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/sizes.h"
 #include "port/port.h"
 #include "worker/worker.h"
@@ -29,8 +29,8 @@ create_tables(struct gateway *gateway, struct worker *worker, struct error *erro
 {
 	const struct config_gateway *settings = &gateway->config->gateway;
 	unsigned int n_forward = gateway->n_cores * RINGS_CLASSES;
-	int node = gateway->own->nodes.worker[worker->index];
-	struct nodes *nodes = &gateway->own->nodes;
+	int node = gateway->private->nodes.worker[worker->index];
+	struct nodes *nodes = &gateway->private->nodes;
 	void *memory;
 
 	worker->queue =
@@ -63,8 +63,9 @@ create_tables(struct gateway *gateway, struct worker *worker, struct error *erro
 static int
 create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 {
-	int node = gateway->own->nodes.worker[index];
-	struct worker *worker = nodes_alloc(&gateway->own->nodes, "worker", sizeof(*worker), node);
+	int node = gateway->private->nodes.worker[index];
+	struct worker *worker =
+		nodes_alloc(&gateway->private->nodes, "worker", sizeof(*worker), node);
 	struct sizes_worker sizes = { 0 };
 
 	if (worker == NULL)
@@ -88,7 +89,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 		sizes.terminates |= queue->port->peer == NULL;
 		sizes.packed |= queue->port->config->profile.packed_buffers != 0;
 	}
-	worker->pool = pool_create(&gateway->own->nodes,
+	worker->pool = pool_create(&gateway->private->nodes,
 		&(struct pool){ "receive", index,
 			sizes_receive_pool(&sizes, gateway->n_cores, gateway->exception != NULL),
 			sizes_buffer(sizes.mtu), sizes.packed, node });
@@ -99,7 +100,7 @@ create_worker(struct gateway *gateway, unsigned int index, struct error *error)
 static int
 create_admission(struct gateway *gateway, const struct core *core, struct error *error)
 {
-	int node = gateway->own->nodes.core[core->index];
+	int node = gateway->private->nodes.core[core->index];
 	struct admission *admission = core->admission;
 	const struct config_gateway *settings = &gateway->config->gateway;
 	uint32_t n_clients = sizes_clients(settings);
@@ -109,13 +110,13 @@ create_admission(struct gateway *gateway, const struct core *core, struct error 
 	void *memory;
 
 	if (gateway->by_client) {
-		memory = nodes_alloc(&gateway->own->nodes, "clients", clients, node);
+		memory = nodes_alloc(&gateway->private->nodes, "clients", clients, node);
 		if (memory == NULL)
 			return error_set(error, SIZES_TOO_LITTLE, "client-table");
 		clients_init(&admission->clients, memory, n_clients, rte_rand());
 		admission->clients.with_sessions = settings->client_sessions != 0;
 	}
-	memory = nodes_alloc(&gateway->own->nodes, "used", used, node);
+	memory = nodes_alloc(&gateway->private->nodes, "used", used, node);
 	if (memory == NULL)
 		return error_set(error, SIZES_TOO_LITTLE, "used-hellos");
 	marks_init(&admission->used, memory, settings->used_hellos,
@@ -127,8 +128,8 @@ static int
 create_core(struct gateway *gateway, unsigned int index, struct error *error)
 {
 	const struct config_gateway *settings = &gateway->config->gateway;
-	int node = gateway->own->nodes.core[index];
-	struct core *core = nodes_alloc(&gateway->own->nodes, "core", sizeof(*core), node);
+	int node = gateway->private->nodes.core[index];
+	struct core *core = nodes_alloc(&gateway->private->nodes, "core", sizeof(*core), node);
 	void *memory;
 
 	if (core == NULL)
@@ -145,8 +146,8 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	TAILQ_INIT(&core->due);
 	TAILQ_INIT(&core->quiet);
 	core->out = nodes_alloc(
-		&gateway->own->nodes, "out", gateway->n_workers * sizeof(*core->out), node);
-	core->pool = pool_create(&gateway->own->nodes,
+		&gateway->private->nodes, "out", gateway->n_workers * sizeof(*core->out), node);
+	core->pool = pool_create(&gateway->private->nodes,
 		&(struct pool){ "send", index, sizes_send_pool(gateway->n_workers),
 			RTE_MBUF_DEFAULT_BUF_SIZE, false, node });
 	if (core->out == NULL || core->pool == NULL)
@@ -155,7 +156,7 @@ create_core(struct gateway *gateway, unsigned int index, struct error *error)
 	if (core->epoll < 0)
 		return error_set(error, "cannot wait for upstream sockets: %m");
 	if (settings->upstream_port_first != 0) {
-		memory = nodes_alloc(&gateway->own->nodes, "upstream-ports",
+		memory = nodes_alloc(&gateway->private->nodes, "upstream-ports",
 			source_ports_size(settings->upstream_port_first,
 				settings->upstream_port_last, gateway->n_cores),
 			node);
@@ -175,8 +176,8 @@ setup_lcores_create(struct gateway *gateway, struct error *error)
 
 	gateway->worker = calloc(gateway->n_workers, sizeof(*gateway->worker));
 	gateway->core = calloc(gateway->n_cores, sizeof(*gateway->core));
-	gateway->admission = nodes_alloc(&gateway->own->nodes, "admission",
-		gateway->n_cores * sizeof(*gateway->admission), gateway->own->nodes.cores);
+	gateway->admission = nodes_alloc(&gateway->private->nodes, "admission",
+		gateway->n_cores * sizeof(*gateway->admission), gateway->private->nodes.cores);
 	if (gateway->worker == NULL || gateway->core == NULL || gateway->admission == NULL)
 		return error_set(error, SIZES_TOO_LITTLE, "lcores");
 	for (unsigned int i = 0; err == 0 && i < gateway->n_workers; i++)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/gateway.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/quiesce.h"
 #include "port/port.h"
 
@@ -29,7 +29,7 @@ void
 spent_add(struct gateway *gateway, const struct port *port)
 {
 	for (unsigned int i = 0; i < gateway->n_queues; i++) {
-		struct own_queue *queue = &gateway->own->queue[i];
+		struct private_queue *queue = &gateway->private->queue[i];
 		struct spent *spent;
 
 		if (gateway->queue[i].port != port || queue->pool == NULL)
@@ -42,8 +42,8 @@ spent_add(struct gateway *gateway, const struct port *port)
 		spent->pool = queue->pool;
 		spent->lost = is_lost(port);
 		quiesce_begin_queued(&spent->quiesce, &gateway->rings);
-		spent->next = gateway->own->spent;
-		gateway->own->spent = spent;
+		spent->next = gateway->private->spent;
+		gateway->private->spent = spent;
 		queue->pool = NULL;
 	}
 }
@@ -68,7 +68,7 @@ free_first(struct spent **at)
 void
 spent_reap(struct gateway *gateway)
 {
-	for (struct spent **at = &gateway->own->spent; *at != NULL;)
+	for (struct spent **at = &gateway->private->spent; *at != NULL;)
 		if (is_done(gateway, *at))
 			free_first(at);
 		else
@@ -78,6 +78,6 @@ spent_reap(struct gateway *gateway)
 void
 spent_end(struct gateway *gateway)
 {
-	while (gateway->own->spent != NULL)
-		free_first(&gateway->own->spent);
+	while (gateway->private->spent != NULL)
+		free_first(&gateway->private->spent);
 }

@@ -10,7 +10,7 @@
 
 #include "gateway/gateway.h"
 #include "main/generation.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/service.h"
 #include "main/spent.h"
 #include "port/device.h"
@@ -44,13 +44,13 @@ watch_open(struct gateway *gateway, struct error *error)
 	char name[IF_NAMESIZE];
 	unsigned int i = 0;
 
-	gateway->own->watch = calloc(config->n_ports, sizeof(*gateway->own->watch));
-	if (gateway->own->watch == NULL)
+	gateway->private->watch = calloc(config->n_ports, sizeof(*gateway->private->watch));
+	if (gateway->private->watch == NULL)
 		return error_set(error, "no memory for the ports' interfaces");
-	gateway->own->interfaces = interface_open();
+	gateway->private->interfaces = interface_open();
 	while (i < config->n_ports && !watch_names_interface(&config->port[i], name))
 		i++;
-	if (i == config->n_ports || gateway->own->interfaces != NULL)
+	if (i == config->n_ports || gateway->private->interfaces != NULL)
 		return 0;
 	return error_set(error, "port %s: the kernel does not tell of its interfaces: %m",
 		config->port[i].name);
@@ -59,10 +59,10 @@ watch_open(struct gateway *gateway, struct error *error)
 void
 watch_close(struct gateway *gateway)
 {
-	interface_close(gateway->own->interfaces);
-	gateway->own->interfaces = NULL;
-	free(gateway->own->watch);
-	gateway->own->watch = NULL;
+	interface_close(gateway->private->interfaces);
+	gateway->private->interfaces = NULL;
+	free(gateway->private->watch);
+	gateway->private->watch = NULL;
 }
 
 /* The queues of a device that cannot be asked yet: as many as its string says. */
@@ -80,12 +80,12 @@ int
 watch_probe(struct gateway *gateway, unsigned int number, struct error *error)
 {
 	const struct config_port *settings = &gateway->config->port[number];
-	struct watch *watch = &gateway->own->watch[number];
+	struct watch *watch = &gateway->private->watch[number];
 	struct port *port = &gateway->port[number];
 	struct interface interface;
 
 	port->on_interface = watch_names_interface(settings, watch->interface);
-	if (!port->on_interface || interface_find(gateway->own->interfaces, watch->interface, 0,
+	if (!port->on_interface || interface_find(gateway->private->interfaces, watch->interface, 0,
 					   &interface) != -ENODEV)
 		return port_probe(port, gateway->config, number, gateway->n_workers, error);
 	port_expect(port, gateway->config, number, count_queues(settings, gateway->n_workers));
@@ -113,7 +113,7 @@ follow_mtu(struct watch *watch, struct port *port, const struct interface *now)
 static void
 follow_mac(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 	const uint8_t *mac = now->mac;
 
 	if (!now->has_mac || memcmp(mac, watch->mac, sizeof(now->mac)) == 0)
@@ -159,7 +159,7 @@ follow_name(struct watch *watch, const struct port *port, const struct interface
 static void
 follow_interface(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 	bool serves = port_serves(port);
 
 	if (now == NULL) {
@@ -197,7 +197,7 @@ count_sent(struct gateway *gateway, const struct port *port, bool *ret_blocked)
 	*ret_blocked = false;
 	for (unsigned int i = 0; i < gateway->n_queues; i++) {
 		const struct queue *queue = &gateway->queue[i];
-		struct own_queue *seen = &gateway->own->queue[i];
+		struct private_queue *seen = &gateway->private->queue[i];
 		uint64_t sent, full;
 
 		if (queue->port != port)
@@ -216,7 +216,7 @@ count_sent(struct gateway *gateway, const struct port *port, bool *ret_blocked)
 static bool
 has_stopped(struct gateway *gateway, struct port *port, const struct interface *now)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 	bool blocked, flat = false;
 	uint64_t sent = count_sent(gateway, port, &blocked), moved;
 
@@ -245,7 +245,7 @@ look_for_stop(struct gateway *gateway, struct port *port, const struct interface
 	if (stopped && port->on_interface) {
 		LOG(ERR,
 			"port %s: interface %s sends nothing of what it is given: opening it again\n",
-			port->config->name, gateway->own->watch[port->number].interface);
+			port->config->name, gateway->private->watch[port->number].interface);
 		service_take_down(gateway, port, PORT_FAILED);
 		return;
 	}
@@ -274,15 +274,15 @@ lose(struct watch *watch, struct port *port)
 static void
 look(struct gateway *gateway, struct port *port)
 {
-	struct watch *watch = &gateway->own->watch[port->number];
+	struct watch *watch = &gateway->private->watch[port->number];
 	struct interface now;
 	int err = -ENODEV;
 
 	/* While it has another name, it is still the one that the port stands on. */
 	if (port->on_interface)
-		err = interface_find(gateway->own->interfaces, watch->interface, 0, &now);
+		err = interface_find(gateway->private->interfaces, watch->interface, 0, &now);
 	if (err == -ENODEV && watch->index != 0)
-		err = interface_find(gateway->own->interfaces, NULL, watch->index, &now);
+		err = interface_find(gateway->private->interfaces, NULL, watch->index, &now);
 	if (err != 0 && err != -ENODEV)
 		return; /* the kernel has no time for us */
 	if (port->on_interface)

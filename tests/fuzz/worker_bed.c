@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/setup.h"
 #include "port/port.h"
 
@@ -183,14 +183,14 @@ static void
 open_gateway(const char *text)
 {
 	struct gateway *gateway = &bed.gateway;
-	static struct own own;
+	static struct main_private private;
 	struct error error = { "" };
 
 	start_eal();
 	rte_srand(1); /* the session table's hash is the same in every run */
 	create_port("wan", 0);
 	create_port("lan", 1);
-	gateway->own = &own;
+	gateway->private = &private;
 	gateway->config = read_configuration(text);
 	gateway->n_workers = 1;
 	gateway->n_cores = BED_CORES;

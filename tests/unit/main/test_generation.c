@@ -12,11 +12,11 @@
 #include "gateway/generation.h"
 #include "lcores.h"
 #include "main/generation.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "unit.h"
 
 static struct lcores lcores;
-static struct own own;
+static struct main_private private;
 static struct rte_mbuf *packet; /* what lies in rings; nobody looks into it */
 
 static int
@@ -24,8 +24,8 @@ open_lcores(void **state)
 {
 	(void)state;
 	lcores_open(&lcores);
-	memset(&own, 0, sizeof(own));
-	lcores.gateway.own = &own;
+	memset(&private, 0, sizeof(private));
+	lcores.gateway.private = &private;
 	return 0;
 }
 
@@ -263,7 +263,7 @@ test_no_room(void **state)
 	assert_ptr_equal(atomic_load(&gateway->generation), before);
 	assert_ptr_equal(gateway->config, config);
 	assert_ptr_equal(gateway->listener[place].config, config->listener);
-	assert_null(own.retired);
+	assert_null(private.retired);
 	for (unsigned int i = 0; i < rest; i++)
 		if (i != place)
 			gateway->listener[i].config = NULL;
@@ -278,7 +278,7 @@ refused_and_unchanged(const struct config_text *text, const char *words)
 	const struct generation *generation = atomic_load(&gateway->generation);
 	const struct upstream *upstream = gateway->upstreams;
 	const struct config *config = gateway->config;
-	const struct retired *retired = own.retired;
+	const struct retired *retired = private.retired;
 	unsigned int n_uses = upstream != NULL ? upstream->n_uses : 0, n_places = 0, n_left = 0;
 	struct config *refused = config_load_sections(text);
 	struct error error = { "" };
@@ -291,7 +291,7 @@ refused_and_unchanged(const struct config_text *text, const char *words)
 	config_free(refused);
 	assert_ptr_equal(atomic_load(&gateway->generation), generation);
 	assert_ptr_equal(gateway->config, config);
-	assert_ptr_equal(own.retired, retired);
+	assert_ptr_equal(private.retired, retired);
 	assert_ptr_equal(gateway->upstreams, upstream);
 	if (upstream != NULL)
 		assert_int_equal(upstream->n_uses, n_uses);
@@ -417,7 +417,7 @@ test_the_end(void **state)
 	for (unsigned int i = 0; i < 3; i++)
 		set_sessions(enter_with(LISTENER("192.0.2.1:5683")), 1);
 	generation_end(&lcores.gateway);
-	assert_null(own.retired);
+	assert_null(private.retired);
 	assert_null(lcores.gateway.upstreams);
 	for (unsigned int i = 0; i < GATEWAY_LISTENERS_MAX; i++)
 		assert_null(lcores.gateway.listener[i].config);

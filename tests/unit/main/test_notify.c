@@ -12,7 +12,7 @@
 #include "core/core.h"
 #include "gateway/gateway.h"
 #include "main/notify.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "scratch.h"
 #include "unit.h"
 #include "worker/worker.h"
@@ -26,10 +26,12 @@ static struct worker worker[WORKERS];
 static struct core core[CORES];
 static struct worker *workers[WORKERS] = { &worker[0], &worker[1] };
 static struct core *cores[CORES] = { &core[0], &core[1] };
-static struct own own;
-static struct gateway gateway = {
-	.n_workers = WORKERS, .worker = workers, .n_cores = CORES, .core = cores, .own = &own
-};
+static struct main_private private;
+static struct gateway gateway = { .n_workers = WORKERS,
+	.worker = workers,
+	.n_cores = CORES,
+	.core = cores,
+	.private = &private };
 static int manager; /* its socket */
 
 static int
@@ -38,7 +40,7 @@ begin(void **state)
 	(void)state;
 	memset(worker, 0, sizeof(worker));
 	memset(core, 0, sizeof(core));
-	memset(&own, 0, sizeof(own));
+	memset(&private, 0, sizeof(private));
 	for (unsigned int i = 0; i < WORKERS; i++)
 		atomic_store_explicit(&worker[i].running, true, memory_order_relaxed);
 	for (unsigned int i = 0; i < CORES; i++)
@@ -54,8 +56,8 @@ static int
 end(void **state)
 {
 	(void)state;
-	notify_close(&own.notify);
-	assert_int_equal(own.notify.socket, -1);
+	notify_close(&private.notify);
+	assert_int_equal(private.notify.socket, -1);
 	if (manager >= 0)
 		close(manager);
 	return 0;
@@ -85,7 +87,7 @@ open_notify(void)
 {
 	struct error error = { "" };
 
-	if (notify_open(&own.notify, &error) != 0)
+	if (notify_open(&private.notify, &error) != 0)
 		fail_msg("%s", error.text);
 }
 
@@ -107,9 +109,9 @@ refused(const char *words)
 {
 	struct error error = { "" };
 
-	assert_int_equal(notify_open(&own.notify, &error), -EINVAL);
+	assert_int_equal(notify_open(&private.notify, &error), -EINVAL);
 	assert_non_null(strstr(error.text, words));
-	assert_int_equal(own.notify.socket, -1);
+	assert_int_equal(private.notify.socket, -1);
 }
 
 /* The next message, or "" if there is none. */
@@ -146,12 +148,12 @@ test_nobody_wants_to_know(void **state)
 	(void)state;
 	setenv("WATCHDOG_USEC", "not looked at", 1);
 	open_notify();
-	assert_int_equal(own.notify.socket, -1);
+	assert_int_equal(private.notify.socket, -1);
 	notify_ready(&gateway, "ready", NOON);
-	notify_reloading(&own.notify, NOON);
-	notify_reloaded(&own.notify, "reloaded");
+	notify_reloading(&private.notify, NOON);
+	notify_reloaded(&private.notify, "reloaded");
 	notify_alive(&gateway, NOON + SECOND);
-	notify_stopping(&own.notify, 5);
+	notify_stopping(&private.notify, 5);
 }
 
 static void
@@ -175,7 +177,7 @@ test_addresses(void **state)
 	snprintf(name, sizeof(name), "@hellogate-test-%d", (int)getpid());
 	listen_at(name);
 	open_notify();
-	notify_reloaded(&own.notify, "up");
+	notify_reloaded(&private.notify, "up");
 	assert_string_equal(told(), "READY=1\nSTATUS=up");
 }
 
@@ -188,31 +190,31 @@ test_watchdog_of_the_environment(void **state)
 
 	(void)state;
 	open_with(NULL);
-	assert_int_equal(own.notify.interval, 0);
+	assert_int_equal(private.notify.interval, 0);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		notify_close(&own.notify);
+		notify_close(&private.notify);
 		setenv("WATCHDOG_USEC", wrong[i], 1);
 		refused("is not a number of microseconds");
 	}
 	/* Twice as often as is asked for, and never 0. */
 	setenv("WATCHDOG_USEC", "10000001", 1);
 	open_notify();
-	assert_int_equal(own.notify.interval, 5000001);
-	notify_close(&own.notify);
+	assert_int_equal(private.notify.interval, 5000001);
+	notify_close(&private.notify);
 	setenv("WATCHDOG_USEC", "1", 1);
 	open_notify();
-	assert_int_equal(own.notify.interval, 1);
-	notify_close(&own.notify);
+	assert_int_equal(private.notify.interval, 1);
+	notify_close(&private.notify);
 	/* It may be meant for another process. */
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("WATCHDOG_PID", pid, 1);
 	open_notify();
-	assert_int_equal(own.notify.interval, 1);
-	notify_close(&own.notify);
+	assert_int_equal(private.notify.interval, 1);
+	notify_close(&private.notify);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid() + 1);
 	setenv("WATCHDOG_PID", pid, 1);
 	open_notify();
-	assert_int_equal(own.notify.interval, 0);
+	assert_int_equal(private.notify.interval, 0);
 	notify_alive(&gateway, NOON);
 	assert_string_equal(told(), "");
 }
@@ -225,13 +227,13 @@ test_what_is_said(void **state)
 	assert_string_equal(told(), "");
 	notify_ready(&gateway, "ready: 1 ports", NOON);
 	assert_string_equal(told(), "READY=1\nSTATUS=ready: 1 ports");
-	notify_reloading(&own.notify, NOON + 7);
+	notify_reloading(&private.notify, NOON + 7);
 	assert_string_equal(told(), "RELOADING=1\nMONOTONIC_USEC=43200000007\nSTATUS=reloading");
-	notify_reloaded(&own.notify, "not reloaded, see the log");
+	notify_reloaded(&private.notify, "not reloaded, see the log");
 	assert_string_equal(told(), "READY=1\nSTATUS=not reloaded, see the log");
-	notify_stopping(&own.notify, 5);
+	notify_stopping(&private.notify, 5);
 	assert_string_equal(told(), "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=95000000");
-	notify_stopping(&own.notify, UINT32_MAX);
+	notify_stopping(&private.notify, UINT32_MAX);
 	assert_string_equal(
 		told(), "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=4294967385000000");
 	assert_string_equal(told(), "");
@@ -248,7 +250,7 @@ test_a_manager_that_is_gone(void **state)
 	notify_ready(&gateway, "ready", NOON);
 	beat_all();
 	notify_alive(&gateway, NOON);
-	notify_stopping(&own.notify, 0);
+	notify_stopping(&private.notify, 0);
 }
 
 /* A sign of life each interval, which is half of what is asked for, and as soon as all have gone through their loops. */
@@ -306,13 +308,13 @@ test_one_that_is_stuck(void **state)
 			notify_alive(&gateway, now + i * SECOND / 2);
 			assert_string_equal(told(), "");
 			/* It is said once in each interval that goes by. */
-			assert_int_equal(own.notify.n_missed, i / 2);
+			assert_int_equal(private.notify.n_missed, i / 2);
 		}
 		now += 2 * SECOND;
 		beat(stuck);
 		notify_alive(&gateway, now);
 		assert_string_equal(told(), "WATCHDOG=1");
-		assert_int_equal(own.notify.n_missed, 0);
+		assert_int_equal(private.notify.n_missed, 0);
 		now += SECOND;
 	}
 }

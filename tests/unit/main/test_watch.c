@@ -9,7 +9,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/stats.h"
-#include "main/own.h"
+#include "main/private.h"
 #include "main/watch.h"
 #include "port/interface.h"
 #include "port/port.h"
@@ -30,15 +30,15 @@ static struct config_port config_port = { .name = "wan", .device = "net_tap0" };
 static struct config config = { .port = &config_port, .n_ports = 1 };
 static struct port port;
 static struct queue queue[2] = { { .port = &port }, { .port = &port, .number = 1 } };
-static struct own_queue own_queue[2];
-static struct own own = { .queue = own_queue };
+static struct private_queue own_queue[2];
+static struct main_private private = { .queue = own_queue };
 static struct gateway gateway = {
 	.n_ports = 1,
 	.port = &port,
 	.n_queues = 2,
 	.queue = queue,
 	.config = &config,
-	.own = &own,
+	.private = &private,
 };
 
 ssize_t
@@ -114,8 +114,8 @@ begin(void **state)
 		queue[i] = (struct queue){ .port = &port, .number = (uint16_t)i };
 	memset(own_queue, 0, sizeof(own_queue));
 	assert_int_equal(watch_open(&gateway, &error), 0);
-	assert_non_null(own.interfaces);
-	own.watch[0].index = INDEX;
+	assert_non_null(private.interfaces);
+	private.watch[0].index = INDEX;
 	return 0;
 }
 
@@ -149,7 +149,7 @@ test_answers(void **state)
 	(void)state;
 	kernel.sent = 40;
 	kernel.lost = 2;
-	assert_int_equal(interface_find(own.interfaces, "eth7", 0, &told), 0);
+	assert_int_equal(interface_find(private.interfaces, "eth7", 0, &told), 0);
 	assert_string_equal(told.name, "eth7");
 	assert_int_equal(told.index, INDEX);
 	assert_true(told.up && told.running && told.has_mac);
@@ -157,14 +157,14 @@ test_answers(void **state)
 	assert_int_equal(told.mtu, 1500);
 	assert_int_equal(told.sent, 42);
 	kernel.error = -ENODEV;
-	assert_int_equal(interface_find(own.interfaces, NULL, 9, &told), -ENODEV);
+	assert_int_equal(interface_find(private.interfaces, NULL, 9, &told), -ENODEV);
 	kernel.error = 0;
 	kernel.silent = true;
-	assert_int_equal(interface_find(own.interfaces, NULL, 9, &told), -EAGAIN);
+	assert_int_equal(interface_find(private.interfaces, NULL, 9, &told), -EAGAIN);
 	kernel.silent = false;
 	/* Answers to what was asked before are not for us, and not for ever. */
 	kernel.off = UINT32_MAX;
-	assert_int_equal(interface_find(own.interfaces, NULL, 9, &told), -ETIMEDOUT);
+	assert_int_equal(interface_find(private.interfaces, NULL, 9, &told), -ETIMEDOUT);
 
 	/* Of an answer that ends early nothing is read behind its end. */
 	memset(buffer, 0, sizeof(buffer));

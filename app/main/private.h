@@ -13,19 +13,19 @@ struct spent;
 struct watch;
 
 /* Of a queue. */
-struct own_queue {
+struct private_queue {
 	struct rte_mempool *pool; /* receive buffers; NULL: its worker's */
 	uint64_t sent;            /* what has been seen of its counters */
 	uint64_t full;
 };
 
-struct own {
+struct main_private {
 	struct notify notify;
 	struct interrupts interrupts;
 	struct nodes nodes;            /* where memory is wanted */
 	struct interfaces *interfaces; /* NULL: the kernel does not tell */
 	struct watch *watch;           /* one for each port */
-	struct own_queue *queue;       /* one for each of the gateway's */
+	struct private_queue *queue;       /* one for each of the gateway's */
 	struct spent *spent;
 	unsigned int n_pools;    /* made since the start */
 	struct retired *retired; /* former generations */
