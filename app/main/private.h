@@ -25,7 +25,7 @@ struct main_private {
 	struct nodes nodes;            /* where memory is wanted */
 	struct interfaces *interfaces; /* NULL: the kernel does not tell */
 	struct watch *watch;           /* one for each port */
-	struct private_queue *queue;       /* one for each of the gateway's */
+	struct private_queue *queue;   /* one for each of the gateway's */
 	struct spent *spent;
 	unsigned int n_pools;    /* made since the start */
 	struct retired *retired; /* former generations */

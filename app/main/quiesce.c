@@ -42,18 +42,18 @@ quiesce_is_over(struct quiesce *quiesce, const struct rings *rings, struct rte_r
 		if (!rte_rcu_qsbr_check(qsbr, quiesce->token, false))
 			return false;
 		quiesce_begin_queued(quiesce, rings);
-		/* fall through */
+		__attribute__((fallthrough));
 	case QUIESCE_QUEUED:
 		if (!rings_passed(rings, quiesce->end))
 			return false;
 		quiesce->token = rte_rcu_qsbr_start(qsbr);
 		quiesce->step = QUIESCE_TAKEN;
-		/* fall through */
+		__attribute__((fallthrough));
 	case QUIESCE_TAKEN:
 		if (!rte_rcu_qsbr_check(qsbr, quiesce->token, false))
 			return false;
 		quiesce->step = QUIESCE_OVER;
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		return true;
 	}

@@ -25,7 +25,7 @@ hg_net_sum_avx512(const uint8_t *p, size_t len, uint64_t sum)
 typedef uint64_t sum_function(const uint8_t *p, size_t len, uint64_t sum);
 
 /* Called by the dynamic loader, before a sanitizer is ready. */
-__attribute__((no_sanitize("address", "thread", "undefined"))) static sum_function *
+__attribute__((used, no_sanitize("address", "thread", "undefined"))) static sum_function *
 choose(void)
 {
 	__builtin_cpu_init();
