@@ -281,12 +281,17 @@ run(struct server *server)
 		int n = epoll_wait(server->epoll, event, EVENTS,
 			LIST_EMPTY(&server->handshaking) ? -1 : TICK_MS);
 
-		/* Upstreams first: a client's event may end its session. */
+		/* Upstreams first: a client's event may end its session, and with it both ends. */
+		for (int i = 0; i < n; i++) {
+			struct end *end = event[i].data.ptr;
+
+			if (!end->upstream)
+				continue;
+			serve(server, end);
+			event[i].data.ptr = NULL;
+		}
 		for (int i = 0; i < n; i++)
-			if (((struct end *)event[i].data.ptr)->upstream)
-				serve(server, event[i].data.ptr);
-		for (int i = 0; i < n; i++)
-			if (!((struct end *)event[i].data.ptr)->upstream)
+			if (event[i].data.ptr != NULL)
 				serve(server, event[i].data.ptr);
 		if (n == 0)
 			retransmit(server);
