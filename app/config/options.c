@@ -86,6 +86,7 @@ options_leave_getopt(void)
 
 	optind = 0;
 	getopt_long(1, argv, "", none, NULL);
+	opterr = 1; /* EAL says by it which of its options is wrong */
 }
 
 /*

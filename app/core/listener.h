@@ -17,6 +17,9 @@ struct listener {
 	unsigned int n_upstreams; /* 0: echo */
 	struct upstream *upstream[CONFIG_UPSTREAMS_MAX];
 
-	/* written by the cores, read by main */
-	_Atomic uint32_t n_sessions; /* of all cores */
+	/*
+	 * Written by the cores, read by main. On a line of its own: the others are read for each datagram, those
+	 * of the next listener too.
+	 */
+	_Alignas(64) _Atomic uint32_t n_sessions; /* of all cores */
 };

@@ -2,7 +2,6 @@
 #include "core/loop.h"
 
 #include <rte_cycles.h>
-#include <rte_lcore.h>
 
 #include <string.h>
 

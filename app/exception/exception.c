@@ -2,7 +2,6 @@
 #include "exception/exception.h"
 
 #include <rte_ether.h>
-#include <rte_lcore.h>
 #include <rte_mbuf.h>
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a worker has found out about a packet, and where an answer goes: in the private area of the packet's
- * buffer, for the core that takes it out of a ring; and what a core says of a packet of its own. A core does
- * not find out again. Where a driver shares its memory with the other end (memif), that may change what is
- * in a packet meanwhile, but not where things are, and how long.
+ * buffer, for the thread that takes it out of a ring; and what a core says of a packet of its own. A core does
+ * not find out again where things are, and how long a record and its cookie: where a driver shares its memory
+ * with the other end (memif), that may change what is in a packet meanwhile.
  */
 #pragma once
 
@@ -75,7 +75,9 @@ note_get_packet(struct rte_mbuf *mbuf)
 
 #define NOTE_HELLO_BODY (HG_RECORD_LEN + HG_HANDSHAKE_LEN)
 
-_Static_assert(NOTE_HELLO_BODY + 2 + 32 + 1 + HG_HELLO_SESSION_ID_MAX + 1 <= UINT8_MAX,
+_Static_assert(
+	NOTE_HELLO_BODY + HG_HELLO_RANDOM + HG_HELLO_RANDOM_LEN + 1 + HG_HELLO_SESSION_ID_MAX + 1 <=
+		UINT8_MAX,
 	"the cookie comes behind version, random, session_id and its own length");
 
 /* The same for the hello in the packet; what comes back has no offer. */

@@ -66,7 +66,8 @@ attach(struct gateway *gateway, struct port *port, struct error *error)
 	watch->mtu = now.mtu;
 	watch->sent = now.sent;
 	memcpy(watch->mac, now.mac, sizeof(watch->mac));
-	service_set_mtu(port, now.mtu);
+	if (now.mtu != 0)
+		service_set_mtu(port, now.mtu);
 	if (port->on_interface)
 		port_set_link(port, now.running);
 	return 0;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -203,9 +204,11 @@ setup_create(struct gateway *gateway, struct error *error)
 
 	nodes_find(&gateway->private->nodes, gateway->n_workers, gateway->n_cores);
 	gateway->port = calloc(gateway->config->n_ports, sizeof(*gateway->port));
-	gateway->listener = calloc(GATEWAY_LISTENERS_MAX, sizeof(*gateway->listener));
+	gateway->listener = aligned_alloc(
+		_Alignof(struct listener), GATEWAY_LISTENERS_MAX * sizeof(*gateway->listener));
 	if (gateway->port == NULL || gateway->listener == NULL)
 		return error_set(error, SIZES_TOO_LITTLE, "lcores");
+	memset(gateway->listener, 0, GATEWAY_LISTENERS_MAX * sizeof(*gateway->listener));
 	gateway->by_client = config_limits_clients(&gateway->config->gateway);
 	gateway->spread_seed = (uint32_t)rte_rand();
 	raise_file_limit(gateway->config);

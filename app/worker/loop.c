@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker/loop.h"
 
-#include <rte_lcore.h>
-
 #include "gateway/generation.h"
 #include "port/port.h"
 #include "worker/bridge.h"

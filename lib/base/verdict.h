@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the fast path decides about one packet. Every parse and check in libhellogate returns one of
+ * What the packet path decides about one packet. Every parse and check in libhellogate returns one of
  * these, and whoever runs them keeps one counter for each: this list yields the counters' names and
  * their help texts as well.
  */

@@ -386,6 +386,9 @@ def test_errors() -> None:
     for options, reason in (
             ((), 'option --target is missing'),
             ((*good, '--device', 'net_none0', *eal), 'DPDK cannot create device net_none0'),
+            # By its name a profile of the source is found.
+            ((*good, '--device', 'net_none0', '--profile', 'net_memif', *eal),
+             'DPDK cannot create device net_none0'),
             ((*good, '--device', 'net_ring0', '--queues', 17, '--', '--lcores=(0-17)@0', *eal[1:]),
              'the device and its profile have 16'),
             ((*good, '--device', 'net_ring0', '--profile', '/none.ini'), '/none.ini'),

@@ -185,6 +185,7 @@ test_getopt_is_given_back(void **state)
 
 		parse(&options, &error,
 			WORDS(before[i][0], before[i][1], before[i][2], before[i][3]));
+		assert_int_equal(opterr, 1);
 		optind = 1;
 		assert_int_equal(getopt_long(5, argv, "m:", none, NULL), 'm');
 		assert_ptr_equal(optarg, size);
