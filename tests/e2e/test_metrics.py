@@ -364,7 +364,8 @@ def test_bad_requests() -> None:
                       b'Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n',
                       b'Host: a\r\nTransfer-Encoding: gzip\r\n', b'Host: a\r\nContent-Length: +0\r\n'):
             got = raw(net, b'GET /metrics HTTP/1.1\r\n' + lines + b'Connection: close\r\n\r\n')
-            assert b' 400 ' in got, (lines, got[:100])
+            # RFC 9112 6.1: 501 for a coding that is not known, as later releases of libmicrohttpd say.
+            assert b' 400 ' in got or b'gzip' in lines and b' 501 ' in got, (lines, got[:100])
         for lines in (b'Host:\r\n', b'Host: [::1]:80\r\n', b'host: a_b.c%2D:\r\nContent-Length: 0\r\n',
                       b'Host: a\r\nTransfer-Encoding: Chunked\r\n'):
             got = raw(net, b'GET /metrics HTTP/1.1\r\n' + lines + b'Connection: close\r\n\r\n')
