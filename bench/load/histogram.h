@@ -43,12 +43,13 @@ histogram_add(struct histogram *histogram, uint64_t value)
 		histogram->max = value;
 }
 
-/* The largest value of the bin that the quantile (0 to 1) falls into; 0 if there is none. */
+/* The largest value that the bin has which the quantile (0 to 1) falls into, as far as known; 0 if there is none. */
 static inline uint64_t
 histogram_quantile(const struct histogram *histogram, double quantile)
 {
 	double wanted = quantile * (double)histogram->n, seen = 0;
 	unsigned int bin = 0, shift;
+	uint64_t last;
 
 	if (histogram->n == 0)
 		return 0;
@@ -57,5 +58,6 @@ histogram_quantile(const struct histogram *histogram, double quantile)
 	if (bin < 2u << HISTOGRAM_STEPS_LOG2)
 		return bin;
 	shift = (bin >> HISTOGRAM_STEPS_LOG2) - 1;
-	return (((uint64_t)(bin - (shift << HISTOGRAM_STEPS_LOG2)) + 1) << shift) - 1;
+	last = (((uint64_t)(bin - (shift << HISTOGRAM_STEPS_LOG2)) + 1) << shift) - 1;
+	return last < histogram->max ? last : histogram->max;
 }
