@@ -12,6 +12,7 @@
 #include "config/listener.h"
 #include "host/device.h"
 #include "host/node.h"
+#include "host/pages.h"
 #include "port/device.h"
 
 #define MB (1024u * 1024u)
@@ -100,26 +101,6 @@ report_cpus(const struct host *host)
 
 /* --- memory ------------------------------------------------------------------------------------- */
 
-struct pages {
-	const struct view *view;
-	uint64_t free_mb, all_mb;
-};
-
-static void
-add_pages(void *arg, const char *name)
-{
-	struct pages *pages = arg;
-	int64_t n_free, n_all;
-	uint64_t kb;
-
-	if (sscanf(name, "hugepages-%" SCNu64 "kB", &kb) != 1)
-		return;
-	n_free = view_number(pages->view, "sys/kernel/mm/hugepages/%s/free_hugepages", name);
-	n_all = view_number(pages->view, "sys/kernel/mm/hugepages/%s/nr_hugepages", name);
-	pages->free_mb += n_free > 0 ? (uint64_t)n_free * kb / 1024 : 0;
-	pages->all_mb += n_all > 0 ? (uint64_t)n_all * kb / 1024 : 0;
-}
-
 static bool
 has_mount(const struct view *view)
 {
@@ -154,7 +135,7 @@ report_memory(const struct host *host, const struct host_needs *needs)
 {
 	const char *asked = eal_args_value(&host->args, "-m");
 	unsigned int given = asked != NULL ? (unsigned int)atoi(asked) : 0;
-	struct pages pages = { .view = &host->view };
+	uint64_t free_mb, all_mb;
 	unsigned int needed = needed_mb(host, needs);
 
 	if (asked != NULL && given < needed)
@@ -174,17 +155,18 @@ report_memory(const struct host *host, const struct host_needs *needs)
 		host_node_report_memory(host, needs);
 		return;
 	}
-	view_each(&host->view, add_pages, &pages, "sys/kernel/mm/hugepages");
-	if (pages.free_mb < needed)
+	free_mb = pages_mb(&host->view, "sys/kernel/mm/hugepages", "free_hugepages");
+	all_mb = pages_mb(&host->view, "sys/kernel/mm/hugepages", "nr_hugepages");
+	if (free_mb < needed)
 		view_lacks(&host->view,
 			"hugepages: %" PRIu64 " MB free of %" PRIu64
 			" MB, about %u needed: see host-setup.sh hugepages %u, or pass -- --no-huge -m %u",
-			pages.free_mb, pages.all_mb, needed, (needed + 1) / 2, 2 * needed);
+			free_mb, all_mb, needed, (needed + 1) / 2, 2 * needed);
 	else
-		view_has(&host->view, "hugepages: %" PRIu64 " MB free, about %u needed",
-			pages.free_mb, needed);
+		view_has(&host->view, "hugepages: %" PRIu64 " MB free, about %u needed", free_mb,
+			needed);
 	host_node_report_memory(host, needs);
-	if (pages.all_mb != 0 && !eal_args_have(&host->args, "--in-memory --huge-dir ") &&
+	if (all_mb != 0 && !eal_args_have(&host->args, "--in-memory --huge-dir ") &&
 		!has_mount(&host->view))
 		view_lacks(&host->view, "a mount of hugetlbfs: see host-setup.sh hugepages");
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "host/pages.h"
 #include "port/device.h"
 
 #define MB (1024u * 1024u)
@@ -118,26 +119,6 @@ needed_on(const struct host *host, const struct host_needs *needs, int node)
 	return bytes + (placement_common(host->core_node, n_cores) == node ? needs->cores : 0);
 }
 
-struct free_pages {
-	const struct view *view;
-	int node;
-	uint64_t mb;
-};
-
-static void
-add_pages(void *arg, const char *name)
-{
-	struct free_pages *pages = arg;
-	uint64_t kb;
-	int64_t n;
-
-	if (sscanf(name, "hugepages-%" SCNu64 "kB", &kb) != 1)
-		return;
-	n = view_number(pages->view, "sys/devices/system/node/node%d/hugepages/%s/free_hugepages",
-		pages->node, name);
-	pages->mb += n > 0 ? (uint64_t)n * kb / 1024 : 0;
-}
-
 void
 host_node_report_memory(const struct host *host, const struct host_needs *needs)
 {
@@ -146,23 +127,24 @@ host_node_report_memory(const struct host *host, const struct host_needs *needs)
 
 	for (int node = 0; host->n_nodes > 1 && node < (int)NODES_MAX; node++) {
 		uint64_t needed = (needed_on(host, needs, node) + MB - 1) / MB;
-		struct free_pages pages = { .view = &host->view, .node = node };
+		char folder[VIEW_TEXT];
+		uint64_t mb;
 
 		if (needed == 0)
 			continue;
 		n_wanted++;
-		view_each(&host->view, add_pages, &pages,
-			"sys/devices/system/node/node%d/hugepages", node);
-		if (huge && pages.mb < needed)
+		snprintf(folder, sizeof(folder), "sys/devices/system/node/node%d/hugepages", node);
+		mb = pages_mb(&host->view, folder, "free_hugepages");
+		if (huge && mb < needed)
 			view_lacks(&host->view,
 				"hugepages on NUMA node %d: %" PRIu64 " MB free, about %" PRIu64
 				" wanted by its lcores, which get memory of another node: see host-setup.sh hugepages",
-				node, pages.mb, needed);
+				node, mb, needed);
 		else if (huge)
 			view_has(&host->view,
 				"hugepages on NUMA node %d: %" PRIu64 " MB free, about %" PRIu64
 				" wanted by its lcores",
-				node, pages.mb, needed);
+				node, mb, needed);
 	}
 	if (!huge && n_wanted > 1)
 		view_lacks(&host->view,

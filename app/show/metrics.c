@@ -160,14 +160,14 @@ write_busy(struct writer *writer, const struct gateway *gateway)
 
 static void
 write_ring(struct writer *writer, const struct gateway *gateway, unsigned int core,
-	const char *name, int rank)
+	const char *name, int class)
 {
 	unsigned int most = 0;
 
 	for (unsigned int i = 0; i < gateway->n_workers; i++) {
 		const struct rte_ring *ring =
-			rank < 0 ? rings_out(&gateway->rings, i, core)
-				 : rings_in(&gateway->rings, i, core, (enum rings_class)rank);
+			class < 0 ? rings_out(&gateway->rings, i, core)
+				  : rings_in(&gateway->rings, i, core, (enum rings_class) class);
 
 		most = RTE_MAX(most, rings_level(ring));
 	}
